@@ -1,0 +1,136 @@
+package headers
+
+// QueueRequest is the header of the requests that ask one number about one
+// queue: QUERY_CONSUMER_OFFSET, SEARCH_OFFSET_BY_TIMESTAMP, GET_MAX_OFFSET,
+// GET_MIN_OFFSET and GET_EARLIEST_MSG_STORETIME (QueryConsumerOffsetRequestHeader
+// and its like of 5.5.0).
+type QueueRequest struct {
+	Code    RequestCode
+	Topic   string
+	QueueID int32
+	// ConsumerGroup is written for QUERY_CONSUMER_OFFSET only.
+	ConsumerGroup string
+	// KeepUnset asks a 5.x broker to answer QUERY_NOT_FOUND rather than 0 when
+	// the group has no offset in the queue (setZeroIfNotFound=false).
+	KeepUnset bool
+	// Timestamp, in milliseconds since 1970, and Boundary, "LOWER" or "UPPER",
+	// are written for SEARCH_OFFSET_BY_TIMESTAMP only.
+	Timestamp int64
+	Boundary  string
+}
+
+// RequestCode is h.Code.
+func (h *QueueRequest) RequestCode() RequestCode { return h.Code }
+
+// AppendFields appends the fields that h.Code has.
+func (h *QueueRequest) AppendFields(dst []byte, s Serialization) []byte {
+	if h.Code == CodeQueryConsumerOffset {
+		dst = AppendField(dst, s, "consumerGroup", h.ConsumerGroup)
+	}
+	dst = AppendField(dst, s, "topic", h.Topic)
+	dst = AppendIntField(dst, s, "queueId", int64(h.QueueID))
+	switch h.Code {
+	case CodeQueryConsumerOffset:
+		if h.KeepUnset {
+			dst = AppendBoolField(dst, s, "setZeroIfNotFound", false)
+		}
+	case CodeSearchOffset:
+		dst = AppendIntField(dst, s, "timestamp", h.Timestamp)
+		dst = appendOptional(dst, s, "boundaryType", h.Boundary)
+	}
+	return dst
+}
+
+// ParseQueueRequest reads the header of any of QueueRequest's requests. The
+// result owns its memory.
+func ParseQueueRequest(c *Command) (QueueRequest, error) {
+	h := QueueRequest{Code: RequestCode(c.Code)}
+	var seen int
+	for field, value := range c.Fields.All() {
+		var err error
+		switch key := string(field); key {
+		case "consumerGroup":
+			h.ConsumerGroup = string(value)
+			seen |= 1
+		case "topic":
+			h.Topic = string(value)
+			seen |= 2
+		case "queueId":
+			h.QueueID, err = parseInt32(key, value)
+			seen |= 4
+		case "setZeroIfNotFound":
+			h.KeepUnset = string(value) == "false"
+		case "timestamp":
+			h.Timestamp, err = parseInt64(key, value)
+			seen |= 8
+		case "boundaryType":
+			h.Boundary = string(value)
+		}
+		if err != nil {
+			return QueueRequest{}, err
+		}
+	}
+	want := 2 | 4
+	switch h.Code {
+	case CodeQueryConsumerOffset:
+		want |= 1
+	case CodeSearchOffset:
+		want |= 8
+	}
+	if seen&want != want {
+		return QueueRequest{}, malformed("%s without one of its required fields", h.Code)
+	}
+	return h, nil
+}
+
+// UpdateConsumerOffset is the header of UPDATE_CONSUMER_OFFSET
+// (UpdateConsumerOffsetRequestHeader of 5.5.0).
+type UpdateConsumerOffset struct {
+	ConsumerGroup string
+	Topic         string
+	QueueID       int32
+	// CommitOffset is the next offset to consume. Brokers store any value.
+	CommitOffset int64
+}
+
+// RequestCode is UPDATE_CONSUMER_OFFSET.
+func (h *UpdateConsumerOffset) RequestCode() RequestCode { return CodeUpdateConsumerOffset }
+
+// AppendFields appends the fields.
+func (h *UpdateConsumerOffset) AppendFields(dst []byte, s Serialization) []byte {
+	dst = AppendField(dst, s, "consumerGroup", h.ConsumerGroup)
+	dst = AppendField(dst, s, "topic", h.Topic)
+	dst = AppendIntField(dst, s, "queueId", int64(h.QueueID))
+	return AppendIntField(dst, s, "commitOffset", h.CommitOffset)
+}
+
+// ParseUpdateConsumerOffset reads the header of UPDATE_CONSUMER_OFFSET. The
+// result owns its memory.
+func ParseUpdateConsumerOffset(c *Command) (UpdateConsumerOffset, error) {
+	var h UpdateConsumerOffset
+	var seen int
+	for field, value := range c.Fields.All() {
+		var err error
+		switch key := string(field); key {
+		case "consumerGroup":
+			h.ConsumerGroup = string(value)
+			seen |= 1
+		case "topic":
+			h.Topic = string(value)
+			seen |= 2
+		case "queueId":
+			h.QueueID, err = parseInt32(key, value)
+			seen |= 4
+		case "commitOffset":
+			h.CommitOffset, err = parseInt64(key, value)
+			seen |= 8
+		}
+		if err != nil {
+			return UpdateConsumerOffset{}, err
+		}
+	}
+	if seen != 15 {
+		return UpdateConsumerOffset{}, malformed("%s without one of its required fields", CodeUpdateConsumerOffset)
+	}
+	return h, nil
+}

@@ -1,0 +1,110 @@
+package headers
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"strings"
+	"unicode/utf8"
+)
+
+// Names of message properties with a meaning for producers
+// (org.apache.rocketmq.common.message.MessageConst).
+const (
+	PropertyKeys             = "KEYS"
+	PropertyTags             = "TAGS"
+	PropertyWait             = "WAIT"
+	PropertyDelayLevel       = "DELAY"
+	PropertyUniqueKey        = "UNIQ_KEY"
+	PropertyTransaction      = "TRAN_MSG"
+	PropertyProducerGroup    = "PGROUP"
+	PropertyShardingKey      = "__SHARDINGKEY"
+	PropertyReconsumeTime    = "RECONSUME_TIME"
+	PropertyMaxReconsumeTime = "MAX_RECONSUME_TIMES"
+)
+
+const (
+	nameEnd  = 1 // between a property's name and its value
+	valueEnd = 2 // after each property
+
+	// MaxPropertiesSize is the length, in bytes of UTF-8, of the longest
+	// properties string a broker stores, its own additions included
+	// (MessageExtEncoder of 5.5.0: Short.MAX_VALUE).
+	MaxPropertiesSize = 1<<15 - 1
+)
+
+// Property is a message property, a name and a value.
+type Property struct{ Name, Value string }
+
+// PropertyError is a property that the properties string cannot carry.
+type PropertyError struct {
+	Name   string
+	Reason string
+}
+
+// Error names the property and what is wrong with it.
+func (e *PropertyError) Error() string {
+	return fmt.Sprintf("message property %q %s", e.Name, e.Reason)
+}
+
+// Check returns a *PropertyError if the properties string cannot carry p: the
+// name or value is empty (Java drops such an entry), holds the separators 0x01
+// or 0x02, or is not UTF-8 (Java would replace the bad bytes). RocketMQ 5.5.0
+// does carry 0x01 inside a value, but the parsers of older clients split there.
+func (p Property) Check() error {
+	switch {
+	case p.Name == "":
+		return &PropertyError{p.Name, "has no name"}
+	case p.Value == "":
+		return &PropertyError{p.Name, "has an empty value"}
+	case !Carries(p.Name):
+		return &PropertyError{p.Name, "has a name that is not UTF-8 or holds a separator (0x01, 0x02)"}
+	case !Carries(p.Value):
+		return &PropertyError{p.Name, "has a value that is not UTF-8 or holds a separator (0x01, 0x02)"}
+	}
+	return nil
+}
+
+// Carries reports whether a properties string carries text unchanged as a name
+// or value: it is not empty, is UTF-8 and has neither separator in it.
+func Carries(text string) bool {
+	return text != "" && strings.IndexByte(text, nameEnd) < 0 && strings.IndexByte(text, valueEnd) < 0 && utf8.ValidString(text)
+}
+
+// AppendProperty appends one entry of a properties string
+// (MessageDecoder.messageProperties2String): name 0x01 value 0x02. It does not
+// check; see Property.Check.
+func AppendProperty(dst []byte, name, value string) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, nameEnd)
+	dst = append(dst, value...)
+	return append(dst, valueEnd)
+}
+
+// PropertySize is the number of bytes AppendProperty adds.
+func PropertySize(name, value string) int { return len(name) + len(value) + 2 }
+
+// Properties walks a properties string in its order, by the rules of
+// MessageDecoder.string2messageProperties of 5.5.0: the last 0x02 may be
+// missing (4.9.7 leaves it out), an entry without 0x01 or with an empty name or
+// value is passed over, and a second 0x01 belongs to the value. A name may come
+// twice; Java keeps the last. The slices alias raw.
+func Properties(raw []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for len(raw) > 0 {
+			var entry []byte
+			if end := bytes.IndexByte(raw, valueEnd); end < 0 {
+				entry, raw = raw, nil
+			} else {
+				entry, raw = raw[:end], raw[end+1:]
+			}
+			cut := bytes.IndexByte(entry, nameEnd)
+			if cut <= 0 || cut == len(entry)-1 {
+				continue
+			}
+			if !yield(entry[:cut], entry[cut+1:]) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package headers
+
+// QueryMessage is the header of QUERY_MESSAGE (QueryMessageRequestHeader of
+// 5.5.0), which finds messages of a topic by a word of their KEYS.
+type QueryMessage struct {
+	Topic string
+	Key   string
+	// MaxMessages bounds the answer.
+	MaxMessages int32
+	// Begin and End bound the store time, in milliseconds since 1970.
+	Begin, End int64
+	// UniqueKey searches the message's UNIQ_KEY (ext _UNIQUE_KEY_QUERY); a 5.4
+	// client says so by indexType U.
+	UniqueKey bool
+}
+
+const uniqueKeyQuery = "_UNIQUE_KEY_QUERY"
+
+// RequestCode is QUERY_MESSAGE.
+func (h *QueryMessage) RequestCode() RequestCode { return CodeQueryMessage }
+
+// AppendFields appends the fields.
+func (h *QueryMessage) AppendFields(dst []byte, s Serialization) []byte {
+	dst = AppendField(dst, s, "topic", h.Topic)
+	dst = AppendField(dst, s, "key", h.Key)
+	dst = AppendIntField(dst, s, "maxNum", int64(h.MaxMessages))
+	dst = AppendIntField(dst, s, "beginTimestamp", h.Begin)
+	dst = AppendIntField(dst, s, "endTimestamp", h.End)
+	if h.UniqueKey {
+		dst = AppendBoolField(dst, s, uniqueKeyQuery, true)
+	}
+	return dst
+}
+
+// ParseQueryMessage reads the header of QUERY_MESSAGE. The result owns its
+// memory.
+func ParseQueryMessage(c *Command) (QueryMessage, error) {
+	var h QueryMessage
+	var seen int
+	for field, value := range c.Fields.All() {
+		var err error
+		switch key := string(field); key {
+		case "topic":
+			h.Topic = string(value)
+			seen |= 1
+		case "key":
+			h.Key = string(value)
+			seen |= 2
+		case "maxNum":
+			h.MaxMessages, err = parseInt32(key, value)
+			seen |= 4
+		case "beginTimestamp":
+			h.Begin, err = parseInt64(key, value)
+			seen |= 8
+		case "endTimestamp":
+			h.End, err = parseInt64(key, value)
+			seen |= 16
+		case uniqueKeyQuery:
+			h.UniqueKey = h.UniqueKey || string(value) == "true"
+		case "indexType":
+			h.UniqueKey = h.UniqueKey || string(value) == "U"
+		}
+		if err != nil {
+			return QueryMessage{}, err
+		}
+	}
+	if seen != 31 {
+		return QueryMessage{}, malformed("%s without one of its required fields", CodeQueryMessage)
+	}
+	return h, nil
+}
+
+// ViewMessage is the header of VIEW_MESSAGE_BY_ID (ViewMessageRequestHeader).
+type ViewMessage struct {
+	// Offset is the place in the commit log, the last 8 bytes of the offset
+	// message id.
+	Offset int64
+}
+
+// RequestCode is VIEW_MESSAGE_BY_ID.
+func (h *ViewMessage) RequestCode() RequestCode { return CodeViewMessage }
+
+// AppendFields appends the offset.
+func (h *ViewMessage) AppendFields(dst []byte, s Serialization) []byte {
+	return AppendIntField(dst, s, "offset", h.Offset)
+}
+
+// ParseViewMessage reads the header of VIEW_MESSAGE_BY_ID.
+func ParseViewMessage(c *Command) (ViewMessage, error) {
+	offset, ok, err := c.Fields.Int("offset", 64)
+	if err == nil && !ok {
+		err = malformed("%s without offset", CodeViewMessage)
+	}
+	return ViewMessage{Offset: offset}, err
+}

@@ -1,0 +1,64 @@
+package headers
+
+// Bits of a topic's permission (org.apache.rocketmq.common.constant.PermName).
+const (
+	PermInherit = 0x1
+	PermWrite   = 0x2
+	PermRead    = 0x4
+)
+
+// CreateTopic is the header of UPDATE_AND_CREATE_TOPIC (CreateTopicRequestHeader
+// of 5.5.0).
+type CreateTopic struct {
+	Topic       string
+	ReadQueues  int32
+	WriteQueues int32
+	Perm        int32
+}
+
+// RequestCode is UPDATE_AND_CREATE_TOPIC.
+func (h *CreateTopic) RequestCode() RequestCode { return CodeCreateTopic }
+
+// AppendFields appends the fields, with the values Java has for those that are
+// not in h.
+func (h *CreateTopic) AppendFields(dst []byte, s Serialization) []byte {
+	dst = AppendField(dst, s, "topic", h.Topic)
+	dst = AppendField(dst, s, "defaultTopic", "TBW102")
+	dst = AppendIntField(dst, s, "readQueueNums", int64(h.ReadQueues))
+	dst = AppendIntField(dst, s, "writeQueueNums", int64(h.WriteQueues))
+	dst = AppendIntField(dst, s, "perm", int64(h.Perm))
+	dst = AppendField(dst, s, "topicFilterType", "SINGLE_TAG")
+	dst = AppendIntField(dst, s, "topicSysFlag", 0)
+	return AppendBoolField(dst, s, "order", false)
+}
+
+// ParseCreateTopic reads the header of UPDATE_AND_CREATE_TOPIC. The result owns
+// its memory.
+func ParseCreateTopic(c *Command) (CreateTopic, error) {
+	var h CreateTopic
+	var seen int
+	for field, value := range c.Fields.All() {
+		var err error
+		switch key := string(field); key {
+		case "topic":
+			h.Topic = string(value)
+			seen |= 1
+		case "readQueueNums":
+			h.ReadQueues, err = parseInt32(key, value)
+			seen |= 2
+		case "writeQueueNums":
+			h.WriteQueues, err = parseInt32(key, value)
+			seen |= 4
+		case "perm":
+			h.Perm, err = parseInt32(key, value)
+			seen |= 8
+		}
+		if err != nil {
+			return CreateTopic{}, err
+		}
+	}
+	if seen != 15 {
+		return CreateTopic{}, malformed("%s without one of its required fields", CodeCreateTopic)
+	}
+	return h, nil
+}
