@@ -1,0 +1,34 @@
+// Package marshaler translates between Watermill messages and RocketMQ
+// messages, and between Watermill topics and RocketMQ topics, in both
+// directions and byte for byte: what [Default] and [EscapeTopics] write, they
+// read back unchanged, whatever bytes the UUID, the metadata, the payload and
+// the topic are made of.
+//
+// # Messages
+//
+// A RocketMQ message is a body and a properties string, a list of named values
+// that has no place for empty values, for the bytes 0x01 and 0x02, or for bytes
+// that are not UTF-8. Some names are RocketMQ's own. Everything that fits
+// becomes a property under its own name, so that a consumer written in another
+// language sees it; the rest is escaped under names that begin with "_wm_":
+//
+//	_watermill_message_uuid  the UUID
+//	_wm_uuid                 the UUID, escaped, when it does not fit
+//	KEYS                     the UUID as a search key
+//	<name>                   a metadata entry that fits
+//	_wm_m_<escaped name>     a metadata entry that does not; its value is escaped
+//	_wm_payload              "nil" or "empty": the body stands for no payload
+//	_wm_topic                the topic's name, escaped, when no RocketMQ topic
+//	                         name can hold it
+//
+// Escaping writes "%XX" for '%', 0x01, 0x02 and each byte that is not part of
+// valid UTF-8, and "%" for the empty string.
+//
+// # Topics
+//
+// A RocketMQ topic is made of letters, digits, '_', '-', '%' and '|', at most
+// 127 of them. [EscapeTopics] leaves such names alone and escapes the others.
+//
+// Everything here is a value without state: it may be copied, and used from
+// many goroutines at once.
+package marshaler

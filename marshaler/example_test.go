@@ -1,0 +1,93 @@
+package marshaler_test
+
+import (
+	"fmt"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+)
+
+func ExampleDefault() {
+	msg := message.NewMessage("8c1f", nil)
+	msg.Metadata.Set("name", "OrderPlaced")
+	msg.Metadata.Set("note", "") // RocketMQ has no empty values
+	msg.Metadata.Set("DELAY", "none")
+
+	sent, err := marshaler.Default{}.Marshal("orders", msg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, p := range sent.Properties {
+		fmt.Printf("%s = %s\n", p.Name, p.Value)
+	}
+
+	got, err := marshaler.Default{}.Unmarshal("orders", sent)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(got.UUID, got.Metadata, got.Payload == nil)
+	// Output:
+	// _watermill_message_uuid = 8c1f
+	// KEYS = 8c1f
+	// _wm_payload = nil
+	// _wm_m_DELAY = none
+	// _wm_m_note = %
+	// name = OrderPlaced
+	// 8c1f map[DELAY:none name:OrderPlaced note:] true
+}
+
+// Tagged sets the tag that consumers filter by. Everything else is left to
+// Default.
+type Tagged struct {
+	marshaler.Default
+}
+
+func (m Tagged) Marshal(topic string, msg *message.Message) (marshaler.Message, error) {
+	out, err := m.Default.Marshal(topic, msg)
+	if err != nil {
+		return out, err
+	}
+	if name := msg.Metadata.Get("name"); name != "" {
+		out.Properties = append(out.Properties, headers.Property{Name: headers.PropertyTags, Value: name})
+	}
+	return out, nil
+}
+
+func ExampleMarshaler() {
+	msg := message.NewMessage("8c1f", []byte("{}"))
+	msg.Metadata.Set("name", "OrderPlaced")
+
+	var m marshaler.Marshaler = Tagged{}
+	sent, err := m.Marshal("orders", msg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(sent.Properties[len(sent.Properties)-1])
+	// Output: {TAGS OrderPlaced}
+}
+
+func ExampleEscapeTopics() {
+	topics := marshaler.EscapeTopics{}
+	for _, topic := range []string{"orders-eu", "events.OrderPlaced", "TBW102"} {
+		mapped, err := topics.MapTopic(topic)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		original, err := topics.UnmapTopic(mapped.Name, nil)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(mapped.Name, "is", original)
+	}
+	// Output:
+	// orders-eu is orders-eu
+	// _wm_events-2EOrderPlaced is events.OrderPlaced
+	// marshaler: topic "TBW102": the name is reserved by RocketMQ
+}

@@ -1,0 +1,93 @@
+package marshaler
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+// Names of the properties that are this project's own. A metadata entry whose
+// name begins with the mark is escaped, so none can pass for one of them.
+const (
+	mark = "_wm_"
+
+	propertyUUID        = "_watermill_message_uuid" // as Watermill's other Pub/Subs name it
+	propertyEscapedUUID = mark + "uuid"
+	propertyPayload     = mark + "payload"
+	propertyTopic       = mark + "topic"
+	metadataPrefix      = mark + "m_"
+)
+
+const (
+	payloadNil   = "nil"
+	payloadEmpty = "empty"
+
+	// noPayload is the body of a message without payload: the least a broker
+	// takes.
+	noPayload = " "
+)
+
+// fixedProperties is the number of properties that are not metadata: the UUID,
+// KEYS and the payload mark, then two that a producer appends, UNIQ_KEY and the
+// topic.
+const fixedProperties = 5
+
+// Marshal translates msg. The properties come in a fixed order, UUID, KEYS, the
+// payload mark, then the metadata sorted by property name, so the same message
+// gives the same bytes.
+//
+// The Body aliases msg.Payload. The one error is *MetadataError, for metadata
+// named "_watermill_message_uuid". How much metadata a message may have is for
+// the producer to check, which adds properties of its own: CheckPropertiesSize.
+func (Default) Marshal(_ string, msg *message.Message) (Message, error) {
+	if _, ok := msg.Metadata[propertyUUID]; ok {
+		return Message{}, &MetadataError{Name: propertyUUID, Reason: ErrReservedMetadata}
+	}
+
+	props := make([]headers.Property, 0, len(msg.Metadata)+fixedProperties)
+	props = appendUUID(props, msg.UUID)
+	body := []byte(msg.Payload)
+	if len(body) == 0 {
+		kind := payloadEmpty
+		if body == nil {
+			kind = payloadNil
+		}
+		props = append(props, headers.Property{Name: propertyPayload, Value: kind})
+		body = []byte(noPayload)
+	}
+	props = appendMetadata(props, msg.Metadata)
+
+	return Message{Body: body, Properties: props}, nil
+}
+
+func appendUUID(props []headers.Property, uuid string) []headers.Property {
+	if headers.Carries(uuid) {
+		props = append(props, headers.Property{Name: propertyUUID, Value: uuid})
+	} else {
+		props = append(props, headers.Property{Name: propertyEscapedUUID, Value: escape(uuid)})
+	}
+	if uuid != "" {
+		props = append(props, headers.Property{Name: headers.PropertyKeys, Value: escapeKey(uuid)})
+	}
+	return props
+}
+
+func appendMetadata(props []headers.Property, metadata message.Metadata) []headers.Property {
+	fixed := len(props)
+	for name, value := range metadata {
+		if !plain(name, value) {
+			name, value = metadataPrefix+escape(name), escape(value)
+		}
+		props = append(props, headers.Property{Name: name, Value: value})
+	}
+	slices.SortFunc(props[fixed:], func(a, b headers.Property) int { return strings.Compare(a.Name, b.Name) })
+	return props
+}
+
+// plain reports whether a metadata entry can be a property as it is.
+func plain(name, value string) bool {
+	return !strings.HasPrefix(name, mark) && headers.Carries(name) && headers.Carries(value) && !Reserved(name)
+}
