@@ -1,0 +1,202 @@
+package body
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+var (
+	// ErrCompressionType means that a system flag names a compression that does
+	// not exist. Java's consumer throws on it.
+	ErrCompressionType = errors.New("unknown compression type")
+	// ErrInflatedTooLarge means that a body is longer than allowed once it is
+	// decompressed.
+	ErrInflatedTooLarge = errors.New("decompressed body is too large")
+)
+
+// minZstdMemory is what a zstd decoder may use even if the limit is lower: an
+// encoder announces a window that depends on its level only, 8 MiB at level 19.
+const minZstdMemory = 8 << 20
+
+// Decompressor decompresses bodies. It is safe for concurrent use. It keeps its
+// decoders as a Compressor keeps its encoders.
+type Decompressor struct {
+	limit int
+	zlib  sync.Pool // of *zlibDecoder
+	lz4   sync.Pool // of *lz4Decoder
+	zstd  sync.Pool // of *zstd.Decoder
+}
+
+// NewDecompressor returns a Decompressor for bodies of at most limit bytes once
+// decompressed. A limit below zero is zero.
+func NewDecompressor(limit int) *Decompressor {
+	return &Decompressor{limit: max(0, min(limit, math.MaxInt32))}
+}
+
+// Decompress returns the decompressed form of one body, see
+// Decompressor.Decompress. It makes a decoder each time.
+func Decompress(body []byte, sysFlag int32, limit int) ([]byte, error) {
+	return NewDecompressor(limit).Decompress(body, sysFlag)
+}
+
+// Decompress returns what body was before it was compressed as sysFlag says. The
+// type 0 is zlib, the only one there was before 4.9.4. A body that is not
+// compressed is returned as it is, whatever its size; anything else is memory of
+// its own.
+//
+// The errors wrap ErrCompressionType, ErrInflatedTooLarge or
+// headers.ErrMalformed; there is no body with them. When the flag is kept with
+// the decompressed body, clear headers.SysFlagCompressed in it.
+func (d *Decompressor) Decompress(body []byte, sysFlag int32) ([]byte, error) {
+	if sysFlag&headers.SysFlagCompressed == 0 {
+		return body, nil
+	}
+	c, err := compressionOf(sysFlag)
+	if err != nil {
+		return nil, err
+	}
+	out, err := d.inflate(c, body)
+	switch {
+	case err == nil:
+		return out, nil
+	case errors.Is(err, ErrInflatedTooLarge):
+		return nil, fmt.Errorf("body: %s: %w: over %d bytes", c, err, d.limit)
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF // the body ends before anything has begun
+	}
+	return nil, fmt.Errorf("body: %s: %w: %w", c, headers.ErrMalformed, err)
+}
+
+func compressionOf(sysFlag int32) (Compression, error) {
+	switch bits := sysFlag & headers.SysFlagCompressionMask; bits {
+	case 0, headers.SysFlagZlib:
+		return Zlib, nil
+	case headers.SysFlagLZ4:
+		return LZ4, nil
+	case headers.SysFlagZstd:
+		return Zstd, nil
+	default:
+		return 0, fmt.Errorf("body: %w: %d", ErrCompressionType, bits>>8)
+	}
+}
+
+func (d *Decompressor) inflate(c Compression, body []byte) ([]byte, error) {
+	if len(body) == 0 {
+		return nil, io.EOF // to LZ4 and Zstd, nothing at all is a whole stream
+	}
+	switch c {
+	case LZ4:
+		return d.inflateLZ4(body)
+	case Zstd:
+		return d.inflateZstd(body)
+	default:
+		return d.inflateZlib(body)
+	}
+}
+
+type zlibDecoder struct {
+	in    bytes.Reader
+	unzip io.ReadCloser // nil before the first body with a sound header
+}
+
+func (d *Decompressor) inflateZlib(body []byte) ([]byte, error) {
+	z, ok := d.zlib.Get().(*zlibDecoder)
+	if !ok {
+		z = &zlibDecoder{}
+	}
+	defer func() {
+		z.in.Reset(nil)
+		d.zlib.Put(z)
+	}()
+	z.in.Reset(body)
+	var err error
+	if r, ok := z.unzip.(zlib.Resetter); ok {
+		err = r.Reset(&z.in, nil)
+	} else {
+		z.unzip, err = zlib.NewReader(&z.in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readAll(z.unzip, len(body), d.limit)
+}
+
+type lz4Decoder struct {
+	in    bytes.Reader
+	unzip *lz4.Reader
+}
+
+func (d *Decompressor) inflateLZ4(body []byte) ([]byte, error) {
+	z, ok := d.lz4.Get().(*lz4Decoder)
+	if !ok {
+		z = &lz4Decoder{}
+		z.unzip = lz4.NewReader(&z.in)
+		// Concurrency 1 means that no goroutine is started.
+		if err := z.unzip.Apply(lz4.ConcurrencyOption(1)); err != nil {
+			return nil, err
+		}
+	}
+	defer func() {
+		z.in.Reset(nil)
+		z.unzip.Reset(&z.in)
+		d.lz4.Put(z)
+	}()
+	z.in.Reset(body)
+	z.unzip.Reset(&z.in)
+	return readAll(z.unzip, len(body), d.limit)
+}
+
+func (d *Decompressor) inflateZstd(body []byte) ([]byte, error) {
+	z, ok := d.zstd.Get().(*zstd.Decoder)
+	if !ok {
+		var err error
+		z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxMemory(uint64(max(d.limit, minZstdMemory))))
+		if err != nil {
+			return nil, err
+		}
+	}
+	defer d.zstd.Put(z)
+	out, err := z.DecodeAll(body, nil)
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), err == nil && len(out) > d.limit:
+		return nil, ErrInflatedTooLarge
+	case err != nil:
+		return nil, err
+	}
+	return out, nil
+}
+
+// readAll reads r to its end, limit bytes at most. It never holds more than
+// twice the limit.
+func readAll(r io.Reader, compressed, limit int) ([]byte, error) {
+	// One byte more than allowed shows that there is more than allowed.
+	out := make([]byte, 0, min(4*compressed, limit)+1)
+	for {
+		n, err := r.Read(out[len(out):cap(out)])
+		out = out[:len(out)+n]
+		switch {
+		case len(out) > limit:
+			return nil, ErrInflatedTooLarge
+		case err == io.EOF:
+			return out, nil
+		case err != nil:
+			return nil, err
+		}
+		if len(out) == cap(out) {
+			grown := make([]byte, len(out), min(2*cap(out), limit+1))
+			copy(grown, out)
+			out = grown
+		}
+	}
+}
