@@ -1,0 +1,156 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrClosed means that the Table was closed before or during the call. Another
+// try on the same Table cannot help.
+var ErrClosed = errors.New("routing: table is closed")
+
+// ErrNoAnswer means that a name server took longer than
+// Config.NameServerTimeout. It is found inside a *NameServersError and in the
+// NameServerFailed event. It takes the place of context.DeadlineExceeded, which
+// would read as if the caller's own context had ended.
+var ErrNoAnswer = errors.New("no answer")
+
+// NoRouteError means that neither the topic nor the default topic has a route
+// while brokers are registered: the topic does not exist and the brokers do not
+// create topics by themselves (autoCreateTopicEnable=false). Another try helps
+// only after somebody has created the topic.
+type NoRouteError struct {
+	Topic        string
+	DefaultTopic string
+	NameServers  []string
+}
+
+// Error names the topics and the name servers.
+func (e *NoRouteError) Error() string {
+	return fmt.Sprintf("routing: topic %q does not exist and the brokers do not create it (neither it nor default topic %q has a route on name server %s)",
+		e.Topic, e.DefaultTopic, strings.Join(e.NameServers, ", "))
+}
+
+// NoBrokersError means that no broker at all is registered at the name servers,
+// so they cannot know the topic: the brokers are starting, or these are the name
+// servers of another cluster. Another try may help, after a pause: a broker
+// registers when it has started, and again every 30 s.
+type NoBrokersError struct {
+	Topic       string
+	NameServers []string
+}
+
+// Error names the topic and the name servers.
+func (e *NoBrokersError) Error() string {
+	return fmt.Sprintf("routing: topic %q has no route: no broker is registered at name server %s", e.Topic, strings.Join(e.NameServers, ", "))
+}
+
+// NoQueueReason says why a topic that has a route has no queue to publish to.
+type NoQueueReason string
+
+// The reasons of a NoQueueError.
+const (
+	// NoWritePermission: each broker keeps the topic read-only, or had its write
+	// permission wiped at the name server to drain it.
+	NoWritePermission NoQueueReason = "no broker grants the write permission"
+	// NoMaster: the brokers that may be written to have no master now.
+	NoMaster NoQueueReason = "no writable broker has a master"
+	// NoWriteQueues: the number of write queues is 0.
+	NoWriteQueues NoQueueReason = "the number of write queues is 0"
+	// NoInheritPermission: the default topic is there, but topics must not be
+	// created from it.
+	NoInheritPermission NoQueueReason = "no broker lets other topics inherit from it"
+)
+
+// NoQueueError means that the topic has a route without a queue to publish to.
+// Another try may help, after a pause: soon when the reason is NoMaster, after
+// maintenance when it is NoWritePermission. The others last until an operator
+// changes the topic.
+type NoQueueError struct {
+	Topic  string
+	Reason NoQueueReason
+}
+
+// Error names the topic and the reason.
+func (e *NoQueueError) Error() string {
+	return fmt.Sprintf("routing: topic %q has no queue to publish to: %s", e.Topic, e.Reason)
+}
+
+// StaticTopicError means that the topic is a static topic (logical queues,
+// topicQueueMappingByBroker in its route), whose queues move between brokers by
+// rules this package does not follow. Another try cannot help.
+type StaticTopicError struct{ Topic string }
+
+// Error names the topic.
+func (e *StaticTopicError) Error() string {
+	return fmt.Sprintf("routing: topic %q is a static topic (logical queues), which are not supported", e.Topic)
+}
+
+// BrokerNotFoundError means that the topic's route names a broker, or the caller
+// does, that has no master address even in the route just fetched: the broker
+// is down, or no longer serves the topic. Another try may help, best on another
+// broker's queue.
+type BrokerNotFoundError struct {
+	Topic       string
+	Broker      string
+	NameServers []string
+}
+
+// Error names the broker, the topic and the name servers.
+func (e *BrokerNotFoundError) Error() string {
+	return fmt.Sprintf("routing: broker %q of topic %q has no master address on name server %s",
+		e.Broker, e.Topic, strings.Join(e.NameServers, ", "))
+}
+
+// NameServersError means that no name server gave a usable answer. Another try
+// may help.
+//
+// Among the errors behind it may be some of the Invoker, or a
+// *headers.StatusError, that speak of the call to a name server. Look for a
+// *NameServersError first: they say nothing about the message, of which nothing
+// was sent.
+type NameServersError struct {
+	// Topic is the topic that was asked about.
+	Topic string
+	// Servers has one error per name server, in the order they were asked.
+	Servers []*NameServerError
+}
+
+// Error lists each name server with what went wrong there.
+func (e *NameServersError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "routing: topic %q: no name server gave a usable answer", e.Topic)
+	for i, s := range e.Servers {
+		if i == 0 {
+			b.WriteString(": ")
+		} else {
+			b.WriteString("; ")
+		}
+		b.WriteString(s.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the errors of the single name servers.
+func (e *NameServersError) Unwrap() []error {
+	errs := make([]error, len(e.Servers))
+	for i, s := range e.Servers {
+		errs[i] = s
+	}
+	return errs
+}
+
+// NameServerError is what went wrong with one name server: ErrNoAnswer, an error
+// of the Invoker, an error that wraps headers.ErrMalformed, or a
+// *headers.StatusError.
+type NameServerError struct {
+	Addr string
+	Err  error
+}
+
+// Error names the address and the cause.
+func (e *NameServerError) Error() string { return e.Addr + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *NameServerError) Unwrap() error { return e.Err }

@@ -1,0 +1,159 @@
+package routing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+// distrust is how long a name server that failed is not asked just to confirm
+// another one's bad news, which would cost a hanging one's timeout for every
+// topic without a route.
+const distrust = 30 * time.Second
+
+// errNoBrokers is the name server's word that no broker is registered.
+var errNoBrokers = errors.New("no broker is registered")
+
+// isUnknownTopic reports whether err is the name server's word that the topic
+// has no route.
+func isUnknownTopic(err error) bool {
+	return errors.Is(err, &headers.StatusError{Code: headers.TopicNotExist})
+}
+
+// isBadNews reports whether a name server answered, and the answer is that there
+// is nothing. Unlike a failure it is believed once nobody knows better.
+func isBadNews(err error) bool {
+	var noQueue *NoQueueError
+	return isUnknownTopic(err) || errors.Is(err, errNoBrokers) || errors.As(err, &noQueue)
+}
+
+// nameServers puts questions to the name servers, which are equal and know the
+// same except for a while after one of them started.
+type nameServers struct {
+	servers []nameServer
+	timeout time.Duration
+	invoker Invoker
+	failed  func(addr string, err error) // may be nil
+
+	// preferred is the index of the name server that is asked first: the last
+	// one that was of use. A hanging one costs its timeout once.
+	preferred atomic.Uint32
+}
+
+type nameServer struct {
+	addr     string
+	failedAt atomic.Int64 // when it last gave no usable answer, ns since 1970; 0: the last one was usable
+}
+
+func newNameServers(addrs []string, timeout time.Duration, inv Invoker, failed func(string, error)) *nameServers {
+	s := &nameServers{servers: make([]nameServer, len(addrs)), timeout: timeout, invoker: inv, failed: failed}
+	for i, addr := range addrs {
+		s.servers[i].addr = addr
+	}
+	return s
+}
+
+// addrs lists the addresses, in a slice of its own.
+func (s *nameServers) addrs() []string {
+	addrs := make([]string, len(s.servers))
+	for i := range s.servers {
+		addrs[i] = s.servers[i].addr
+	}
+	return addrs
+}
+
+// route asks for topic's route and makes a Route of the answer by build. The
+// error is a *headers.StatusError with TopicNotExist, a *NoQueueError, a
+// *StaticTopicError, a *NameServersError, or ctx's.
+func (s *nameServers) route(ctx context.Context, topic string, build func(*routeData) (*Route, error)) (*Route, error) {
+	var route *Route
+	err := s.ask(ctx, topic, routeRequest{topic: topic}, func(answer *headers.Command) error {
+		if err := answer.Err(); err != nil {
+			return err
+		}
+		data, err := parseRouteData(topic, answer.Body)
+		if err != nil {
+			return err
+		}
+		route, err = build(data)
+		return err
+	})
+	return route, err
+}
+
+// hasBrokers returns nil if any broker is registered, else errNoBrokers, a
+// *NameServersError, or ctx's error.
+func (s *nameServers) hasBrokers(ctx context.Context, topic string) error {
+	return s.ask(ctx, topic, clusterRequest{}, func(answer *headers.Command) error {
+		if err := answer.Err(); err != nil {
+			return err
+		}
+		return parseClusterInfo(answer.Body)
+	})
+}
+
+// ask puts one question to one name server after the other until read likes an
+// answer. If none is liked, bad news goes before failures. Its cost is one call
+// for good news; bad news costs one call to each name server.
+func (s *nameServers) ask(ctx context.Context, topic string, question headers.Request, read func(*headers.Command) error) error {
+	var news error
+	var failures []*NameServerError
+	first := int(s.preferred.Load())
+	for i := range s.servers {
+		at := (first + i) % len(s.servers)
+		server := &s.servers[at]
+		if news != nil && server.failedWithin(distrust) {
+			continue
+		}
+		err := s.askOne(ctx, server.addr, question, read)
+		var static *StaticTopicError
+		switch {
+		case err == nil || errors.As(err, &static):
+			server.failedAt.Store(0)
+			s.preferred.Store(uint32(at))
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case isBadNews(err):
+			server.failedAt.Store(0)
+			if news == nil {
+				s.preferred.Store(uint32(at))
+			}
+			if news == nil || isUnknownTopic(news) {
+				news = err
+			}
+		default:
+			server.failedAt.Store(time.Now().UnixNano())
+			failures = append(failures, &NameServerError{Addr: server.addr, Err: err})
+			if s.failed != nil {
+				s.failed(server.addr, err)
+			}
+		}
+	}
+	if news != nil {
+		return news
+	}
+	return &NameServersError{Topic: topic, Servers: failures}
+}
+
+func (s *nameServer) failedWithin(d time.Duration) bool {
+	at := s.failedAt.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) < d
+}
+
+func (s *nameServers) askOne(ctx context.Context, addr string, question headers.Request, read func(*headers.Command) error) error {
+	attempt, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	answer, err := s.invoker.Invoke(attempt, addr, question, nil)
+	if err != nil {
+		if attempt.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("%w within %v: %v", ErrNoAnswer, s.timeout, err)
+		}
+		return err
+	}
+	return read(&answer)
+}

@@ -1,0 +1,231 @@
+package routing
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+const (
+	// maxQueues is the most queues a route may have. Nothing in RocketMQ bounds
+	// the count; this is beyond any topic in use and keeps a broken answer from
+	// claiming gigabytes.
+	maxQueues = 1 << 16
+	// maxBodySize bounds the body of an answer before it is decoded, since
+	// decoding takes many times its size. A broker needs about 200 bytes.
+	maxBodySize = 4 << 20
+
+	// Bits of a topic's permission (PermName of 5.5.0).
+	permInherit = 1
+	permWrite   = 2
+
+	masterID = 0
+)
+
+// routeData is the body of the answer to GET_ROUTEINFO_BY_TOPIC (TopicRouteData
+// of 5.5.0), as far as a producer needs it.
+type routeData struct {
+	OrderTopicConf            string                     `json:"orderTopicConf"`
+	QueueDatas                []queueData                `json:"queueDatas"`
+	BrokerDatas               []brokerData               `json:"brokerDatas"`
+	TopicQueueMappingByBroker map[string]json.RawMessage `json:"topicQueueMappingByBroker"`
+}
+
+type queueData struct {
+	BrokerName     string `json:"brokerName"`
+	WriteQueueNums int32  `json:"writeQueueNums"`
+	Perm           int32  `json:"perm"`
+}
+
+func (q queueData) grants(perm int32) bool { return q.Perm&perm == perm }
+
+type brokerData struct {
+	BrokerName  string           `json:"brokerName"`
+	BrokerAddrs map[int64]string `json:"brokerAddrs"`
+}
+
+// ParseRoute makes the Route of a topic from the body of a name server's answer,
+// with numeric member names quoted or bare. It keeps nothing of body. The error
+// is a *NoQueueError, a *StaticTopicError, or one that wraps
+// headers.ErrMalformed and says where body is wrong.
+func ParseRoute(topic string, body []byte) (*Route, error) {
+	data, err := parseRouteData(topic, body)
+	if err != nil {
+		return nil, err
+	}
+	return data.route(topic)
+}
+
+func parseRouteData(topic string, body []byte) (*routeData, error) {
+	var data routeData
+	if err := decode(body, &data); err != nil {
+		return nil, malformed(topic, err)
+	}
+	if data.QueueDatas == nil || data.BrokerDatas == nil {
+		return nil, malformed(topic, errors.New("queueDatas or brokerDatas is missing"))
+	}
+	if err := data.check(); err != nil {
+		return nil, malformed(topic, err)
+	}
+	return &data, nil
+}
+
+func malformed(topic string, err error) error {
+	return fmt.Errorf("routing: route of topic %q: %w: %w", topic, headers.ErrMalformed, err)
+}
+
+// check verifies what decoding does not: names, counts, and the addresses that
+// will be dialed.
+func (d *routeData) check() error {
+	total := int64(0)
+	for i, q := range d.QueueDatas {
+		if q.BrokerName == "" {
+			return fmt.Errorf("queueDatas[%d] has no brokerName", i)
+		}
+		if q.WriteQueueNums < 0 {
+			return fmt.Errorf("queueDatas[%d]: writeQueueNums is %d", i, q.WriteQueueNums)
+		}
+		if q.grants(permWrite) {
+			total += int64(q.WriteQueueNums)
+		}
+	}
+	if total > maxQueues {
+		return fmt.Errorf("%d queues, want at most %d", total, maxQueues)
+	}
+	for i, b := range d.BrokerDatas {
+		if b.BrokerName == "" {
+			return fmt.Errorf("brokerDatas[%d] has no brokerName", i)
+		}
+		if addr, ok := b.BrokerAddrs[masterID]; ok {
+			if err := checkAddr(addr); err != nil {
+				return fmt.Errorf("brokerDatas[%d]: master of %q: %w", i, b.BrokerName, err)
+			}
+		}
+	}
+	return nil
+}
+
+// route applies the rules for publishing of
+// MQClientInstance.topicRouteData2TopicPublishInfo of 5.5.0.
+func (d *routeData) route(topic string) (*Route, error) {
+	if len(d.TopicQueueMappingByBroker) > 0 {
+		return nil, &StaticTopicError{Topic: topic}
+	}
+	brokers := d.masters()
+	if d.OrderTopicConf != "" {
+		queues, err := orderedQueues(topic, d.OrderTopicConf)
+		if err != nil {
+			return nil, malformed(topic, err)
+		}
+		return newRoute(topic, queues, brokers, NoWriteQueues)
+	}
+	queues, reason := d.queues(topic, brokers, permWrite, maxQueues)
+	return newRoute(topic, queues, brokers, reason)
+}
+
+// borrow makes a route for topic out of the default topic's, with at most most
+// queues per broker. Java looks at the write permission only; the broker that
+// creates the topic insists on the inherit permission too
+// (TopicConfigManager.createTopicInSendMessageMethod of 5.5.0), so that a broker
+// without it would refuse the message.
+func (d *routeData) borrow(topic, defaultTopic string, most int32) (*Route, error) {
+	if len(d.TopicQueueMappingByBroker) > 0 {
+		return nil, &StaticTopicError{Topic: defaultTopic}
+	}
+	brokers := d.masters()
+	queues, reason := d.queues(topic, brokers, permWrite|permInherit, most)
+	r, err := newRoute(topic, queues, brokers, reason)
+	if err != nil {
+		return nil, &NoQueueError{Topic: defaultTopic, Reason: reason}
+	}
+	r.defaultTopic = true
+	return r, nil
+}
+
+// masters returns the brokers with a master, each once, sorted by name.
+func (d *routeData) masters() []Broker {
+	brokers := make([]Broker, 0, len(d.BrokerDatas))
+	for _, b := range d.BrokerDatas {
+		if addr, ok := b.BrokerAddrs[masterID]; ok {
+			brokers = append(brokers, Broker{Name: b.BrokerName, Addr: addr})
+		}
+	}
+	slices.SortStableFunc(brokers, Broker.compareName)
+	return slices.CompactFunc(brokers, func(a, b Broker) bool { return a.Name == b.Name })
+}
+
+// queues lists the queues of the brokers that grant perm and have a master, at
+// most most of each. The reason counts when there is none; NoMaster goes before
+// the others because it may pass by itself.
+func (d *routeData) queues(topic string, brokers []Broker, perm, most int32) (queues []MessageQueue, reason NoQueueReason) {
+	reason = NoWritePermission
+	for _, q := range d.QueueDatas {
+		at, hasMaster := findBroker(brokers, q.BrokerName)
+		switch {
+		case !q.grants(permWrite):
+		case !q.grants(perm):
+			if reason == NoWritePermission {
+				reason = NoInheritPermission
+			}
+		case !hasMaster:
+			reason = NoMaster
+		case q.WriteQueueNums == 0:
+			if reason != NoMaster {
+				reason = NoWriteQueues
+			}
+		default:
+			for id := range min(q.WriteQueueNums, most) {
+				queues = append(queues, MessageQueue{Topic: topic, BrokerName: brokers[at].Name, QueueID: id})
+			}
+		}
+	}
+	return queues, reason
+}
+
+// orderedQueues reads an order topic's configuration, "brokerA:4;brokerB:4". It
+// is fixed by hand, so that keys stay with their queue while a broker is down:
+// whether the brokers have a master does not count.
+func orderedQueues(topic, conf string) ([]MessageQueue, error) {
+	var queues []MessageQueue
+	for part := range strings.SplitSeq(conf, ";") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		broker, count, ok := strings.Cut(part, ":")
+		n, err := strconv.ParseUint(count, 10, 31)
+		if !ok || broker == "" || err != nil {
+			return nil, fmt.Errorf("orderTopicConf has %q, want broker:count", part)
+		}
+		if n > maxQueues-uint64(len(queues)) {
+			return nil, fmt.Errorf("orderTopicConf has more than %d queues", maxQueues)
+		}
+		for id := range int32(n) {
+			queues = append(queues, MessageQueue{Topic: topic, BrokerName: broker, QueueID: id})
+		}
+	}
+	return queues, nil
+}
+
+func newRoute(topic string, queues []MessageQueue, brokers []Broker, reason NoQueueReason) (*Route, error) {
+	if len(queues) == 0 {
+		return nil, &NoQueueError{Topic: topic, Reason: reason}
+	}
+	slices.SortFunc(queues, MessageQueue.compare)
+	queues = slices.Compact(queues)
+	return &Route{topic: topic, queues: queues, brokers: brokers, turn: newTurn()}, nil
+}
+
+// newTurn starts at random, as Java's ThreadLocalIndex does: clients that start
+// together must not all begin with the same queue.
+func newTurn() *atomic.Uint64 {
+	turn := new(atomic.Uint64)
+	turn.Store(uint64(rand.Uint32()))
+	return turn
+}
