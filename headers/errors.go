@@ -31,9 +31,9 @@ type StatusError struct {
 // Error names the code and carries the remark.
 func (e *StatusError) Error() string {
 	if e.Remark == "" {
-		return fmt.Sprintf("broker answered %s (%d)", e.Code, int32(e.Code))
+		return fmt.Sprintf("answered %s (%d)", e.Code, int32(e.Code))
 	}
-	return fmt.Sprintf("broker answered %s (%d): %s", e.Code, int32(e.Code), e.Remark)
+	return fmt.Sprintf("answered %s (%d): %s", e.Code, int32(e.Code), e.Remark)
 }
 
 // Is reports whether target is a StatusError of the same code.
