@@ -181,6 +181,12 @@ func AppendResponse(dst []byte, s Serialization, opaque int32, code ResponseCode
 	return appendFrame(dst, s, int32(code), flagResponse, opaque, Version5_5_0, remark, fields, body)
 }
 
+// AppendAnswer is AppendResponse for a peer that plays a broker of another
+// version: the header says version instead of this client's own.
+func AppendAnswer(dst []byte, s Serialization, version Version, opaque int32, code ResponseCode, remark string, fields FieldAppender, body []byte) ([]byte, error) {
+	return appendFrame(dst, s, int32(code), flagResponse, opaque, version, remark, fields, body)
+}
+
 func appendFrame(dst []byte, s Serialization, code, flag, opaque int32, version Version, remark string, fields FieldAppender, body []byte) ([]byte, error) {
 	if s > Binary {
 		return dst, fmt.Errorf("headers: %s is not known", s)

@@ -19,8 +19,8 @@ func (Heartbeat) AppendFields(dst []byte, _ Serialization) []byte { return dst }
 // (org.apache.rocketmq.remoting.protocol.heartbeat.HeartbeatData, 5.5.0): who a
 // client is and in which groups it produces and consumes.
 type HeartbeatData struct {
-	ClientID  string          `json:"clientID"`
-	Producers []ProducerData  `json:"producerDataSet"`
+	ClientID  string         `json:"clientID"`
+	Producers []ProducerData `json:"producerDataSet"`
 	Consumers []ConsumerData `json:"consumerDataSet"`
 }
 

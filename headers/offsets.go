@@ -36,7 +36,7 @@ func (h *QueueRequest) AppendFields(dst []byte, s Serialization) []byte {
 		}
 	case CodeSearchOffset:
 		dst = AppendIntField(dst, s, "timestamp", h.Timestamp)
-		dst = appendOptional(dst, s, "boundaryType", h.Boundary)
+		dst = AppendField(dst, s, "boundaryType", h.Boundary)
 	}
 	return dst
 }

@@ -52,10 +52,10 @@ func (h *PullMessage) AppendFields(dst []byte, s Serialization) []byte {
 	dst = AppendIntField(dst, s, "sysFlag", int64(h.SysFlag))
 	dst = AppendIntField(dst, s, "commitOffset", h.CommitOffset)
 	dst = AppendIntField(dst, s, "suspendTimeoutMillis", h.SuspendMillis)
-	dst = appendOptional(dst, s, "subscription", h.Subscription)
+	dst = AppendField(dst, s, "subscription", h.Subscription)
 	dst = AppendIntField(dst, s, "subVersion", h.SubVersion)
-	dst = appendOptional(dst, s, "expressionType", h.ExpressionType)
-	return appendOptional(dst, s, "bname", h.BrokerName)
+	dst = AppendField(dst, s, "expressionType", h.ExpressionType)
+	return AppendField(dst, s, "bname", h.BrokerName)
 }
 
 // ParsePullMessage reads the header of a pull request. The result owns its
@@ -162,12 +162,4 @@ func ParsePullResult(c *Command) (PullResult, error) {
 		return PullResult{}, malformed("pull answer without nextBeginOffset, minOffset or maxOffset")
 	}
 	return r, nil
-}
-
-// appendOptional appends a field unless its value is empty.
-func appendOptional(dst []byte, s Serialization, name, value string) []byte {
-	if value == "" {
-		return dst
-	}
-	return AppendField(dst, s, name, value)
 }

@@ -56,7 +56,7 @@ func ParseQueryMessage(c *Command) (QueryMessage, error) {
 			h.End, err = parseInt64(key, value)
 			seen |= 16
 		case uniqueKeyQuery:
-			h.UniqueKey = h.UniqueKey || string(value) == "true"
+			h.UniqueKey = h.UniqueKey || parseBool(value)
 		case "indexType":
 			h.UniqueKey = h.UniqueKey || string(value) == "U"
 		}

@@ -14,13 +14,8 @@ func (h *UnregisterClient) RequestCode() RequestCode { return CodeUnregisterClie
 // AppendFields appends the client id and the groups that are set.
 func (h *UnregisterClient) AppendFields(dst []byte, s Serialization) []byte {
 	dst = AppendField(dst, s, "clientID", h.ClientID)
-	if h.ProducerGroup != "" {
-		dst = AppendField(dst, s, "producerGroup", h.ProducerGroup)
-	}
-	if h.ConsumerGroup != "" {
-		dst = AppendField(dst, s, "consumerGroup", h.ConsumerGroup)
-	}
-	return dst
+	dst = AppendField(dst, s, "producerGroup", h.ProducerGroup)
+	return AppendField(dst, s, "consumerGroup", h.ConsumerGroup)
 }
 
 // ParseUnregisterClient reads the header of UNREGISTER_CLIENT. The result owns
