@@ -1,0 +1,243 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+// conn is one connection. Its writer alone writes to the socket and its reader
+// alone reads from it; whoever finds that it is broken calls fail.
+type conn struct {
+	client *Client
+	addr   string
+	line   *line
+	nc     net.Conn
+	opaque atomic.Int32
+
+	// kick wakes the writer; its one slot means "look at the queue".
+	kick chan struct{}
+	// broken is closed by fail.
+	broken chan struct{}
+	// written is closed when the writer has ended.
+	written chan struct{}
+
+	mu      sync.Mutex // guards what follows; held for map and slice work only
+	pending map[int32]*call
+	queue   []outgoing
+	// writing is the batch that is in the writer's hands. Its calls are answered
+	// by the writer if the connection ends: only it learns what went out.
+	writing  []outgoing
+	refusals int // how many in queue answer requests of the peer
+	retired  bool
+	silence  silence
+	op       string // what failed when the connection ended
+	err      error  // why it ended; set once
+}
+
+// outgoing is a frame that waits for the writer.
+type outgoing struct {
+	frame  *[]byte
+	opaque int32
+	// oneway says that the writer settles the call: the peer will not answer.
+	oneway bool
+	// call is nil for an answer to a request of the peer. It may be touched
+	// under conn.mu, and while it is pending, only.
+	call *call
+}
+
+func newConn(c *Client, addr string, l *line, nc net.Conn) *conn {
+	return &conn{
+		client:  c,
+		addr:    addr,
+		line:    l,
+		nc:      nc,
+		kick:    make(chan struct{}, 1),
+		broken:  make(chan struct{}),
+		written: make(chan struct{}),
+		pending: make(map[int32]*call),
+	}
+}
+
+// submit encodes a request, registers its call and hands the frame to the
+// writer. An error that matches errGone means that the connection had ended.
+func (cn *conn) submit(r headers.Request, body []byte, oneway bool) (*call, error) {
+	c, frame := cn.client.calls.get(), cn.client.frames.get()
+	c.oneway = oneway
+	for {
+		c.opaque = cn.opaque.Add(1)
+		op, err := "encode", cn.encode(frame, c, r, body)
+		queued := false
+		if err == nil {
+			op = "write"
+			queued, err = cn.enqueue(c, frame)
+		}
+		switch {
+		case queued:
+			cn.wakeWriter()
+			return c, nil
+		case err != nil:
+			cn.client.frames.put(frame)
+			cn.client.calls.put(c)
+			return nil, &OpError{Op: op, Addr: cn.addr, Err: err}
+		}
+	}
+}
+
+// encode fills frame with the request.
+func (cn *conn) encode(frame *[]byte, c *call, r headers.Request, body []byte) (err error) {
+	cfg := &cn.client.cfg
+	*frame, err = headers.AppendRequest((*frame)[:0], cfg.Serialization, c.opaque, c.oneway, r, body)
+	if err == nil && len(*frame) > cfg.MaxFrameSize {
+		// The peer would hang up, which would cost the calls beside this one.
+		err = fmt.Errorf("%w: %d bytes, limit %d", headers.ErrTooLarge, len(*frame), cfg.MaxFrameSize)
+	}
+	return err
+}
+
+// enqueue registers the call and queues its frame, unless a call that has been
+// waiting while the numbers went once around has the same opaque.
+func (cn *conn) enqueue(c *call, frame *[]byte) (bool, error) {
+	cn.mu.Lock()
+	defer cn.mu.Unlock()
+	switch {
+	case cn.err != nil:
+		return false, fmt.Errorf("%w: %w", errGone, cn.err)
+	case cn.retired:
+		return false, fmt.Errorf("%w: %w", errGone, ErrRetired)
+	}
+	if _, used := cn.pending[c.opaque]; used {
+		return false, nil
+	}
+	cn.pending[c.opaque] = c
+	cn.queue = append(cn.queue, outgoing{frame: frame, opaque: c.opaque, oneway: c.oneway, call: c})
+	return true, nil
+}
+
+func (cn *conn) wakeWriter() {
+	select {
+	case cn.kick <- struct{}{}:
+	default: // the writer has been told already
+	}
+}
+
+// wait returns the answer of a submitted call, which it uses up.
+func (cn *conn) wait(ctx context.Context, c *call) (headers.Command, error) {
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		if sent, ok := cn.withdraw(c, errors.Is(ctx.Err(), context.DeadlineExceeded)); ok {
+			cn.client.calls.put(c)
+			return headers.Command{}, &OpError{Op: "wait", Addr: cn.addr, Sent: sent, Err: contextError(ctx)}
+		}
+		<-c.done // the answer was already on its way to us
+	}
+	answer, err := c.answer, c.err
+	cn.client.calls.put(c)
+	return answer, err
+}
+
+// withdraw takes an unanswered call out of the connection and says whether the
+// writer had already taken its frame. ok is false when the call is being
+// answered: then its done channel has, or is about to have, the answer.
+func (cn *conn) withdraw(c *call, timedOut bool) (sent, ok bool) {
+	cn.mu.Lock()
+	if cn.pending[c.opaque] != c {
+		cn.mu.Unlock()
+		return false, false
+	}
+	delete(cn.pending, c.opaque)
+	sent = !c.taken.IsZero()
+	if !sent {
+		at := slices.IndexFunc(cn.queue, func(o outgoing) bool { return o.call == c })
+		cn.client.frames.put(cn.queue[at].frame)
+		cn.queue = slices.Delete(cn.queue, at, at+1)
+	}
+	stalled := timedOut && sent && !c.oneway &&
+		cn.silence.add(c.taken, time.Now()) >= cn.client.cfg.StallTimeout
+	cn.unlock()
+	if stalled {
+		cn.fail("wait", ErrStalled)
+	}
+	return sent, true
+}
+
+// settle gives an answer to the pending call with its opaque number. There is
+// none when its caller gave up: then the answer is dropped, as is one to a
+// request that is not written yet or wants none, which only a broken peer sends.
+func (cn *conn) settle(answer headers.Command) {
+	cn.mu.Lock()
+	c := cn.pending[answer.Opaque]
+	if c == nil || c.taken.IsZero() || c.oneway {
+		cn.mu.Unlock()
+		return
+	}
+	delete(cn.pending, answer.Opaque)
+	cn.unlock()
+	c.answer = answer
+	c.finish()
+}
+
+// retire lets the connection end with its last pending call.
+func (cn *conn) retire() {
+	cn.mu.Lock()
+	cn.retired = true
+	cn.unlock()
+}
+
+// unlock releases mu after a change that may have left a retired connection
+// with nothing to carry, and then ends it.
+func (cn *conn) unlock() {
+	last := cn.retired && len(cn.pending) == 0
+	cn.mu.Unlock()
+	if last {
+		cn.fail("wait", ErrRetired)
+	}
+}
+
+// fail ends the connection, once: it answers the pending calls and closes the
+// socket. Anybody may call it; it waits for nothing.
+func (cn *conn) fail(op string, err error) {
+	cn.mu.Lock()
+	if cn.err != nil {
+		cn.mu.Unlock()
+		return
+	}
+	cn.op, cn.err = op, err
+	lost := cn.pending
+	cn.pending, cn.queue = make(map[int32]*call), nil
+	for _, o := range cn.writing {
+		if c := lost[o.opaque]; c != nil && o.call != nil {
+			delete(lost, o.opaque)
+			cn.pending[o.opaque] = c // the writer will answer it
+		}
+	}
+	cn.mu.Unlock()
+
+	close(cn.broken)
+	cn.client.forget(cn)
+	for _, c := range lost {
+		c.err = &OpError{Op: op, Addr: cn.addr, Sent: !c.taken.IsZero(), Err: err}
+		c.finish()
+	}
+	// Closing may take seconds: TLS says goodbye first. fail may be run by a
+	// caller whose time is up. The reader, which is counted in wg until it has
+	// called fail itself, keeps the count from being zero here.
+	cn.client.wg.Go(func() {
+		_ = cn.nc.Close() // the connection is given up: err is the error that counts
+	})
+}
+
+// cause returns why the connection ended.
+func (cn *conn) cause() error {
+	cn.mu.Lock()
+	defer cn.mu.Unlock()
+	return cn.err
+}
