@@ -1,0 +1,61 @@
+package publisher
+
+import "time"
+
+// enter lets a Publish call in, unless the publisher is closing.
+func (p *Publisher) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return false
+	}
+	p.inFlight++
+	return true
+}
+
+// leave is told when a call that was let in ends.
+func (p *Publisher) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inFlight--
+	if p.closing && p.inFlight == 0 {
+		close(p.drained)
+	}
+}
+
+// Close refuses new Publish calls, waits up to Config.CloseTimeout for those
+// under way, tells the brokers that the producer is gone, and ends every
+// goroutine and connection of the publisher. Calls that did not end in time are
+// cut off: they return an *Error around ErrClosed, and Close returns
+// ErrCloseTimeout, perhaps before they have returned. A broker that does not
+// answer the goodbye makes Close, and calls that wait for an answer, 3 s later.
+// Close may be called again, from several goroutines and while Publish blocks;
+// each call returns when all is over, with the same result.
+func (p *Publisher) Close() error {
+	p.mu.Lock()
+	again := p.closing
+	p.closing = true
+	if !again && p.inFlight == 0 {
+		close(p.drained)
+	}
+	p.mu.Unlock()
+	if again {
+		<-p.closed
+		return p.closeErr
+	}
+	timer := time.NewTimer(p.cfg.CloseTimeout)
+	defer timer.Stop()
+	select {
+	case <-p.drained:
+	case <-timer.C:
+		p.closeErr = ErrCloseTimeout
+	}
+	close(p.cut)
+	p.heart.stop()
+	p.heart.unregister()
+	// Both only wait for goroutines that they end themselves; neither can fail.
+	_ = p.routes.Close()
+	_ = p.client.Close()
+	close(p.closed)
+	return p.closeErr
+}

@@ -1,0 +1,303 @@
+package publisher
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+)
+
+// DefaultProducerGroup is the producer group of a Publisher that was given none.
+const DefaultProducerGroup = "watermill_producer"
+
+// Config sets up a Publisher. NameServers is the one field that must be set; the
+// zero value of each other field stands for its default. Durations are ordinary
+// Go durations, sizes are bytes.
+type Config struct {
+	// NameServers are the addresses of the cluster's name servers, host:port.
+	// They are equal; the first that answers is used until it fails.
+	NameServers []string
+
+	// ProducerGroup names this kind of producer to the brokers. It is a fixed
+	// name, DefaultProducerGroup by default, and not made up per process:
+	// brokers keep a record of each group they have heard of.
+	ProducerGroup string
+
+	// Marshaler turns a Watermill message into a RocketMQ message.
+	// marshaler.Default by default. It is called by many goroutines at once.
+	Marshaler marshaler.Marshaler
+
+	// Topics maps Watermill topic names to RocketMQ's, whose alphabet is small.
+	// marshaler.EscapeTopics by default; marshaler.PlainTopics switches the
+	// mapping off.
+	Topics marshaler.TopicMapper
+
+	// Compression of message bodies.
+	Compression CompressionConfig
+
+	// MaxPropertiesSize is the most bytes of a message's properties string:
+	// metadata, UUID, unique id and the names around them. 32000 by default,
+	// which leaves the broker 767 bytes for what it adds; at most 32767, where
+	// brokers refuse (MessageExtEncoder, 5.5.0). A message with more metadata is
+	// refused before sending.
+	MaxPropertiesSize int
+
+	// MaxMessageSize is the most bytes of a body, as sent: after compression.
+	// 4 MiB by default, the broker's own default (maxMessageSize of
+	// MessageStoreConfig, 5.5.0). A larger message is refused before sending.
+	MaxMessageSize int
+
+	// SendTimeout bounds all attempts for one message together, from the moment
+	// its turn in the Publish call has come. The message's context bounds them
+	// as well. 3 s by default. A publisher that is to bridge the restart of a
+	// broker wants a minute.
+	SendTimeout time.Duration
+
+	// AttemptTimeout bounds one attempt within SendTimeout. 3 s by default. An
+	// attempt that runs out of time may have stored the message, so a retry
+	// after it may store it twice, under the same message id.
+	AttemptTimeout time.Duration
+
+	// Backoff is the pause between attempts.
+	Backoff BackoffConfig
+
+	// AcceptNotDurable takes the answers FLUSH_DISK_TIMEOUT,
+	// FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE for success, as the Java
+	// client does. By default Publish returns a *NotDurableError for them: the
+	// broker has the message, but it is not yet on disk or on a replica.
+	AcceptNotDurable bool
+
+	// OnResult is told what became of each message, for every Publish, before
+	// that returns. It runs on the goroutine that publishes, so many may run at
+	// once, and Publish waits for it. It must not call Close.
+	OnResult func(Result)
+
+	// AutoCreate says how brokers that may create topics are asked to.
+	AutoCreate AutoCreateConfig
+
+	// UnitMode is the request field of that name, used by brokers that are
+	// deployed in units.
+	UnitMode bool
+
+	// Dial opens connections; net.Dialer's DialContext by default. An embedded
+	// cluster, a proxy or a test network goes here.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// TLS turns TLS on for name servers and brokers. Certificates are verified.
+	TLS *tls.Config
+
+	// Headers chooses how request headers are written: BinaryHeaders (default)
+	// or JSONHeaders. Every broker since 4.9 reads both.
+	Headers HeaderFormat
+
+	// DialTimeout bounds a dial with its TLS handshake. 3 s by default.
+	DialTimeout time.Duration
+
+	// HeartbeatInterval is the time between two heartbeats to each broker. 30 s
+	// by default, as in the Java client. Brokers close a connection that was
+	// silent for 120 s.
+	HeartbeatInterval time.Duration
+
+	// RouteRefreshInterval is the time between two looks at each topic's route.
+	// 30 s by default, as in the Java client. A failing broker makes the
+	// publisher look at once.
+	RouteRefreshInterval time.Duration
+
+	// CloseTimeout bounds how long Close waits for Publish calls to end by
+	// themselves. 10 s by default.
+	CloseTimeout time.Duration
+}
+
+// CompressionConfig says which bodies are compressed, and how. A body is sent as
+// it is when compression would not make it smaller.
+type CompressionConfig struct {
+	// Codec is Zlib, LZ4, Zstd or NoCompression. Zlib by default: consumers
+	// that use rocketmq-client-go read nothing else, and Java consumers from
+	// before 4.9.4 lose such messages without an error.
+	Codec Compression
+	// Level of Zlib, 1 to 9. 5 by default, as in the Java client.
+	Level int
+	// Threshold is the size from which bodies are compressed. 4096 by default,
+	// as in the Java client (compressMsgBodyOverHowmuch).
+	Threshold int
+}
+
+// Compression names a codec.
+type Compression string
+
+// The codecs a CompressionConfig may name.
+const (
+	Zlib          Compression = "zlib"
+	LZ4           Compression = "lz4"
+	Zstd          Compression = "zstd"
+	NoCompression Compression = "none"
+)
+
+// BackoffConfig is a pause that grows: about Min after the first failed attempt,
+// doubling until Max. Each pause is drawn from the upper half of its length, so
+// that many publishers do not come back at one moment.
+type BackoffConfig struct {
+	// Min is 10 ms by default.
+	Min time.Duration
+	// Max is 1 s by default.
+	Max time.Duration
+}
+
+// AutoCreateConfig goes with every send: a broker with autoCreateTopicEnable
+// makes an unknown topic after this model.
+type AutoCreateConfig struct {
+	// DefaultTopic is the topic whose settings are copied. TBW102 by default,
+	// which every broker that may create topics has.
+	DefaultTopic string
+	// Queues is the number of queues of a new topic on each broker. 4 by
+	// default, as in the Java client; brokers give at most what DefaultTopic
+	// has, 8 unless configured.
+	Queues int
+}
+
+// HeaderFormat is how request headers are written.
+type HeaderFormat string
+
+// The header formats.
+const (
+	BinaryHeaders HeaderFormat = "binary"
+	JSONHeaders   HeaderFormat = "json"
+)
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) setDefaults() {
+	setDefault(&c.ProducerGroup, DefaultProducerGroup)
+	if c.Marshaler == nil {
+		c.Marshaler = marshaler.Default{}
+	}
+	if c.Topics == nil {
+		c.Topics = marshaler.EscapeTopics{}
+	}
+	setDefault(&c.Compression.Codec, Zlib)
+	setDefault(&c.Compression.Level, 5)
+	setDefault(&c.Compression.Threshold, 4096)
+	setDefault(&c.MaxPropertiesSize, marshaler.DefaultMaxPropertiesSize)
+	setDefault(&c.MaxMessageSize, 4<<20)
+	setDefault(&c.SendTimeout, 3*time.Second)
+	setDefault(&c.AttemptTimeout, 3*time.Second)
+	setDefault(&c.Backoff.Min, 10*time.Millisecond)
+	setDefault(&c.Backoff.Max, time.Second)
+	setDefault(&c.AutoCreate.DefaultTopic, "TBW102")
+	setDefault(&c.AutoCreate.Queues, 4)
+	setDefault(&c.Headers, BinaryHeaders)
+	setDefault(&c.DialTimeout, 3*time.Second)
+	setDefault(&c.HeartbeatInterval, 30*time.Second)
+	setDefault(&c.RouteRefreshInterval, 30*time.Second)
+	setDefault(&c.CloseTimeout, 10*time.Second)
+}
+
+// maxGroupLength is what brokers since 5.4.0 take, so that the names of retry
+// topics made from the group still fit (TopicValidator.GROUP_MAX_LENGTH).
+const maxGroupLength = 120
+
+// Validate reports everything that is wrong with the configuration, each fault
+// with the name of its field. Zero values are no faults: they stand for defaults.
+func (c Config) Validate() error {
+	c.setDefaults()
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf(format, args...))
+	}
+	if err := (&routing.Config{NameServers: c.NameServers}).Validate(); err != nil {
+		faults = append(faults, err)
+	}
+	if !legalGroup(c.ProducerGroup) {
+		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", c.ProducerGroup, maxGroupLength)
+	}
+	if err := marshaler.CheckTopicName(c.AutoCreate.DefaultTopic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
+		fault("AutoCreate.DefaultTopic: %w", err)
+	}
+	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
+		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
+	}
+	if c.Headers != BinaryHeaders && c.Headers != JSONHeaders {
+		fault("Headers is %q, want binary or json", c.Headers)
+	}
+	for _, n := range []struct {
+		name         string
+		value, least int
+		most         int
+	}{
+		{"Compression.Level", c.Compression.Level, 1, 9},
+		{"Compression.Threshold", c.Compression.Threshold, 1, 1 << 30},
+		{"MaxPropertiesSize", c.MaxPropertiesSize, 1, headers.MaxPropertiesSize},
+		{"MaxMessageSize", c.MaxMessageSize, 1, headers.MaxFrameSize - 1<<16},
+		{"AutoCreate.Queues", c.AutoCreate.Queues, 1, 1 << 16},
+	} {
+		if n.value < n.least || n.value > n.most {
+			fault("%s is %d, want %d to %d", n.name, n.value, n.least, n.most)
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"SendTimeout", c.SendTimeout},
+		{"AttemptTimeout", c.AttemptTimeout},
+		{"Backoff.Min", c.Backoff.Min},
+		{"Backoff.Max", c.Backoff.Max},
+		{"DialTimeout", c.DialTimeout},
+		{"HeartbeatInterval", c.HeartbeatInterval},
+		{"RouteRefreshInterval", c.RouteRefreshInterval},
+		{"CloseTimeout", c.CloseTimeout},
+	} {
+		if d.value < 0 {
+			fault("%s is %v, want more than 0", d.name, d.value)
+		}
+	}
+	if c.Backoff.Min > c.Backoff.Max {
+		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("publisher: config: %w", err)
+	}
+	return nil
+}
+
+func legalGroup(group string) bool {
+	for _, r := range group {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_-%|", r):
+		default:
+			return false
+		}
+	}
+	return len(group) <= maxGroupLength
+}
+
+func (c *Config) serialization() headers.Serialization {
+	if c.Headers == JSONHeaders {
+		return headers.JSON
+	}
+	return headers.Binary
+}
+
+// compressor returns nil for NoCompression.
+func (c *Config) compressor() (*body.Compressor, error) {
+	codec, ok := codecs[c.Compression.Codec]
+	if !ok {
+		return nil, nil
+	}
+	return body.NewCompressor(codec, c.Compression.Level)
+}
+
+var codecs = map[Compression]body.Compression{Zlib: body.Zlib, LZ4: body.LZ4, Zstd: body.Zstd}

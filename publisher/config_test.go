@@ -1,0 +1,98 @@
+package publisher
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestConfigDefaults(t *testing.T) {
+	var c Config
+	c.setDefaults()
+	require.Equal(t, "watermill_producer", c.ProducerGroup)
+	require.Equal(t, 3*time.Second, c.SendTimeout)
+	require.Equal(t, CompressionConfig{Codec: Zlib, Level: 5, Threshold: 4096}, c.Compression)
+	require.Equal(t, AutoCreateConfig{DefaultTopic: "TBW102", Queues: 4}, c.AutoCreate)
+	require.Equal(t, 4<<20, c.MaxMessageSize)
+	require.Equal(t, 32000, c.MaxPropertiesSize)
+}
+
+func TestConfigDefaultsAreValid(t *testing.T) {
+	require.NoError(t, Config{NameServers: []string{"localhost:9876"}}.Validate())
+	require.NoError(t, Config{NameServers: []string{"[::1]:9876", " ns.example:9876 "}}.Validate())
+}
+
+// Every fault is named by its field, and all faults are found at once.
+func TestConfigFaults(t *testing.T) {
+	valid := []string{"127.0.0.1:9876"}
+	for field, c := range map[string]Config{
+		"NameServers":           {},
+		"NameServers[1]":        {NameServers: []string{"a:1", "no port"}},
+		"ProducerGroup":         {NameServers: valid, ProducerGroup: "with space"},
+		"AutoCreate.DefaultTop": {NameServers: valid, AutoCreate: AutoCreateConfig{DefaultTopic: "with.dot"}},
+		"AutoCreate.Queues":     {NameServers: valid, AutoCreate: AutoCreateConfig{Queues: -1}},
+		"Compression.Codec":     {NameServers: valid, Compression: CompressionConfig{Codec: "gzip"}},
+		"Compression.Level":     {NameServers: valid, Compression: CompressionConfig{Level: 10}},
+		"Compression.Threshold": {NameServers: valid, Compression: CompressionConfig{Threshold: -1}},
+		"MaxMessageSize":        {NameServers: valid, MaxMessageSize: 16 << 20},
+		"MaxPropertiesSize":     {NameServers: valid, MaxPropertiesSize: 32768},
+		"Headers":               {NameServers: valid, Headers: "xml"},
+		"SendTimeout":           {NameServers: valid, SendTimeout: -1},
+		"AttemptTimeout":        {NameServers: valid, AttemptTimeout: -1},
+		"Backoff.Min":           {NameServers: valid, Backoff: BackoffConfig{Min: 2, Max: 1}},
+		"Backoff.Max":           {NameServers: valid, Backoff: BackoffConfig{Max: -1}},
+		"DialTimeout":           {NameServers: valid, DialTimeout: -1},
+		"HeartbeatInterval":     {NameServers: valid, HeartbeatInterval: -1},
+		"RouteRefreshInterval":  {NameServers: valid, RouteRefreshInterval: -1},
+		"CloseTimeout":          {NameServers: valid, CloseTimeout: -1},
+	} {
+		t.Run(field, func(t *testing.T) {
+			require.ErrorContains(t, c.Validate(), field)
+			_, err := New(c, nil)
+			require.ErrorContains(t, err, field)
+		})
+	}
+	group := Config{NameServers: valid, ProducerGroup: strings.Repeat("g", 121)}
+	require.ErrorContains(t, group.Validate(), "ProducerGroup")
+
+	both := Config{ProducerGroup: "?", SendTimeout: -1}.Validate()
+	require.ErrorContains(t, both, "NameServers")
+	require.ErrorContains(t, both, "ProducerGroup")
+	require.ErrorContains(t, both, "SendTimeout")
+}
+
+// A field that is set must not be overwritten by its default.
+func TestConfigKeepsWhatIsSet(t *testing.T) {
+	c := Config{
+		ProducerGroup: "g", MaxMessageSize: 1, SendTimeout: 1, AttemptTimeout: 1, DialTimeout: 1, MaxPropertiesSize: 1,
+		HeartbeatInterval: 1, RouteRefreshInterval: 1, CloseTimeout: 1, Headers: JSONHeaders,
+		Backoff: BackoffConfig{Min: 1, Max: 1}, AutoCreate: AutoCreateConfig{DefaultTopic: "t", Queues: 1},
+		Compression: CompressionConfig{Codec: LZ4, Level: 1, Threshold: 1},
+	}
+	before := reflect.ValueOf(c)
+	c.setDefaults()
+	after := reflect.ValueOf(c)
+	for i := range before.NumField() {
+		if name := before.Type().Field(i).Name; !before.Field(i).IsZero() {
+			require.True(t, before.Field(i).Equal(after.Field(i)), name)
+		}
+	}
+}
+
+func TestBackoffPause(t *testing.T) {
+	b := BackoffConfig{Min: 10 * time.Millisecond, Max: time.Second}
+	for failed, most := range map[int]time.Duration{
+		1: 10 * time.Millisecond, 2: 20 * time.Millisecond, 7: 640 * time.Millisecond, 8: time.Second, 1000: time.Second,
+	} {
+		for range 200 {
+			p := b.pause(failed)
+			require.GreaterOrEqual(t, p, most/2)
+			require.LessOrEqual(t, p, most)
+		}
+	}
+	require.Equal(t, time.Duration(1), BackoffConfig{Min: 1, Max: 1}.pause(1))
+	require.LessOrEqual(t, BackoffConfig{Min: time.Hour, Max: 1 << 62}.pause(40), time.Duration(1<<62), "no overflow")
+}

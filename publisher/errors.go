@@ -1,0 +1,122 @@
+package publisher
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrClosed means that the Publisher was closed before or during the call.
+	ErrClosed = errors.New("publisher closed")
+	// ErrSendTimeout means that Config.SendTimeout passed before a broker
+	// confirmed the message. The attempts and their errors are in the Result.
+	ErrSendTimeout = errors.New("send timeout")
+	// ErrNilMessage means that a message of the call was nil.
+	ErrNilMessage = errors.New("message is nil")
+	// ErrNotAttempted is the error of messages that were fine themselves but
+	// stood beside or behind one that failed in the same call.
+	ErrNotAttempted = errors.New("another message of the call failed")
+	// ErrCloseTimeout is returned by Close when Publish calls were still under
+	// way after Config.CloseTimeout. They were cut off and returned ErrClosed.
+	ErrCloseTimeout = errors.New("publish calls did not end in time")
+)
+
+// Error is returned by Publish when not every message of the call is published.
+// It says of each what became of it.
+type Error struct {
+	// Topic is the Watermill topic.
+	Topic string
+	// Results has one entry for each message of the call, in its order. Entries
+	// with a nil Err are published.
+	Results []Result
+}
+
+// Cause returns the result of the message that ended the call.
+func (e *Error) Cause() *Result {
+	for i := range e.Results {
+		if err := e.Results[i].Err; err != nil && !errors.Is(err, ErrNotAttempted) {
+			return &e.Results[i]
+		}
+	}
+	return &Result{}
+}
+
+// Outcome is the most that can be said of all messages that were not published
+// together: MayBeStored or Stored if one of them is, else NotSent.
+func (e *Error) Outcome() Outcome {
+	most := NotSent
+	for _, r := range e.Results {
+		if r.Err != nil {
+			most = max(most, r.Outcome)
+		}
+	}
+	return most
+}
+
+// Error tells the first failure and counts the outcomes.
+func (e *Error) Error() string {
+	cause := e.Cause()
+	if len(e.Results) == 1 {
+		return fmt.Sprintf("publisher: cannot publish message %q to topic %q (%s): %v", cause.UUID, e.Topic, cause.Outcome, cause.Err)
+	}
+	var count [Stored + 1]int
+	for _, r := range e.Results {
+		count[r.Outcome]++
+	}
+	return fmt.Sprintf("publisher: cannot publish message %q to topic %q (%s; of %d messages in the call %d are stored, %d may be stored, %d are not sent): %v",
+		cause.UUID, e.Topic, cause.Outcome, len(e.Results), count[Stored], count[MayBeStored], count[NotSent], cause.Err)
+}
+
+// Unwrap returns the error of the message that ended the call.
+func (e *Error) Unwrap() error { return e.Cause().Err }
+
+// NotDurableError means that the broker has stored the message but has not
+// flushed or replicated it as its configuration asks for. The publisher does not
+// send it again: that would make a duplicate. See Config.AcceptNotDurable.
+type NotDurableError struct{ Status SendStatus }
+
+// Error names the status.
+func (e *NotDurableError) Error() string {
+	return fmt.Sprintf("broker has stored the message but answered %s: it is not yet on disk or on a replica, and was not sent again", e.Status)
+}
+
+// MessageTooLargeError means that the body, as it would be sent, is over
+// Config.MaxMessageSize.
+type MessageTooLargeError struct {
+	// Size of the body after compression, and Limit, in bytes.
+	Size, Limit int
+}
+
+// Error names both sizes.
+func (e *MessageTooLargeError) Error() string {
+	return fmt.Sprintf("message body of %d bytes (as sent) is over the limit of %d", e.Size, e.Limit)
+}
+
+// MarshalError means that the marshaler refused the message, or returned one
+// that RocketMQ cannot carry.
+type MarshalError struct{ Err error }
+
+// Error carries the marshaler's error.
+func (e *MarshalError) Error() string { return "cannot marshal message: " + e.Err.Error() }
+
+// Unwrap returns the marshaler's error.
+func (e *MarshalError) Unwrap() error { return e.Err }
+
+// GiveUpError means that attempts were made and none brought success before the
+// time was over or the publisher was closed.
+type GiveUpError struct {
+	Attempts int
+	// Cause is ErrSendTimeout, ErrClosed, or why the message's context ended: it
+	// matches context.Canceled or context.DeadlineExceeded, and the cause.
+	Cause error
+	// Last is the error of the last attempt.
+	Last error
+}
+
+// Error tells the cause and the last attempt's error.
+func (e *GiveUpError) Error() string {
+	return fmt.Sprintf("%v after %d attempts, the last: %v", e.Cause, e.Attempts, e.Last)
+}
+
+// Unwrap returns the cause and the last attempt's error.
+func (e *GiveUpError) Unwrap() []error { return []error{e.Cause, e.Last} }

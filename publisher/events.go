@@ -1,0 +1,36 @@
+package publisher
+
+import (
+	"errors"
+
+	"github.com/ThreeDotsLabs/watermill"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
+)
+
+// connected introduces the producer to a broker it has just connected to.
+func (p *Publisher) connected(addr string) {
+	p.logger.Debug("Connected to RocketMQ", watermill.LogFields{"addr": addr})
+	p.heart.greet(addr)
+}
+
+// disconnected looks for where the broker of a lost connection is now.
+func (p *Publisher) disconnected(addr string, err error) {
+	if errors.Is(err, transport.ErrClosed) {
+		return
+	}
+	p.logger.Info("Connection to RocketMQ lost", watermill.LogFields{"addr": addr, "cause": err.Error()})
+	p.routes.RefreshByAddr(addr)
+}
+
+func (p *Publisher) routeChanged(topic string, _, route *routing.Route) {
+	p.logger.Debug("Topic route changed", watermill.LogFields{
+		"rocketmq_topic": topic,
+		"queues":         len(route.Queues()),
+	})
+}
+
+func (p *Publisher) refreshFailed(topic string, err error) {
+	p.logger.Error("Cannot refresh topic route, keeping the old one", err, watermill.LogFields{"rocketmq_topic": topic})
+}

@@ -1,0 +1,131 @@
+package publisher
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	idPrefixSize = 10
+	idSize       = idPrefixSize + 4 + 2
+	// messageIDLength is the length of a message id in characters.
+	messageIDLength = 2 * idSize
+)
+
+// idSource makes unique message ids in the layout of MessageClientIDSetter
+// (4.9.7 and 5.5.0), upper-case hex of
+//
+//	10 bytes  random here; Java has ip, process id and a class loader hash
+//	 4 bytes  milliseconds since local midnight of the month's first day
+//	 2 bytes  counter
+//
+// Tools read the time out of an id to know where to look for the message
+// (MessageClientIDSetter.getNearlyTimeFromID), hence the layout and the local
+// zone. An idSource never gives the same id twice: it counts on from the last
+// one when more than 65,536 ids fall into a millisecond or the clock steps back,
+// and draws new random bytes when a month begins, as the time starts over then.
+// It is safe for concurrent use.
+type idSource struct {
+	now func() time.Time
+	// last holds the milliseconds since 1970 and the counter of the last id:
+	// time<<16 | counter. It only grows.
+	last  atomic.Int64
+	month atomic.Pointer[idMonth]
+	mu    sync.Mutex // held to replace month
+}
+
+// idMonth is what all ids of a month share.
+type idMonth struct {
+	start, end int64 // milliseconds since 1970; end is the next month's start
+	prefix     [2 * idPrefixSize]byte
+}
+
+func newIDSource(now func() time.Time) (*idSource, error) {
+	s := &idSource{now: now}
+	m, err := newIDMonth(now())
+	if err != nil {
+		return nil, err
+	}
+	s.month.Store(m)
+	return s, nil
+}
+
+func newIDMonth(t time.Time) (*idMonth, error) {
+	random, err := uuid.NewRandom()
+	if err != nil {
+		return nil, fmt.Errorf("publisher: random bytes for message ids: %w", err)
+	}
+	t = t.Local()
+	start := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.Local)
+	m := &idMonth{start: start.UnixMilli(), end: start.AddDate(0, 1, 0).UnixMilli()}
+	// Bytes 6 and 8 of a version 4 UUID hold its version and variant.
+	var raw [idPrefixSize]byte
+	copy(raw[:6], random[:6])
+	copy(raw[6:], random[9:13])
+	upperHex(m.prefix[:], raw[:])
+	return m, nil
+}
+
+// next returns an id that this source has not given before.
+func (s *idSource) next() (string, error) {
+	stamp := s.stamp()
+	m, err := s.monthOf(stamp >> 16)
+	if err != nil {
+		return "", err
+	}
+	var id [messageIDLength]byte
+	copy(id[:], m.prefix[:])
+	var raw [6]byte
+	binary.BigEndian.PutUint32(raw[:], uint32(stamp>>16-m.start))
+	binary.BigEndian.PutUint16(raw[4:], uint16(stamp))
+	upperHex(id[2*idPrefixSize:], raw[:])
+	return string(id[:]), nil
+}
+
+// stamp returns the time and counter of the next id.
+func (s *idSource) stamp() int64 {
+	now := s.now().UnixMilli() << 16
+	for {
+		last := s.last.Load()
+		next := max(now, last+1)
+		if s.last.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}
+
+// monthOf returns the month that milli lies in. A source that is behind by a
+// month gets a new one. An id from just before the month's end that is asked for
+// after it shares the new prefix; its time part is then negative, that is, near
+// the top of its 32 bits, which no id of the new month reaches.
+func (s *idSource) monthOf(milli int64) (*idMonth, error) {
+	if m := s.month.Load(); milli < m.end {
+		return m, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.month.Load(); milli < m.end {
+		return m, nil
+	}
+	m, err := newIDMonth(time.UnixMilli(milli))
+	if err != nil {
+		return nil, err
+	}
+	s.month.Store(m)
+	return m, nil
+}
+
+func upperHex(dst, src []byte) {
+	hex.Encode(dst, src)
+	for i, c := range dst[:2*len(src)] {
+		if c >= 'a' {
+			dst[i] = c - 'a' + 'A'
+		}
+	}
+}

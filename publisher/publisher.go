@@ -1,0 +1,186 @@
+package publisher
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
+)
+
+var _ message.Publisher = (*Publisher)(nil)
+
+// Publisher publishes Watermill messages to RocketMQ. It is safe for concurrent
+// use. Close it to give back its connections and goroutines.
+type Publisher struct {
+	cfg        Config
+	logger     watermill.LoggerAdapter
+	now        func() time.Time
+	ids        *idSource
+	compressor *body.Compressor
+	client     *transport.Client
+	routes     *routing.Table
+	selector   routing.Selector
+	heart      *heart
+
+	mu       sync.Mutex // guards closing and inFlight together
+	closing  bool
+	inFlight int
+	// drained is closed when the publisher is closing and the last call ends.
+	drained chan struct{}
+	// cut is closed when the calls still under way have to end.
+	cut chan struct{}
+	// closed is closed when Close is over; closeErr is set before.
+	closed   chan struct{}
+	closeErr error
+}
+
+// New checks the configuration and returns a Publisher. It needs no network: a
+// name server is asked when the first message is published. A nil logger logs
+// nothing.
+func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.setDefaults()
+	if logger == nil {
+		logger = watermill.NopLogger{}
+	}
+	p := &Publisher{
+		cfg:      cfg,
+		logger:   logger.With(watermill.LogFields{"producer_group": cfg.ProducerGroup}),
+		now:      time.Now,
+		drained:  make(chan struct{}),
+		cut:      make(chan struct{}),
+		closed:   make(chan struct{}),
+		selector: routing.RoundRobin{},
+	}
+	var err error
+	if p.ids, err = newIDSource(p.now); err != nil {
+		return nil, err
+	}
+	if p.compressor, err = cfg.compressor(); err != nil {
+		return nil, fmt.Errorf("publisher: config: Compression: %w", err)
+	}
+	p.client, err = transport.New(transport.Config{
+		Dial:          cfg.Dial,
+		TLS:           cfg.TLS,
+		Serialization: cfg.serialization(),
+		DialTimeout:   cfg.DialTimeout,
+		Events:        transport.Events{Connected: p.connected, Disconnected: p.disconnected},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("publisher: %w", err)
+	}
+	p.routes, err = routing.New(routing.Config{
+		NameServers:        cfg.NameServers,
+		RefreshInterval:    cfg.RouteRefreshInterval,
+		DefaultTopic:       cfg.AutoCreate.DefaultTopic,
+		DefaultTopicQueues: int32(cfg.AutoCreate.Queues),
+		Events:             routing.Events{RouteChanged: p.routeChanged, RefreshFailed: p.refreshFailed},
+	}, p.client)
+	if err != nil {
+		_ = p.client.Close() // it has no connection yet
+		return nil, fmt.Errorf("publisher: %w", err)
+	}
+	if p.heart, err = startHeart(p); err != nil {
+		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
+		return nil, err
+	}
+	return p, nil
+}
+
+// String is the publisher's name in logs and metrics. It does not tell two
+// publishers of a process apart, so that metrics keep one label for both.
+func (p *Publisher) String() string { return "rocketmq.Publisher" }
+
+// Publish stores the messages on a broker, one after the other, and returns when
+// the last is stored. Nil means that a broker confirmed every message with code
+// 0. Without messages it returns nil.
+//
+// Every other return is an *Error, which says of each message whether it is
+// stored, not sent, or may be stored. All messages are checked before the first
+// is sent, so a message that is refused keeps the whole call from being sent.
+// After a message has failed no further one is sent.
+//
+// Each message is bounded by its own context and by Config.SendTimeout. Messages
+// are read and not changed; they may be used again when Publish has returned.
+// A message whose answer was lost is sent again under the same message id, so a
+// message may be stored twice: delivery is at least once.
+func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	results := make([]Result, len(messages))
+	for i, msg := range messages {
+		if msg != nil {
+			results[i].UUID = msg.UUID
+		}
+	}
+	if p.enter() {
+		defer p.leave()
+		p.publish(topic, messages, results)
+	} else {
+		refuse(results, 0, ErrClosed)
+	}
+	return p.report(topic, results)
+}
+
+// publish prepares all messages, then delivers one after the other until one
+// fails. What became of them is in results.
+func (p *Publisher) publish(topic string, messages []*message.Message, results []Result) {
+	mapped, err := p.mapTopic(topic)
+	if err != nil {
+		refuse(results, 0, err)
+		return
+	}
+	ready := make([]prepared, len(messages))
+	for i, msg := range messages {
+		if ready[i], err = p.prepare(topic, mapped, msg); err != nil {
+			refuse(results, i, err)
+			return
+		}
+		results[i].MessageID = ready[i].messageID
+	}
+	for i, msg := range messages {
+		d := delivery{publisher: p, message: &ready[i], result: &results[i]}
+		d.run(msg.Context())
+		if results[i].Err != nil {
+			for rest := i + 1; rest < len(results); rest++ {
+				results[rest].Err = ErrNotAttempted
+			}
+			return
+		}
+	}
+}
+
+// refuse makes err the error of one message, for which all of them stay behind.
+func refuse(results []Result, at int, err error) {
+	for i := range results {
+		results[i].Err = ErrNotAttempted
+	}
+	results[at].Err = err
+}
+
+// report tells OnResult of each result and makes the error that Publish returns.
+func (p *Publisher) report(topic string, results []Result) error {
+	failed := false
+	for i := range results {
+		failed = failed || results[i].Err != nil
+		if p.cfg.OnResult != nil {
+			own := results[i]
+			own.Failed = slices.Clone(own.Failed)
+			p.cfg.OnResult(own)
+		}
+	}
+	if failed {
+		return &Error{Topic: topic, Results: results}
+	}
+	return nil
+}
