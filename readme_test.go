@@ -1,0 +1,28 @@
+package layout_test
+
+import (
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+// The program in the README is the one that is compiled with the examples.
+func TestReadmeProgram(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	program, err := os.ReadFile("_examples/usage/main.go")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "```go\n"+string(program)+"```\n")
+}
+
+func TestReadmeNamesEveryConfigField(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for i := range reflect.TypeFor[publisher.Config]().NumField() {
+		require.Contains(t, string(readme), "| `"+reflect.TypeFor[publisher.Config]().Field(i).Name+"` |")
+	}
+}
