@@ -34,7 +34,7 @@ func TestErrorTexts(t *testing.T) {
 				{Addr: "ns1:9876", Err: refused},
 				{Addr: "ns2:9876", Err: &headers.StatusError{Code: headers.SystemError, Remark: "name server not ready"}},
 			}},
-			`routing: topic "t": no name server gave a usable answer: ns1:9876: connection refused; ns2:9876: broker answered SYSTEM_ERROR (1): name server not ready`,
+			`routing: topic "t": no name server gave a usable answer: ns1:9876: connection refused; ns2:9876: answered SYSTEM_ERROR (1): name server not ready`,
 		},
 	} {
 		require.EqualError(t, tc.err, tc.text)

@@ -139,7 +139,7 @@ func TestTopicGoneFromNameServerKeepsItsRoute(t *testing.T) {
 			require.NoError(t, err)
 			require.Same(t, known, stale)
 			require.Equal(t, []string{"ns1:9876 t"}, f.asked(), "it goes on asking, for this topic only")
-			require.Equal(t, []string{`t failed: routing: topic "t" is gone from the name servers, its last known route is kept: broker answered TOPIC_NOT_EXIST (17): no, says the fake`}, log.take())
+			require.Equal(t, []string{`t failed: routing: topic "t" is gone from the name servers, its last known route is kept: answered TOPIC_NOT_EXIST (17): no, says the fake`}, log.take())
 		}
 
 		f.become(f.knows(all))
