@@ -1,0 +1,247 @@
+package embedded
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+const clusterName = "DefaultCluster"
+
+// Broker is one broker of a Cluster, always a master. Its methods are safe for
+// concurrent use.
+type Broker struct {
+	cluster *Cluster
+	name    string
+	srv     *server
+
+	mu         sync.Mutex // guards the fields below; never held across I/O or foreign code
+	registered bool       // with the name servers
+	topics     map[string]*topic
+	log        []logEntry // by offset
+	logEnd     int64
+	lastStored int64
+	turn       int    // of anyQueue
+	keys       uint16 // counter of newUniqueKey
+	storeHost  netip.AddrPort
+	offsets    map[groupQueue]int64
+	groups     map[string]*consumerGroup
+	producers  map[string]map[string]producer // by group and client id
+	locks      map[groupQueue]queueLock
+}
+
+func newBroker(c *Cluster, name string) *Broker {
+	b := &Broker{
+		cluster: c, name: name,
+		topics:    make(map[string]*topic),
+		offsets:   make(map[groupQueue]int64),
+		groups:    make(map[string]*consumerGroup),
+		producers: make(map[string]map[string]producer),
+		locks:     make(map[groupQueue]queueLock),
+	}
+	b.srv = newServer(c, name, b)
+	if c.cfg.autoCreate {
+		b.putTopic(autoCreateTopic, autoCreateQueues, autoCreateQueues, headers.PermRead|headers.PermWrite|headers.PermInherit)
+	}
+	for _, t := range c.cfg.topics {
+		b.putTopic(t.name, t.queues, t.queues, headers.PermRead|headers.PermWrite)
+	}
+	return b
+}
+
+// Name is the broker's name, such as "broker-a".
+func (b *Broker) Name() string { return b.name }
+
+// Addr is the address the broker listens on, or did before it was stopped.
+func (b *Broker) Addr() string { return b.srv.address() }
+
+// Running reports whether the broker takes connections.
+func (b *Broker) Running() bool { return b.srv.running() }
+
+// Stop shuts the broker down in good order: it leaves the routes at once, cuts
+// its connections and refuses new ones. Its messages, topics and offsets stay
+// for Start. Stop does not wait for requests that are being worked on.
+func (b *Broker) Stop() {
+	b.Unregister()
+	b.srv.stop()
+}
+
+// Kill ends the broker as a crash does: it cuts its connections and refuses new
+// ones, but the name servers go on giving out its address, until Unregister.
+// Kill does not wait for requests that are being worked on.
+func (b *Broker) Kill() { b.srv.stop() }
+
+// Start brings a stopped or killed broker back, with what it had stored, at the
+// address it had.
+func (b *Broker) Start() error { return b.startAt(b.srv.address()) }
+
+// StartAt brings a stopped or killed broker back at another address. The routes
+// have the new address at once.
+func (b *Broker) StartAt(addr string) error { return b.startAt(addr) }
+
+// Move cuts the broker's connections and brings it back at a free address. The
+// routes have the new address at once; clients have to find out.
+func (b *Broker) Move() error {
+	b.srv.stop()
+	return b.startAt(b.cluster.freeAddr(memoryBrokerPort))
+}
+
+func (b *Broker) startAt(addr string) error {
+	if err := b.srv.start(addr); err != nil {
+		return fmt.Errorf("embedded: start %s: %w", b.name, err)
+	}
+	host, err := netip.ParseAddrPort(b.srv.address())
+	if err != nil { // a name instead of an IP address
+		host = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.storeHost = netip.AddrPortFrom(host.Addr().Unmap(), host.Port())
+	b.registered = true
+	return nil
+}
+
+// Unregister takes the broker out of the routes, as name servers do 120 s after
+// a crash. The broker itself goes on if it runs.
+func (b *Broker) Unregister() { b.setRegistered(false) }
+
+// Register puts the broker back into the routes.
+func (b *Broker) Register() { b.setRegistered(true) }
+
+func (b *Broker) setRegistered(yes bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.registered = yes
+}
+
+// SetPermission sets the permission of a topic on this broker, a sum of
+// headers.PermRead, headers.PermWrite and headers.PermInherit. Routes show it at
+// once. Like real brokers this one takes sends to a topic without PermWrite:
+// keeping away is the client's part. It does nothing if there is no such topic.
+func (b *Broker) SetPermission(topic string, perm int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.topics[topic]; t != nil {
+		t.perm = perm
+	}
+}
+
+// SetQueues sets the numbers of queues of a topic on this broker, to read from
+// and to write to. Routes show them at once. Messages of queues that are gone
+// stay, out of reach. It does nothing if there is no such topic.
+func (b *Broker) SetQueues(topic string, read, write int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.topics[topic]; t != nil {
+		t.read, t.write = max(0, read), max(0, write)
+	}
+}
+
+// CreateTopic creates a topic on this broker alone, or sets its number of
+// queues.
+func (b *Broker) CreateTopic(name string, queues int) error {
+	if fault := topicFault(name); fault != "" {
+		return fmt.Errorf("embedded: create topic: %s", fault)
+	}
+	if queues < 0 {
+		return fmt.Errorf("embedded: create topic %s: %d queues", name, queues)
+	}
+	b.putTopic(name, queues, queues, headers.PermRead|headers.PermWrite)
+	return nil
+}
+
+// DeleteTopic removes a topic and its messages from this broker.
+func (b *Broker) DeleteTopic(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topics[name]
+	if t == nil {
+		return
+	}
+	for _, q := range t.queues {
+		b.drop(q, len(q.records))
+	}
+	delete(b.topics, name)
+}
+
+// SendToClients pushes a oneway request to every client that is connected to
+// the broker and returns their number. fields may be nil.
+func (b *Broker) SendToClients(code headers.RequestCode, fields headers.FieldAppender, body []byte) int {
+	n := 0
+	for _, c := range b.srv.connections() {
+		if c.push(pushRequest{code, fields}, body) {
+			n++
+		}
+	}
+	return n
+}
+
+// DropConnections cuts the connections of all clients. They may come back at
+// once.
+func (b *Broker) DropConnections() {
+	for _, c := range b.srv.connections() {
+		c.close()
+	}
+}
+
+// pushRequest is a request of the broker to a client.
+type pushRequest struct {
+	code   headers.RequestCode
+	fields headers.FieldAppender
+}
+
+func (p pushRequest) RequestCode() headers.RequestCode { return p.code }
+
+func (p pushRequest) AppendFields(dst []byte, s headers.Serialization) []byte {
+	if p.fields == nil {
+		return dst
+	}
+	return p.fields.AppendFields(dst, s)
+}
+
+func (b *Broker) host() netip.AddrPort {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.storeHost
+}
+
+// handle answers a request.
+func (b *Broker) handle(rq *request) answer {
+	switch code := rq.code(); code {
+	case headers.CodeSendMessage, headers.CodeSendMessageV2, headers.CodeSendBatchMessage:
+		return b.sendMessage(rq)
+	case headers.CodePullMessage:
+		return b.pullMessage(rq)
+	case headers.CodeLitePullMessage:
+		if b.cluster.behaviour.five {
+			return b.pullMessage(rq)
+		}
+	case headers.CodeHeartbeat:
+		return b.heartBeat(rq)
+	case headers.CodeUnregisterClient:
+		return b.unregisterClient(rq)
+	case headers.CodeQueryConsumerOffset:
+		return b.queryConsumerOffset(rq)
+	case headers.CodeUpdateConsumerOffset:
+		return b.updateConsumerOffset(rq)
+	case headers.CodeSearchOffset, headers.CodeMaxOffset, headers.CodeMinOffset, headers.CodeEarliestStoreTime:
+		return b.queueNumber(rq)
+	case headers.CodeViewMessage:
+		return b.viewMessage(rq)
+	case headers.CodeQueryMessage:
+		return b.queryMessage(rq)
+	case headers.CodeConsumerList:
+		return b.consumerList(rq)
+	case codeProducers:
+		return b.producerConnections(rq)
+	case headers.CodeLockQueues:
+		return b.lockQueues(rq)
+	case headers.CodeUnlockQueues:
+		return b.unlockQueues(rq)
+	case headers.CodeCreateTopic:
+		return b.createTopic(rq)
+	}
+	return refuse(headers.RequestNotSupported, fmt.Sprintf(" request type %d not supported", rq.cmd.Code))
+}

@@ -1,0 +1,89 @@
+// Package embedded runs RocketMQ name servers and brokers inside the process,
+// for tests and examples. They speak the real wire protocol, over TCP on
+// loopback or over a network in memory, store messages in memory, and let faults
+// happen on demand. Official Java clients produce to them and read from them.
+//
+//	cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("orders", 4))
+//	if err != nil {
+//		return err
+//	}
+//	defer cluster.Close()
+//	// publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}
+//
+// A cluster in memory uses no sockets and waits on condition variables, timers
+// and channels only. In a testing/synctest bubble the clock is therefore the
+// test's: long polls, idle connections and delayed answers take no real time, and
+// the bubble reports a goroutine that Close left behind.
+//
+// # What it does
+//
+// Brokers answer sends (10, 310, 320), pulls with long polling and tag filter (11,
+// 361), queries (12, 33), consumer offsets and queue bounds (14, 15, 29 to 32),
+// heartbeats and groups (34, 35, 38, 204, with the push 40), queue locks (41, 42)
+// and topic creation (17). Name servers answer routes (105) and cluster information
+// (106). Everything else gets REQUEST_CODE_NOT_SUPPORTED.
+//
+// Checks and codes are those of real brokers, probed on 5.5.0 and 4.9.7 and in
+// part compared with captured frames. WithVersion chooses between them. From
+// 5.0.0 on:
+//
+//   - answers have JSON headers, whatever the request had (WithBinaryAnswers)
+//   - a send answer carries the message's unique id as transactionId, and the
+//     broker makes one for messages that have none
+//   - stored properties get MSG_REGION, TRACE_ON, CLUSTER and UNIQ_KEY
+//   - a send without a body fails with SYSTEM_ERROR, and INNER_NUM is refused
+//   - heartbeat answers have fields, pull answers have two more
+//   - an offset query for an unknown topic, or with setZeroIfNotFound=false, is
+//     answered with QUERY_NOT_FOUND
+//
+// and from 5.3.0 on bad queue ids and topic names are INVALID_PARAMETER. Before
+// 5.0.0:
+//
+//   - answers are in the serialization of the request
+//   - stored properties get CLUSTER, lose WAIT, and have no final separator
+//   - an empty body is stored, timer properties are ignored
+//   - a name server does not answer a request code that it does not know
+//   - 361 is not supported, bad parameters are SYSTEM_ERROR
+//
+// # What it does not model
+//
+// Messages:
+//
+//   - Delay levels and timers. Such a message is refused with SYSTEM_ERROR and a
+//     remark that says so, rather than stored at once; so are the retries that
+//     Java's push consumer sends itself. Recall (370) is not supported.
+//   - The end of transactions. Half messages are accepted, answered as real
+//     brokers do, and kept in topic RMQ_SYS_TRANS_HALF_TOPIC; END_TRANSACTION (37)
+//     is not supported and there is no check-back (39).
+//   - Send-back (36), retry and dead letters, request-reply (324 to 326), POP and
+//     what belongs to it (200050 to 200151, 400, 401), message traces.
+//   - Batch consume queues (inner batches), compaction topics, ordered topic
+//     configuration, static topics, light message queues.
+//   - The limit on the whole of a stored message; only body and properties are
+//     measured.
+//
+// Storage: nothing is on disk and nothing is ever late. A message can be pulled
+// and found by key as soon as its send is answered; a real broker takes up to
+// some milliseconds to show it and about a second to index it. Codes 10, 11 and
+// 12 come from StoreThenAnswer only. A stopped broker keeps its memory, and
+// forgets no member of a group but by the end of its connection.
+//
+// Cluster: brokers are masters without slaves, so pulls are never sent elsewhere.
+// Name servers share what they know and know it at once: there is no registration
+// every 30 s, none is missing after a name server's restart, and a killed broker
+// stays in the routes until Broker.Unregister instead of for 120 s. There are no
+// system topics but TBW102, no VIP port, no HA port, no proxy, no namespaces.
+//
+// Security: no ACL, no authentication; signatures are ignored. TLS only as
+// WithTLS sets it up: without it, there is no self-signed certificate.
+//
+// Consumers: no SQL92 filters (as a broker without enablePropertyFilter), no
+// broker-side rebalance, no offset reset, no flow control, no cold-data control.
+// Group names are not checked.
+//
+// Wire: a first frame of less than 12 bytes is judged at once, where 5.x waits
+// for more; PROXY protocol lines are not understood. Requests of one connection
+// are worked on in order, so that only Delay, DelayAnswer and long polls change
+// the order of answers. The language in answers is GO. GO_AWAY comes from Answer
+// only. Remarks that carry a Java exception are shorter than the real ones.
+package embedded

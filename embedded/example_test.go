@@ -1,0 +1,48 @@
+package embedded_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/ThreeDotsLabs/watermill"
+	wm "github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+// A publisher in front of a broker that is busy at first.
+func Example() {
+	cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("orders", 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cluster.Close()
+
+	busy := true
+	cluster.Intercept(func(r embedded.Request) embedded.Fault {
+		if r.Send != nil && busy {
+			busy = false
+			return embedded.Answer(headers.SystemBusy, "try again")
+		}
+		return embedded.Fault{}
+	})
+
+	p, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, watermill.NopLogger{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Publish("orders", wm.NewMessage("1", []byte("two pizzas"))); err != nil {
+		log.Fatal(err)
+	}
+
+	messages, err := cluster.AwaitMessages(context.Background(), "orders", 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s after %d sends\n", messages[0].Body, cluster.Stats().Requests(headers.CodeSendMessageV2))
+	// Output: two pizzas after 2 sends
+}

@@ -1,0 +1,89 @@
+package embedded_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
+)
+
+// TestOfficialJavaClient lets the Java producer, pull consumer and admin client
+// work against the cluster over TCP: clients of both versions against servers of
+// both.
+func TestOfficialJavaClient(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Java")
+	}
+	for _, client := range realbroker.Versions() {
+		for _, server := range []headers.Version{headers.Version5_5_0, headers.Version4_9_7} {
+			t.Run(fmt.Sprintf("client %s, server %d", client, server), func(t *testing.T) {
+				realbroker.Require(t)
+				cluster := start(t, embedded.WithVersion(server), embedded.WithBrokers(2), embedded.WithTopic("java", 2))
+				javaClient(t, cluster, realbroker.WitnessFor(t, client, cluster.NameServers()))
+			})
+		}
+	}
+}
+
+func javaClient(t *testing.T, cluster *embedded.Cluster, w *realbroker.Witness) {
+	results := w.JavaProduce(t, "java", 5, "--tag", "blue")
+	require.Len(t, results, 5)
+	for _, r := range results {
+		require.Equal(t, "SEND_OK", r.Status)
+		require.Equal(t, "DefaultRegion", r.RegionID)
+	}
+	batch := w.JavaProduce(t, "java", 3, "--batch")
+	require.Len(t, batch, 1)
+	require.Len(t, strings.Split(batch[0].OffsetMsgID, ","), 3)
+	require.Empty(t, w.JavaProduce(t, "java", 2, "--oneway"))
+	_, err := cluster.AwaitMessages(t.Context(), "java", 10) // oneway: no answer tells when
+	require.NoError(t, err)
+	compressed := w.JavaProduce(t, "java", 1, "--size", "50000")
+
+	stored, read := cluster.Messages("java"), w.Read(t, "java", 11)
+	require.Len(t, read, 11)
+	for i, m := range read { // both are in the order of queues and offsets
+		want := stored[i]
+		require.Equal(t, want.BrokerName, m.BrokerName)
+		require.Equal(t, want.QueueID, m.QueueID)
+		require.Equal(t, want.QueueOffset, m.QueueOffset)
+		require.Equal(t, want.CommitLogOffset, m.CommitLogOffset)
+		require.Equal(t, want.UniqueKey, m.MsgID)
+		require.Equal(t, want.OffsetMessageID, m.OffsetMsgID)
+		require.Equal(t, want.Keys, m.Keys)
+		require.Equal(t, want.Tags, m.Tags)
+		require.Equal(t, want.BornTimestamp.UnixMilli(), m.BornTimestamp)
+		require.Equal(t, want.StoreTimestamp.UnixMilli(), m.StoreTimestamp)
+		if m.MsgID == compressed[0].MsgID {
+			require.NotZero(t, want.SysFlag&headers.SysFlagCompressed)
+			require.Len(t, m.Body, 50_000)
+		} else {
+			require.Equal(t, want.Body, m.Body)
+			require.Equal(t, want.Properties, m.Properties)
+		}
+	}
+
+	require.Len(t, w.QueryKey(t, "java", "key-4"), 1)
+	byID := w.QueryID(t, "java", results[3].MsgID)
+	require.Len(t, byID, 1)
+	require.Equal(t, "java-3", string(byID[0].Body))
+	viewed := w.View(t, "java", results[2].OffsetMsgID)
+	require.Len(t, viewed, 1)
+	require.Equal(t, results[2].MsgID, viewed[0].MsgID)
+
+	// The Java admin client creates a topic by way of the cluster information.
+	w.Run(t, "create-topic", "made", "3")
+	c := dial(t, cluster, cluster.NameServers()[0])
+	require.Equal(t, 3, c.route("made").QueueDatas[0].WriteQueueNums)
+
+	// A topic that the producer's first message creates.
+	created := w.JavaProduce(t, "created", 1)
+	require.Equal(t, created[0].OffsetMsgID, cluster.Messages("created")[0].OffsetMessageID)
+	require.Len(t, w.Read(t, "created", 1), 1)
+	require.Empty(t, w.Read(t, "none", 0))
+}

@@ -1,0 +1,78 @@
+package embedded
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+// codeProducers is GET_PRODUCER_CONNECTION_LIST, which admin clients send.
+const codeProducers headers.RequestCode = 204
+
+// producer is a member of a producer group, known by its heartbeats.
+type producer struct {
+	conn     *conn
+	language headers.Language
+	version  headers.Version
+}
+
+// registerProducers takes in the producer groups of a heartbeat.
+func (b *Broker) registerProducers(rq *request, beat *heartbeat) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, data := range beat.ProducerDataSet {
+		if data.GroupName == "" {
+			continue
+		}
+		if b.producers[data.GroupName] == nil {
+			b.producers[data.GroupName] = make(map[string]producer)
+		}
+		b.producers[data.GroupName][beat.ClientID] = producer{rq.conn, rq.cmd.Language, rq.cmd.Version}
+	}
+}
+
+// leaveProducers removes members from producer groups.
+func (b *Broker) leaveProducers(gone func(group, member string, c *conn) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for group, members := range b.producers {
+		maps.DeleteFunc(members, func(id string, p producer) bool { return gone(group, id, p.conn) })
+		if len(members) == 0 {
+			delete(b.producers, group)
+		}
+	}
+}
+
+// Producers returns the client ids that heartbeats have registered in a producer
+// group, sorted. A client is forgotten when its connection ends.
+func (b *Broker) Producers(group string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Sorted(maps.Keys(b.producers[group]))
+}
+
+// producerConnections answers GET_PRODUCER_CONNECTION_LIST.
+func (b *Broker) producerConnections(rq *request) answer {
+	type connection struct {
+		ClientAddr string `json:"clientAddr"`
+		ClientID   string `json:"clientId"`
+		Language   string `json:"language"`
+		Version    int32  `json:"version"`
+	}
+	var list struct {
+		Connections []connection `json:"connectionSet"`
+	}
+	group := rq.cmd.Fields.String("producerGroup")
+	b.mu.Lock()
+	members := maps.Clone(b.producers[group])
+	b.mu.Unlock()
+	if len(members) == 0 {
+		return refuse(headers.SystemError, "the producer group["+group+"] not exist")
+	}
+	for _, id := range slices.Sorted(maps.Keys(members)) {
+		p := members[id]
+		list.Connections = append(list.Connections, connection{p.conn.remoteText, id, p.language.String(), int32(p.version)})
+	}
+	return jsonAnswer(list)
+}
