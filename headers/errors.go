@@ -3,6 +3,7 @@ package headers
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrMalformed means that bytes from the wire are not what the protocol says:
@@ -33,7 +34,9 @@ func (e *StatusError) Error() string {
 	if e.Remark == "" {
 		return fmt.Sprintf("answered %s (%d)", e.Code, int32(e.Code))
 	}
-	return fmt.Sprintf("answered %s (%d): %s", e.Code, int32(e.Code), e.Remark)
+	// A remark may be a Java stack trace; an error is one line.
+	remark := strings.Join(strings.Fields(e.Remark), " ")
+	return fmt.Sprintf("answered %s (%d): %s", e.Code, int32(e.Code), remark)
 }
 
 // Is reports whether target is a StatusError of the same code.

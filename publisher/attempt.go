@@ -2,14 +2,10 @@ package publisher
 
 import (
 	"context"
-	"errors"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
-
-// errAttemptTimeout is the cause of an attempt's own time-out.
-var errAttemptTimeout = errors.New("attempt timeout")
 
 // attempt tries to store the message once. It returns nil when a broker has
 // confirmed it, and fills the result from the answer whenever the broker says
@@ -18,7 +14,7 @@ func (d *delivery) attempt(ctx context.Context) (queue routing.MessageQueue, add
 	p := d.publisher
 	if p.cfg.AttemptTimeout < p.cfg.SendTimeout {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.cfg.AttemptTimeout, errAttemptTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, p.cfg.AttemptTimeout, ErrAttemptTimeout)
 		defer cancel()
 	}
 	route, err := p.routes.Route(ctx, d.message.header.Topic)

@@ -61,9 +61,10 @@ type Config struct {
 	// broker wants a minute.
 	SendTimeout time.Duration
 
-	// AttemptTimeout bounds one attempt within SendTimeout. 3 s by default. An
-	// attempt that runs out of time may have stored the message, so a retry
-	// after it may store it twice, under the same message id.
+	// AttemptTimeout bounds one attempt within SendTimeout. 2 s by default, so
+	// that there is time left to try another broker when one hangs. An attempt
+	// that runs out of time may have stored the message, so a retry after it may
+	// store it twice, under the same message id.
 	AttemptTimeout time.Duration
 
 	// Backoff is the pause between attempts.
@@ -145,7 +146,7 @@ const (
 // doubling until Max. Each pause is drawn from the upper half of its length, so
 // that many publishers do not come back at one moment.
 type BackoffConfig struct {
-	// Min is 10 ms by default.
+	// Min is 10 ms by default, or Max if that is less.
 	Min time.Duration
 	// Max is 1 s by default.
 	Max time.Duration
@@ -193,9 +194,9 @@ func (c *Config) setDefaults() {
 	setDefault(&c.MaxPropertiesSize, marshaler.DefaultMaxPropertiesSize)
 	setDefault(&c.MaxMessageSize, 4<<20)
 	setDefault(&c.SendTimeout, 3*time.Second)
-	setDefault(&c.AttemptTimeout, 3*time.Second)
-	setDefault(&c.Backoff.Min, 10*time.Millisecond)
+	setDefault(&c.AttemptTimeout, 2*time.Second)
 	setDefault(&c.Backoff.Max, time.Second)
+	setDefault(&c.Backoff.Min, min(10*time.Millisecond, c.Backoff.Max))
 	setDefault(&c.AutoCreate.DefaultTopic, "TBW102")
 	setDefault(&c.AutoCreate.Queues, 4)
 	setDefault(&c.Headers, BinaryHeaders)

@@ -11,6 +11,9 @@ var (
 	// ErrSendTimeout means that Config.SendTimeout passed before a broker
 	// confirmed the message. The attempts and their errors are in the Result.
 	ErrSendTimeout = errors.New("send timeout")
+	// ErrAttemptTimeout is the error of an attempt that took longer than
+	// Config.AttemptTimeout. It is found in Attempt.Err.
+	ErrAttemptTimeout = errors.New("attempt timeout")
 	// ErrNilMessage means that a message of the call was nil.
 	ErrNilMessage = errors.New("message is nil")
 	// ErrNotAttempted is the error of messages that were fine themselves but
@@ -34,7 +37,8 @@ type Error struct {
 // Cause returns the result of the message that ended the call.
 func (e *Error) Cause() *Result {
 	for i := range e.Results {
-		if err := e.Results[i].Err; err != nil && !errors.Is(err, ErrNotAttempted) {
+		// Compared and not matched: a marshaler's error may wrap anything.
+		if err := e.Results[i].Err; err != nil && err != ErrNotAttempted {
 			return &e.Results[i]
 		}
 	}
@@ -115,6 +119,9 @@ type GiveUpError struct {
 
 // Error tells the cause and the last attempt's error.
 func (e *GiveUpError) Error() string {
+	if e.Attempts == 1 {
+		return fmt.Sprintf("%v after 1 attempt: %v", e.Cause, e.Last)
+	}
 	return fmt.Sprintf("%v after %d attempts, the last: %v", e.Cause, e.Attempts, e.Last)
 }
 

@@ -32,7 +32,7 @@ func judge(err error) verdict {
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
 		// servers. They say nothing of the message, which no broker has seen.
-		return verdict{again: !isUntrusted(err), refresh: true}
+		return verdict{again: !areUntrusted(nameServers), refresh: true}
 	case errors.As(err, &status):
 		return judgeStatus(status)
 	case errors.As(err, &op):
@@ -60,6 +60,16 @@ func judgeOp(op *transport.OpError) verdict {
 func isUntrusted(err error) bool {
 	var untrusted *tls.CertificateVerificationError
 	return errors.As(err, &untrusted)
+}
+
+// areUntrusted reports whether the certificate of every name server was refused.
+func areUntrusted(e *routing.NameServersError) bool {
+	for _, server := range e.Servers {
+		if !isUntrusted(server) {
+			return false
+		}
+	}
+	return len(e.Servers) > 0
 }
 
 // judgeRouting classifies the errors of finding a queue and its broker, at which
