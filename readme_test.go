@@ -3,6 +3,7 @@ package layout_test
 import (
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,13 +17,14 @@ func TestReadmeProgram(t *testing.T) {
 	require.NoError(t, err)
 	program, err := os.ReadFile("_examples/usage/main.go")
 	require.NoError(t, err)
-	require.Contains(t, string(readme), "```go\n"+string(program)+"```\n")
+	require.True(t, strings.Contains(string(readme), "```go\n"+string(program)+"```\n"))
 }
 
 func TestReadmeNamesEveryConfigField(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	for i := range reflect.TypeFor[publisher.Config]().NumField() {
-		require.Contains(t, string(readme), "| `"+reflect.TypeFor[publisher.Config]().Field(i).Name+"` |")
+		row := "| `" + reflect.TypeFor[publisher.Config]().Field(i).Name + "` |"
+		require.True(t, strings.Contains(string(readme), row), row)
 	}
 }

@@ -4,55 +4,132 @@ import (
 	"context"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
-// attempt tries to store the message once. It returns nil when a broker has
-// confirmed it, and fills the result from the answer whenever the broker says
-// that the message is stored. Queue and address are those it got as far as.
-func (d *delivery) attempt(ctx context.Context) (queue routing.MessageQueue, addr string, err error) {
-	p := d.publisher
-	if p.cfg.AttemptTimeout < p.cfg.SendTimeout {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.cfg.AttemptTimeout, ErrAttemptTimeout)
-		defer cancel()
+// storedBatch is where a broker has put a batch.
+type storedBatch struct {
+	queue     routing.MessageQueue
+	addr      string
+	status    SendStatus
+	offset    int64  // of the first message; the others follow
+	offsetIDs string // of all messages, joined by commas
+}
+
+// attempt tries to store the batch once.
+func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, error) {
+	p := b.outbox.p
+	limit := deadline{p.now().Add(p.cfg.AttemptTimeout), ErrAttemptTimeout}
+	if !end.at.IsZero() && end.at.Before(limit.at) {
+		limit = end
 	}
-	route, err := p.routes.Route(ctx, d.message.header.Topic)
+	ctx, cancel := context.WithDeadlineCause(parent, limit.at, limit.cause)
+	defer cancel()
+	route, err := p.routes.Route(ctx, b.outbox.topic)
 	if err != nil {
-		return queue, "", err
+		return storedBatch{}, err
 	}
-	queue = p.selector.Select(route, d.avoid)
-	addr, err = p.routes.BrokerAddr(ctx, queue.Topic, queue.BrokerName)
+	queue := b.choose(route)
+	defer b.release(queue)
+	addr, err := p.routes.BrokerAddr(ctx, queue.Topic, queue.BrokerName)
 	if err != nil {
-		return queue, "", err
+		return storedBatch{}, err
 	}
-	request := d.message.header
-	request.QueueID, request.BrokerName = queue.QueueID, queue.BrokerName
-	answer, err := p.client.Invoke(ctx, addr, &request, d.message.body)
+	header, data, err := b.request(queue)
 	if err != nil {
-		return queue, addr, err
+		return storedBatch{}, err
+	}
+	b.sending(addr)
+	answer, err := p.client.Invoke(ctx, addr, header, *data)
+	if len(b.entries) > 1 {
+		p.bodies.put(data)
+	}
+	if err != nil {
+		return storedBatch{}, err
 	}
 	status := storedStatus(headers.ResponseCode(answer.Code))
 	if status == StatusNone {
-		return queue, addr, answer.Err()
+		return storedBatch{}, answer.Err()
 	}
-	stored, err := headers.ParseSendResult(&answer)
+	result, err := headers.ParseSendResult(&answer)
 	if err != nil {
-		return queue, addr, &answerError{err}
+		return storedBatch{}, &answerError{err}
 	}
 	if route.FromDefaultTopic() {
 		// The broker has just created the topic: its real queues can be known.
 		p.routes.Refresh(queue.Topic)
 	}
-	r := d.result
-	r.Outcome, r.Status = Stored, status
-	r.MessageQueue, r.BrokerAddr = queue, addr
-	r.MessageQueue.QueueID = stored.QueueID
-	r.QueueOffset, r.OffsetMessageID = stored.QueueOffset, stored.OffsetMessageID
-	if status != SendOK && !p.cfg.AcceptNotDurable {
-		r.Err = &NotDurableError{Status: status}
+	queue.QueueID = result.QueueID
+	return storedBatch{queue, addr, status, result.QueueOffset, result.OffsetMessageID}, nil
+}
+
+// choose picks the queue of the next attempt. Brokers that failed this batch are
+// avoided, and those that have a request of the topic in work: one that hangs is
+// then not given the next as well.
+func (b *batch) choose(route *routing.Route) routing.MessageQueue {
+	o := b.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	avoid := b.avoid
+	if len(o.busy) > 0 {
+		avoid = append(append(make([]string, 0, len(o.busy)+len(b.avoid)), o.busy...), b.avoid...)
 	}
-	return queue, addr, nil
+	queue := o.p.selector.Select(route, avoid)
+	o.busy = append(o.busy, queue.BrokerName)
+	b.current.MessageQueue = queue
+	return queue
+}
+
+// release says that the broker has no longer this request in work.
+func (b *batch) release(queue routing.MessageQueue) {
+	o := b.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, name := range o.busy {
+		if name == queue.BrokerName {
+			o.busy[i] = o.busy[len(o.busy)-1]
+			o.busy = o.busy[:len(o.busy)-1]
+			return
+		}
+	}
+}
+
+// sending notes that from now on the broker may have the messages.
+func (b *batch) sending(addr string) {
+	b.outbox.mu.Lock()
+	defer b.outbox.mu.Unlock()
+	b.current.Addr, b.current.Outcome = addr, MayBeStored
+}
+
+// request builds header and body of the request.
+func (b *batch) request(queue routing.MessageQueue) (*headers.SendMessage, *[]byte, error) {
+	p, first := b.outbox.p, b.entries[0]
+	h := &headers.SendMessage{
+		ProducerGroup:      p.cfg.ProducerGroup,
+		Topic:              b.outbox.topic,
+		DefaultTopic:       p.cfg.AutoCreate.DefaultTopic,
+		DefaultTopicQueues: int32(p.cfg.AutoCreate.Queues),
+		QueueID:            queue.QueueID,
+		BornTimestamp:      first.born,
+		UnitMode:           p.cfg.UnitMode,
+		BrokerName:         queue.BrokerName,
+	}
+	if len(b.entries) == 1 {
+		h.SysFlag, h.Flag, h.Properties = first.sysFlag, first.flag, first.properties
+		h.ReconsumeTimes = first.reconsumed
+		h.MaxReconsumeTimes, h.HasMaxReconsumeTimes = first.maxReconsumes, first.maxReconsumes > 0
+		return h, &first.body, nil
+	}
+	h.Batch = true
+	data := p.bodies.get()
+	for _, e := range b.entries {
+		var err error
+		if *data, err = body.AppendBatchMessage(*data, e.flag, e.body, e.properties); err != nil {
+			return nil, nil, err
+		}
+	}
+	return h, data, nil
 }
 
 // answerError is an answer that says the message is stored but cannot be read,

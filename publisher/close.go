@@ -50,12 +50,30 @@ func (p *Publisher) Close() error {
 	case <-timer.C:
 		p.closeErr = ErrCloseTimeout
 	}
+	p.mu.Lock()
+	p.stopped = true
+	p.mu.Unlock()
 	close(p.cut)
 	p.heart.stop()
 	p.heart.unregister()
 	// Both only wait for goroutines that they end themselves; neither can fail.
 	_ = p.routes.Close()
 	_ = p.client.Close()
+	p.senders.Wait()
 	close(p.closed)
 	return p.closeErr
+}
+
+// spawn runs a sender on a goroutine that Close waits for. After that there is
+// nothing to send: the sender has only to say so, and runs on the spot.
+func (p *Publisher) spawn(sender func()) {
+	p.mu.Lock()
+	stopped := p.stopped
+	if !stopped {
+		p.senders.Go(sender)
+	}
+	p.mu.Unlock()
+	if stopped {
+		sender()
+	}
 }

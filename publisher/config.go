@@ -70,6 +70,9 @@ type Config struct {
 	// Backoff is the pause between attempts.
 	Backoff BackoffConfig
 
+	// Batch limits how messages share requests.
+	Batch BatchConfig
+
 	// AcceptNotDurable takes the answers FLUSH_DISK_TIMEOUT,
 	// FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE for success, as the Java
 	// client does. By default Publish returns a *NotDurableError for them: the
@@ -152,6 +155,20 @@ type BackoffConfig struct {
 	Max time.Duration
 }
 
+// BatchConfig limits how many messages share a request. A message never waits for
+// others to come: what is sent together has gathered while an earlier request to
+// the topic was under way, or came in one Publish call.
+type BatchConfig struct {
+	// MaxMessages is the most messages of a request, 1024 by default. 1 sends
+	// every message by itself.
+	MaxMessages int
+	// MaxBytes is the most bytes of bodies and properties in a request. 1 MiB by
+	// default, or MaxMessageSize if that is less, which it may not exceed: the
+	// broker holds a batch to the same limit as a message. A larger message is
+	// sent by itself.
+	MaxBytes int
+}
+
 // AutoCreateConfig goes with every send: a broker with autoCreateTopicEnable
 // makes an unknown topic after this model.
 type AutoCreateConfig struct {
@@ -197,6 +214,8 @@ func (c *Config) setDefaults() {
 	setDefault(&c.AttemptTimeout, 2*time.Second)
 	setDefault(&c.Backoff.Max, time.Second)
 	setDefault(&c.Backoff.Min, min(10*time.Millisecond, c.Backoff.Max))
+	setDefault(&c.Batch.MaxMessages, 1024)
+	setDefault(&c.Batch.MaxBytes, min(1<<20, c.MaxMessageSize))
 	setDefault(&c.AutoCreate.DefaultTopic, "TBW102")
 	setDefault(&c.AutoCreate.Queues, 4)
 	setDefault(&c.Headers, BinaryHeaders)
@@ -240,6 +259,8 @@ func (c Config) Validate() error {
 	}{
 		{"Compression.Level", c.Compression.Level, 1, 9},
 		{"Compression.Threshold", c.Compression.Threshold, 1, 1 << 30},
+		{"Batch.MaxMessages", c.Batch.MaxMessages, 1, 1 << 16},
+		{"Batch.MaxBytes", c.Batch.MaxBytes, 1, headers.MaxFrameSize - 1<<16},
 		{"MaxPropertiesSize", c.MaxPropertiesSize, 1, headers.MaxPropertiesSize},
 		{"MaxMessageSize", c.MaxMessageSize, 1, headers.MaxFrameSize - 1<<16},
 		{"AutoCreate.Queues", c.AutoCreate.Queues, 1, 1 << 16},
@@ -264,6 +285,9 @@ func (c Config) Validate() error {
 		if d.value < 0 {
 			fault("%s is %v, want more than 0", d.name, d.value)
 		}
+	}
+	if c.Batch.MaxBytes > c.MaxMessageSize {
+		fault("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)
 	}
 	if c.Backoff.Min > c.Backoff.Max {
 		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)

@@ -37,6 +37,8 @@ func TestConfigFaults(t *testing.T) {
 		"Compression.Codec":     {NameServers: valid, Compression: CompressionConfig{Codec: "gzip"}},
 		"Compression.Level":     {NameServers: valid, Compression: CompressionConfig{Level: 10}},
 		"Compression.Threshold": {NameServers: valid, Compression: CompressionConfig{Threshold: -1}},
+		"Batch.MaxMessages":     {NameServers: valid, Batch: BatchConfig{MaxMessages: -1}},
+		"Batch.MaxBytes":        {NameServers: valid, Batch: BatchConfig{MaxBytes: 8 << 20}},
 		"MaxMessageSize":        {NameServers: valid, MaxMessageSize: 16 << 20},
 		"MaxPropertiesSize":     {NameServers: valid, MaxPropertiesSize: 32768},
 		"Headers":               {NameServers: valid, Headers: "xml"},
@@ -70,7 +72,7 @@ func TestConfigKeepsWhatIsSet(t *testing.T) {
 		ProducerGroup: "g", MaxMessageSize: 1, SendTimeout: 1, AttemptTimeout: 1, DialTimeout: 1, MaxPropertiesSize: 1,
 		HeartbeatInterval: 1, RouteRefreshInterval: 1, CloseTimeout: 1, Headers: JSONHeaders,
 		Backoff: BackoffConfig{Min: 1, Max: 1}, AutoCreate: AutoCreateConfig{DefaultTopic: "t", Queues: 1},
-		Compression: CompressionConfig{Codec: LZ4, Level: 1, Threshold: 1},
+		Compression: CompressionConfig{Codec: LZ4, Level: 1, Threshold: 1}, Batch: BatchConfig{MaxMessages: 1, MaxBytes: 1},
 	}
 	before := reflect.ValueOf(c)
 	c.setDefaults()

@@ -5,7 +5,10 @@
 //	publisher.go   Publish lets the call in and prepares every message
 //	prepare.go     topic name, marshaler, limits: all that can refuse a message
 //	messageid.go   the unique message id
-//	delivery.go    one message, from its first attempt to its result
+//	entry.go       a message that is ready to be sent
+//	call.go        the call that waits for its messages
+//	outbox.go      the messages of a topic, gathered into batches
+//	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
 //	result.go      what became of a message

@@ -37,12 +37,18 @@ type Error struct {
 // Cause returns the result of the message that ended the call.
 func (e *Error) Cause() *Result {
 	for i := range e.Results {
-		// Compared and not matched: a marshaler's error may wrap anything.
-		if err := e.Results[i].Err; err != nil && err != ErrNotAttempted {
+		if err := e.Results[i].Err; err != nil && !isBystander(err) {
 			return &e.Results[i]
 		}
 	}
 	return &Result{}
+}
+
+// isBystander reports whether err is that of a message that would not have failed
+// by itself. It compares and does not match: a marshaler's error may wrap anything.
+func isBystander(err error) bool {
+	gaveUp, ok := err.(*GiveUpError)
+	return err == ErrNotAttempted || ok && gaveUp.Cause == ErrNotAttempted
 }
 
 // Outcome is the most that can be said of all messages that were not published

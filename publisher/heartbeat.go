@@ -67,6 +67,7 @@ func (h *heart) run() {
 		case <-h.ctx.Done():
 			return
 		case <-ticker.C:
+			h.p.outboxes.sweep()
 			h.beat(h.brokers())
 		case <-h.kick:
 			h.mu.Lock()

@@ -16,14 +16,6 @@ import (
 // could not consume (MixAll.RETRY_GROUP_TOPIC_PREFIX).
 const retryTopicPrefix = "%RETRY%"
 
-// prepared is a message that is ready to be sent: all that can be wrong with it
-// has been looked at. The header lacks what each attempt sets: queue and broker.
-type prepared struct {
-	header    headers.SendMessage
-	body      []byte
-	messageID string
-}
-
 // mapTopic turns the Watermill topic into a RocketMQ topic that a broker takes.
 func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 	mapped, err := p.cfg.Topics.MapTopic(topic)
@@ -37,74 +29,77 @@ func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 	return mapped, nil
 }
 
-// prepare marshals the message, stamps it and checks it against all limits.
-func (p *Publisher) prepare(topic string, mapped marshaler.MappedTopic, msg *message.Message) (prepared, error) {
+// prepare marshals the message into e, stamps it and checks it against all limits.
+func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic, msg *message.Message) error {
 	if msg == nil {
-		return prepared{}, ErrNilMessage
+		return ErrNilMessage
 	}
 	m, err := p.cfg.Marshaler.Marshal(topic, msg)
 	if err != nil {
-		return prepared{}, &MarshalError{err}
+		return &MarshalError{err}
 	}
 	if len(m.Body) == 0 {
-		return prepared{}, &MarshalError{errors.New("marshaler returned an empty body, which brokers refuse")}
+		return &MarshalError{errors.New("marshaler returned an empty body, which brokers refuse")}
 	}
-	id, err := p.ids.next()
+	if e.messageID, err = p.ids.next(); err != nil {
+		return err
+	}
+	list := m.Properties
+	if mapped.Property.Name != "" {
+		list = slices.Concat([]headers.Property{mapped.Property}, list)
+	}
+	if err := marshaler.CheckPropertiesSize(list, p.cfg.MaxPropertiesSize); err != nil {
+		return &MarshalError{err}
+	}
+	e.data, e.sysFlag, err = p.appendBody(make([]byte, 0, len(m.Body)+marshaler.PropertiesSize(list)), m.Body)
 	if err != nil {
-		return prepared{}, err
+		return err
 	}
-	properties, err := p.appendProperties(id, mapped.Property, m.Properties)
-	if err != nil {
-		return prepared{}, err
+	size := len(e.data)
+	if size > p.cfg.MaxMessageSize {
+		return &MessageTooLargeError{Size: size, Limit: p.cfg.MaxMessageSize}
 	}
-	body, sysFlag, err := p.compress(m.Body)
-	if err != nil {
-		return prepared{}, err
+	if e.data, err = appendProperties(e.data, e.messageID, list); err != nil {
+		return &MarshalError{err}
 	}
-	if len(body) > p.cfg.MaxMessageSize {
-		return prepared{}, &MessageTooLargeError{Size: len(body), Limit: p.cfg.MaxMessageSize}
-	}
-	h := headers.SendMessage{
-		ProducerGroup:      p.cfg.ProducerGroup,
-		Topic:              mapped.Name,
-		DefaultTopic:       p.cfg.AutoCreate.DefaultTopic,
-		DefaultTopicQueues: int32(p.cfg.AutoCreate.Queues),
-		SysFlag:            sysFlag | transactionFlag(m.Properties),
-		BornTimestamp:      p.now().UnixMilli(),
-		Flag:               m.Flag,
-		Properties:         properties,
-		UnitMode:           p.cfg.UnitMode,
-	}
-	if strings.HasPrefix(mapped.Name, retryTopicPrefix) {
+	e.body, e.properties = e.data[:size:size], e.data[size:]
+	e.flag, e.born = m.Flag, p.now().UnixMilli()
+	e.sysFlag |= transactionFlag(m.Properties)
+	retry := strings.HasPrefix(mapped.Name, retryTopicPrefix)
+	if retry {
 		// As DefaultMQProducerImpl.sendKernelImpl (5.5.0): these two fields
 		// count on retry topics only.
-		h.ReconsumeTimes = m.ReconsumeTimes
-		h.MaxReconsumeTimes, h.HasMaxReconsumeTimes = m.MaxReconsumeTimes, m.MaxReconsumeTimes > 0
+		e.reconsumed, e.maxReconsumes = m.ReconsumeTimes, m.MaxReconsumeTimes
 	}
-	return prepared{header: h, body: body, messageID: id}, nil
+	e.solo = retry || e.sysFlag != 0 || slices.ContainsFunc(list, isSolo)
+	return nil
 }
 
-// appendProperties builds the properties string: the unique id, the original
-// topic name where the mapper gave one, and the marshaler's properties.
-func (p *Publisher) appendProperties(id string, topic headers.Property, list []headers.Property) ([]byte, error) {
-	if topic.Name != "" {
-		list = slices.Concat([]headers.Property{topic}, list)
+// isSolo reports whether a message with that property has to be sent by itself:
+// brokers take delays and transactions of single messages only, and the wait
+// flag for a whole request.
+func isSolo(property headers.Property) bool {
+	switch property.Name {
+	case headers.PropertyDelayLevel, headers.PropertyTransaction, headers.PropertyWait,
+		"TIMER_DELIVER_MS", "TIMER_DELAY_SEC", "TIMER_DELAY_MS":
+		return true
 	}
-	size := marshaler.PropertiesSize(list)
-	if limit := p.cfg.MaxPropertiesSize; size > limit {
-		return nil, &MarshalError{&marshaler.PropertiesTooLargeError{Size: size, Limit: limit}}
-	}
-	raw := headers.AppendProperty(make([]byte, 0, size), headers.PropertyUniqueKey, id)
+	return false
+}
+
+// appendProperties appends the properties string: the unique id and the list.
+func appendProperties(dst []byte, id string, list []headers.Property) ([]byte, error) {
+	dst = headers.AppendProperty(dst, headers.PropertyUniqueKey, id)
 	for _, property := range list {
 		if err := property.Check(); err != nil {
-			return nil, &MarshalError{err}
+			return nil, err
 		}
 		if property.Name == headers.PropertyUniqueKey {
-			return nil, &MarshalError{errors.New("UNIQ_KEY is for the publisher to set, not for a marshaler or topic mapper")}
+			return nil, errors.New("UNIQ_KEY is for the publisher to set, not for a marshaler or topic mapper")
 		}
-		raw = headers.AppendProperty(raw, property.Name, property.Value)
+		dst = headers.AppendProperty(dst, property.Name, property.Value)
 	}
-	return raw, nil
+	return dst, nil
 }
 
 // transactionFlag returns the bit of a half message for a message that is one by
@@ -120,18 +115,18 @@ func transactionFlag(list []headers.Property) int32 {
 	return 0
 }
 
-// compress returns the body as it is to be sent, and the bits that say how. The
-// result is plain itself where compression is off, not worth it, or no gain.
-func (p *Publisher) compress(plain []byte) ([]byte, int32, error) {
+// appendBody appends the body as it is to be sent, and returns the bits that say
+// how. It is plain where compression is off, not worth it, or no gain.
+func (p *Publisher) appendBody(dst, plain []byte) ([]byte, int32, error) {
 	if p.compressor == nil || len(plain) < p.cfg.Compression.Threshold {
-		return plain, 0, nil
+		return append(dst, plain...), 0, nil
 	}
-	packed, err := p.compressor.Compress(nil, plain)
+	packed, err := p.compressor.Compress(dst, plain)
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot compress message: %w", err)
 	}
-	if len(packed) >= len(plain) {
-		return plain, 0, nil
+	if len(packed)-len(dst) >= len(plain) {
+		return append(dst, plain...), 0, nil
 	}
 	return packed, p.compressor.SysFlag(), nil
 }

@@ -80,8 +80,23 @@ func TestPromiseCloseDrains(t *testing.T) {
 		e := closing(p)
 		require.NoError(t, e.published)
 		require.NoError(t, e.closed)
+		require.Equal(t, 3*time.Second, e.publishedAt)
+		require.Equal(t, 3*time.Second, e.closedAt)
+		require.Len(t, c.Messages(orders), 2)
+	})
+}
+
+// Draining includes the messages of a call whose turn has not come.
+func TestPromiseCloseDrainsWhatWaits(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		everySend(c, embedded.DelayAnswer(4*time.Second))
+		p := unclosedPublisherOn(t, c, func(c *publisher.Config) {
+			c.SendTimeout, c.AttemptTimeout, c.Batch.MaxMessages = time.Minute, time.Minute, 1
+		})
+		e := closing(p)
+		require.NoError(t, e.published)
+		require.NoError(t, e.closed)
 		require.Equal(t, 7*time.Second, e.publishedAt, "both messages of the call are sent")
-		require.Equal(t, 7*time.Second, e.closedAt)
 		require.Len(t, c.Messages(orders), 2)
 	})
 }
@@ -131,6 +146,7 @@ func TestPromiseCloseCutsOff(t *testing.T) {
 				cut.prepare(c)
 				p := unclosedPublisherOn(t, c, func(c *publisher.Config) {
 					c.SendTimeout, c.AttemptTimeout, c.CloseTimeout = time.Hour, time.Hour, 5*time.Second
+					c.Batch.MaxMessages = 1
 					if cut.dial != nil {
 						c.Dial, c.DialTimeout = cut.dial, time.Hour
 					}
@@ -253,7 +269,9 @@ func TestPromiseCloseUnregisters(t *testing.T) {
 			return embedded.Fault{}
 		})
 		p := unclosedPublisherOn(t, c, func(c *publisher.Config) { c.ProducerGroup = "shop" })
-		require.NoError(t, p.Publish(orders, newMessages(3)...))
+		for _, msg := range newMessages(3) { // each to another broker
+			require.NoError(t, p.Publish(orders, msg))
+		}
 		c.Broker(2).Kill()
 		time.Sleep(time.Second)
 		elapsed := stopwatch()

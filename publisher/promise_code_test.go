@@ -24,7 +24,7 @@ func TestPromiseNotDurable(t *testing.T) {
 		t.Run(status.String(), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 				everySend(c, embedded.StoreThenAnswer(code, ""))
-				err := publisherOn(t, c, nil).Publish(orders, newMessages(2)...)
+				err := publisherOn(t, c, oneByOne).Publish(orders, newMessages(2)...)
 				var undurable *publisher.NotDurableError
 				require.ErrorAs(t, err, &undurable)
 				require.Equal(t, status, undurable.Status)

@@ -44,7 +44,9 @@ func TestPromiseHeartbeats(t *testing.T) {
 func TestPromiseHeartbeatOfHangingBroker(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, nil)
-		require.NoError(t, p.Publish(orders, newMessages(4)...))
+		for _, msg := range newMessages(4) {
+			require.NoError(t, p.Publish(orders, msg))
+		}
 		synctest.Wait() // until both have been greeted
 		c.Intercept(func(r embedded.Request) embedded.Fault {
 			if r.Server == "broker-a" && r.Code == headers.CodeHeartbeat {

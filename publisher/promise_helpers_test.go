@@ -58,6 +58,13 @@ func unclosedPublisherOn(t testing.TB, c *embedded.Cluster, change func(*publish
 // oneAttempt lets one attempt have all the time of its message.
 func oneAttempt(c *publisher.Config) { c.AttemptTimeout = 3 * time.Second }
 
+// oneByOne sends each message of a call by itself, one after the other, in one
+// attempt that has all the time.
+func oneByOne(c *publisher.Config) {
+	oneAttempt(c)
+	c.Batch.MaxMessages = 1
+}
+
 func newMessage(payload string) *message.Message {
 	return message.NewMessage(watermill.NewUUID(), []byte(payload))
 }

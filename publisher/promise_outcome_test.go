@@ -155,7 +155,7 @@ func TestPromiseMiddleOfACall(t *testing.T) {
 					}
 					return embedded.Fault{}
 				})
-				p := publisherOn(t, cluster, oneAttempt)
+				p := publisherOn(t, cluster, oneByOne)
 				messages := newMessages(5)
 				err := p.Publish(orders, messages...)
 				if c.target != nil {
@@ -195,7 +195,7 @@ func TestPromiseErrorText(t *testing.T) {
 			return embedded.Fault{}
 		}
 		onSend(c, refuseThird)
-		p := publisherOn(t, c, nil)
+		p := publisherOn(t, c, oneByOne)
 		messages := make([]*message.Message, 5)
 		for i := range messages {
 			messages[i] = message.NewMessage(string(rune('a'+i)), []byte("x"))

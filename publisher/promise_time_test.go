@@ -57,13 +57,18 @@ func TestPromiseSendTimeoutBoundsTheLookup(t *testing.T) {
 	})
 }
 
-// Each message of a call has the whole time, from when its turn has come.
-func TestPromiseSendTimeoutIsPerMessage(t *testing.T) {
+// The time of all messages of a call begins with the call, whatever they have to
+// wait for.
+func TestPromiseSendTimeoutIsOfTheCall(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		everySend(c, embedded.Delay(2*time.Second))
 		elapsed := stopwatch()
-		require.NoError(t, publisherOn(t, c, oneAttempt).Publish(orders, newMessages(4)...))
-		require.Equal(t, 8*time.Second, elapsed())
+		err := publisherOn(t, c, oneByOne).Publish(orders, newMessages(4)...)
+		require.Equal(t, 3*time.Second, elapsed())
+		failed := failureOf(t, err)
+		require.Equal(t, []publisher.Outcome{publisher.Stored, publisher.MayBeStored, publisher.NotSent, publisher.NotSent}, outcomes(failed))
+		require.ErrorIs(t, failed.Results[1].Err, publisher.ErrSendTimeout)
+		require.Equal(t, 2, sends(c))
 	})
 }
 
@@ -129,7 +134,7 @@ func TestPromiseMessageCancelled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, cluster *embedded.Cluster) {
 				c.prepare(cluster)
-				p := publisherOn(t, cluster, nil)
+				p := publisherOn(t, cluster, oneByOne)
 				ctx, cancel := context.WithCancelCause(t.Context())
 				time.AfterFunc(700*time.Millisecond, func() { cancel(errShutdown) })
 				elapsed := stopwatch()

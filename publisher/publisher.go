@@ -28,10 +28,14 @@ type Publisher struct {
 	routes     *routing.Table
 	selector   routing.Selector
 	heart      *heart
+	outboxes   outboxes
+	bodies     bufferPool
+	senders    sync.WaitGroup
 
-	mu       sync.Mutex // guards closing and inFlight together
+	mu       sync.Mutex // guards what follows
 	closing  bool
 	inFlight int
+	stopped  bool // no sender may be started
 	// drained is closed when the publisher is closing and the last call ends.
 	drained chan struct{}
 	// cut is closed when the calls still under way have to end.
@@ -100,14 +104,17 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 // publishers of a process apart, so that metrics keep one label for both.
 func (p *Publisher) String() string { return "rocketmq.Publisher" }
 
-// Publish stores the messages on a broker, one after the other, and returns when
-// the last is stored. Nil means that a broker confirmed every message with code
-// 0. Without messages it returns nil.
+// Publish stores the messages on a broker and returns when the last is stored.
+// Nil means that a broker confirmed every message with code 0. Without messages
+// it returns nil.
 //
 // Every other return is an *Error, which says of each message whether it is
 // stored, not sent, or may be stored. All messages are checked before the first
 // is sent, so a message that is refused keeps the whole call from being sent.
-// After a message has failed no further one is sent.
+// After a message has failed no further request is started for the call.
+//
+// Messages of one call, and of calls that come while a request is under way,
+// share requests (Config.Batch), but not fates: each has its own result.
 //
 // Each message is bounded by its own context and by Config.SendTimeout. Messages
 // are read and not changed; they may be used again when Publish has returned.
@@ -132,31 +139,27 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	return p.report(topic, results)
 }
 
-// publish prepares all messages, then delivers one after the other until one
-// fails. What became of them is in results.
+// publish prepares all messages, hands them to the topic's outbox and waits. What
+// became of them is in results.
 func (p *Publisher) publish(topic string, messages []*message.Message, results []Result) {
 	mapped, err := p.mapTopic(topic)
 	if err != nil {
 		refuse(results, 0, err)
 		return
 	}
-	ready := make([]prepared, len(messages))
+	c := &call{entries: make([]entry, len(messages)), results: results, left: len(messages), done: make(chan struct{}, 1)}
 	for i, msg := range messages {
-		if ready[i], err = p.prepare(topic, mapped, msg); err != nil {
+		e := &c.entries[i]
+		e.call, e.result = c, &results[i]
+		if err := p.prepare(e, topic, mapped, msg); err != nil {
 			refuse(results, i, err)
 			return
 		}
-		results[i].MessageID = ready[i].messageID
+		results[i].MessageID = e.messageID
 	}
-	for i, msg := range messages {
-		d := delivery{publisher: p, message: &ready[i], result: &results[i]}
-		d.run(msg.Context())
-		if results[i].Err != nil {
-			for rest := i + 1; rest < len(results); rest++ {
-				results[rest].Err = ErrNotAttempted
-			}
-			return
-		}
+	c.began = p.now()
+	if live := c.cutEnded(messages); live > 0 {
+		p.outboxes.of(p, mapped.Name).deliver(c, messages[:live])
 	}
 }
 

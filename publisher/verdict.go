@@ -18,6 +18,9 @@ type verdict struct {
 	again bool
 	// refresh says that the topic's route may be out of date.
 	refresh bool
+	// content says that the broker refuses what is in the request. One message
+	// of a batch may be the reason, or the size of all together.
+	content bool
 	// retire says that the broker wants the connection to end.
 	retire bool
 }
@@ -107,6 +110,8 @@ func judgeStatus(s *headers.StatusError) verdict {
 		case has("request queueId["):
 			// 4.9's way to say InvalidParameter: the topic has fewer queues now.
 			return verdict{again: true, refresh: true}
+		case has("message body size exceeded"):
+			return verdict{content: true} // said of batches
 		case has("AclException", "The specified topic", "longer than"):
 			// 4.9: credentials or a topic name that will not do.
 			return verdict{}
@@ -132,7 +137,9 @@ func judgeStatus(s *headers.StatusError) verdict {
 		return verdict{again: again, refresh: again}
 	case headers.GoAway:
 		return verdict{again: true, refresh: true, retire: true}
-	case headers.MessageIllegal, headers.RequestNotSupported, headers.VersionNotSupported:
+	case headers.MessageIllegal:
+		return verdict{content: true}
+	case headers.RequestNotSupported, headers.VersionNotSupported:
 		return verdict{}
 	default:
 		// A code from the future: no reason to believe that it will go away, or

@@ -1,0 +1,58 @@
+package publisher
+
+import "github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+
+// entry is one message on its way: ready to be sent, since all that can be wrong
+// with it has been looked at, and with the call that waits for it. What it is
+// made of does not change once it is in an outbox; the rest is guarded by the
+// outbox's mutex.
+type entry struct {
+	messageID string
+	// data owns the bytes of body and properties, so that the caller's message
+	// is free when Publish returns, whatever still goes on behind it.
+	data       []byte
+	body       []byte
+	properties []byte
+	flag       int32
+	sysFlag    int32
+	born       int64 // milliseconds since 1970
+	// reconsumed and maxReconsumes are for %RETRY% topics only.
+	reconsumed, maxReconsumes int32
+	// solo says that the message may not share a request.
+	solo bool
+
+	call   *call
+	batch  *batch // the one that sends it, if any does
+	result *Result
+	// state says who may touch result: the batch that has the entry, or the call.
+	state entryState
+}
+
+type entryState int
+
+const (
+	// entryWaiting: in its outbox, in no batch yet.
+	entryWaiting entryState = iota
+	// entrySending: in a batch that is being sent.
+	entrySending
+	// entryDone: its result is final. A batch that still has it passes it over.
+	entryDone
+)
+
+// size is what the entry counts against the limits of batches and memory, in
+// bytes.
+func (e *entry) size() int { return body.BatchMessageSize(e.body, e.properties) }
+
+// finish makes the entry's result final. It returns the call if that was the
+// last one it waited for. The outbox's mutex is held.
+func (e *entry) finish() *call {
+	e.state = entryDone
+	c := e.call
+	if e.result.Err != nil {
+		c.failed = true
+	}
+	if c.left--; c.left > 0 {
+		return nil
+	}
+	return c
+}
