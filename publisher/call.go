@@ -11,7 +11,7 @@ import (
 type call struct {
 	entries []entry
 	results []Result
-	// began is when the messages were handed to the outbox.
+	// began is when the time of its messages began.
 	began time.Time
 
 	// left counts the entries without a final result, and failed says that one

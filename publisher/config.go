@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -72,6 +73,11 @@ type Config struct {
 
 	// Batch limits how messages share requests.
 	Batch BatchConfig
+
+	// Waiting bounds what all Publish calls together hold in memory. At the limit
+	// further calls wait, in the order of coming, for as long as SendTimeout and
+	// their messages' contexts allow.
+	Waiting WaitingConfig
 
 	// AcceptNotDurable takes the answers FLUSH_DISK_TIMEOUT,
 	// FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE for success, as the Java
@@ -169,6 +175,15 @@ type BatchConfig struct {
 	MaxBytes int
 }
 
+// WaitingConfig bounds the messages that are not yet published. A call that is
+// over a limit by itself goes on when it is alone.
+type WaitingConfig struct {
+	// Messages is 65536 by default.
+	Messages int
+	// Bytes of payload, UUID and metadata. 64 MiB by default.
+	Bytes int
+}
+
 // AutoCreateConfig goes with every send: a broker with autoCreateTopicEnable
 // makes an unknown topic after this model.
 type AutoCreateConfig struct {
@@ -216,6 +231,8 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Backoff.Min, min(10*time.Millisecond, c.Backoff.Max))
 	setDefault(&c.Batch.MaxMessages, 1024)
 	setDefault(&c.Batch.MaxBytes, min(1<<20, c.MaxMessageSize))
+	setDefault(&c.Waiting.Messages, 1<<16)
+	setDefault(&c.Waiting.Bytes, 64<<20)
 	setDefault(&c.AutoCreate.DefaultTopic, "TBW102")
 	setDefault(&c.AutoCreate.Queues, 4)
 	setDefault(&c.Headers, BinaryHeaders)
@@ -261,6 +278,8 @@ func (c Config) Validate() error {
 		{"Compression.Threshold", c.Compression.Threshold, 1, 1 << 30},
 		{"Batch.MaxMessages", c.Batch.MaxMessages, 1, 1 << 16},
 		{"Batch.MaxBytes", c.Batch.MaxBytes, 1, headers.MaxFrameSize - 1<<16},
+		{"Waiting.Messages", c.Waiting.Messages, 1, math.MaxInt},
+		{"Waiting.Bytes", c.Waiting.Bytes, 1, math.MaxInt},
 		{"MaxPropertiesSize", c.MaxPropertiesSize, 1, headers.MaxPropertiesSize},
 		{"MaxMessageSize", c.MaxMessageSize, 1, headers.MaxFrameSize - 1<<16},
 		{"AutoCreate.Queues", c.AutoCreate.Queues, 1, 1 << 16},

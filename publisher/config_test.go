@@ -39,6 +39,8 @@ func TestConfigFaults(t *testing.T) {
 		"Compression.Threshold": {NameServers: valid, Compression: CompressionConfig{Threshold: -1}},
 		"Batch.MaxMessages":     {NameServers: valid, Batch: BatchConfig{MaxMessages: -1}},
 		"Batch.MaxBytes":        {NameServers: valid, Batch: BatchConfig{MaxBytes: 8 << 20}},
+		"Waiting.Messages":      {NameServers: valid, Waiting: WaitingConfig{Messages: -1}},
+		"Waiting.Bytes":         {NameServers: valid, Waiting: WaitingConfig{Bytes: -1}},
 		"MaxMessageSize":        {NameServers: valid, MaxMessageSize: 16 << 20},
 		"MaxPropertiesSize":     {NameServers: valid, MaxPropertiesSize: 32768},
 		"Headers":               {NameServers: valid, Headers: "xml"},
@@ -73,6 +75,7 @@ func TestConfigKeepsWhatIsSet(t *testing.T) {
 		HeartbeatInterval: 1, RouteRefreshInterval: 1, CloseTimeout: 1, Headers: JSONHeaders,
 		Backoff: BackoffConfig{Min: 1, Max: 1}, AutoCreate: AutoCreateConfig{DefaultTopic: "t", Queues: 1},
 		Compression: CompressionConfig{Codec: LZ4, Level: 1, Threshold: 1}, Batch: BatchConfig{MaxMessages: 1, MaxBytes: 1},
+		Waiting: WaitingConfig{Messages: 1, Bytes: 1},
 	}
 	before := reflect.ValueOf(c)
 	c.setDefaults()

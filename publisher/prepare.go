@@ -31,9 +31,6 @@ func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 
 // prepare marshals the message into e, stamps it and checks it against all limits.
 func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic, msg *message.Message) error {
-	if msg == nil {
-		return ErrNilMessage
-	}
 	m, err := p.cfg.Marshaler.Marshal(topic, msg)
 	if err != nil {
 		return &MarshalError{err}

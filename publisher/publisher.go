@@ -30,6 +30,7 @@ type Publisher struct {
 	heart      *heart
 	outboxes   outboxes
 	bodies     bufferPool
+	gate       gate
 	senders    sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
@@ -64,6 +65,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		cut:      make(chan struct{}),
 		closed:   make(chan struct{}),
 		selector: routing.RoundRobin{},
+		gate:     gate{limit: cfg.Waiting},
 	}
 	var err error
 	if p.ids, err = newIDSource(p.now); err != nil {
@@ -147,7 +149,22 @@ func (p *Publisher) publish(topic string, messages []*message.Message, results [
 		refuse(results, 0, err)
 		return
 	}
-	c := &call{entries: make([]entry, len(messages)), results: results, left: len(messages), done: make(chan struct{}, 1)}
+	if at := slices.Index(messages, nil); at >= 0 {
+		refuse(results, at, ErrNilMessage)
+		return
+	}
+	c := &call{
+		entries: make([]entry, len(messages)), results: results, left: len(messages),
+		done: make(chan struct{}, 1), began: p.now(),
+	}
+	load := loadOf(messages)
+	if !p.gate.tryEnter(load) {
+		if at, err := p.waitAtGate(c, messages, load); err != nil {
+			refuse(results, at, err)
+			return
+		}
+	}
+	defer p.gate.leave(load)
 	for i, msg := range messages {
 		e := &c.entries[i]
 		e.call, e.result = c, &results[i]
@@ -157,7 +174,6 @@ func (p *Publisher) publish(topic string, messages []*message.Message, results [
 		}
 		results[i].MessageID = e.messageID
 	}
-	c.began = p.now()
 	if live := c.cutEnded(messages); live > 0 {
 		p.outboxes.of(p, mapped.Name).deliver(c, messages[:live])
 	}
