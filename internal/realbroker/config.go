@@ -1,0 +1,51 @@
+package realbroker
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+// Config describes a cluster.
+type Config struct {
+	// Version of RocketMQ, one of those whose modules are all published:
+	// 5.5.0, 5.4.0, 5.3.3, 5.2.0, 5.1.4, 4.9.7, 4.9.4. Required.
+	Version string
+	// BrokerProps are lines for the configuration file of every broker. They
+	// win over the settings of this package.
+	BrokerProps map[string]string
+	// Brokers is the number of brokers, all of them masters of one cluster,
+	// named broker-a, broker-b and so on. Default 1, at most 26.
+	Brokers int
+	// NameServers is the number of name servers; every broker registers with
+	// all of them. Default 1.
+	NameServers int
+}
+
+func (c *Config) setDefaults() {
+	if c.Brokers == 0 {
+		c.Brokers = 1
+	}
+	if c.NameServers == 0 {
+		c.NameServers = 1
+	}
+}
+
+// versionPattern also keeps a version from reaching out of the folders that are
+// named after it.
+var versionPattern = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
+
+// validate reports every fault at once.
+func (c *Config) validate() error {
+	var errs []error
+	if !versionPattern.MatchString(c.Version) {
+		errs = append(errs, fmt.Errorf("realbroker: Config.Version %q is not of the form 5.5.0", c.Version))
+	}
+	if c.Brokers < 1 || c.Brokers > 26 {
+		errs = append(errs, fmt.Errorf("realbroker: Config.Brokers %d is not in 1..26", c.Brokers))
+	}
+	if c.NameServers < 1 {
+		errs = append(errs, fmt.Errorf("realbroker: Config.NameServers %d is below 1", c.NameServers))
+	}
+	return errors.Join(errs...)
+}

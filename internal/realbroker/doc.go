@@ -1,0 +1,16 @@
+// Package realbroker starts real Apache RocketMQ servers for the tests of this
+// module, without containers: it fetches the published jars with Maven, runs
+// name servers and brokers as child processes on private loopback ports, and
+// removes all of it at the end.
+//
+// A [Cluster] can be hurt in the ways that matter to a client (brokers killed,
+// stopped, paused, started again on the same store), and a [Witness] tells what
+// the official Java client sees in it, so that no test has to judge the code
+// under test by itself. For the same reason the package imports nothing of this
+// module.
+//
+// It needs Java 11 or later (a JDK) and Maven. [Require] skips a test where
+// they are missing. The jars, about 95 MB a version, are fetched once into
+// watermill-rocketmq under [os.UserCacheDir], or into the folder that the
+// environment variable ROCKETMQ_JARS_DIR names.
+package realbroker

@@ -1,0 +1,58 @@
+package realbroker
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+)
+
+// startNameServer starts a name server under the folder, on a port it finds.
+func startNameServer(ctx context.Context, j jars, dir, name string) (*nameServer, error) {
+	h, err := newHome(filepath.Join(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	ns := newNameServer(j, h, name)
+	if err := onFreePort(func(port int) error { return ns.startOn(ctx, port) }); err != nil {
+		return nil, err
+	}
+	return ns, nil
+}
+
+// nameServer is one name server of a cluster.
+type nameServer struct {
+	server
+
+	addr string
+	jars jars
+	home home
+}
+
+func newNameServer(j jars, h home, name string) *nameServer {
+	return &nameServer{server: server{name: name, dir: string(h)}, jars: j, home: h}
+}
+
+// startOn starts it on the port, where it is from then on.
+func (ns *nameServer) startOn(ctx context.Context, port int) error {
+	conf, err := ns.home.writeProps("namesrv.conf", []string{fmt.Sprintf("listenPort=%d", port)})
+	if err != nil {
+		return err
+	}
+	ns.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	ns.command = func() *exec.Cmd {
+		options := []string{"-Xmx256m", "-XX:TieredStopAtLevel=1"}
+		return ns.home.java(options, ns.jars.classPath(), "org.apache.rocketmq.namesrv.NamesrvStartup", "-c", conf)
+	}
+	return ns.startAgain(ctx)
+}
+
+func (ns *nameServer) startAgain(ctx context.Context) error {
+	return ns.start(ctx, func(ctx context.Context) error {
+		// Any answer will do.
+		_, _, err := askRoute(ctx, ns.addr, "TBW102")
+		return err
+	})
+}

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package realbroker
+
+import "syscall"
+
+func sysProcAttr() *syscall.SysProcAttr {
+	return nil
+}

@@ -1,0 +1,56 @@
+package realbroker
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+// Versions returns the RocketMQ versions that the tests of this module run on:
+// the newest, and the last of the 4.x line whose jars are complete.
+func Versions() []string {
+	return []string{"5.5.0", "4.9.7"}
+}
+
+// missingTools looks for the programs once per process: running java takes a
+// moment, and the answer does not change.
+var missingTools = sync.OnceValue(func() error {
+	for _, name := range []string{"java", "javac", "mvn"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return err
+		}
+	}
+	// Java 8 does not know --version, and on macOS a java without a Java behind
+	// it is on the path of every machine.
+	if out, err := exec.Command("java", "--version").CombinedOutput(); err != nil {
+		return fmt.Errorf("java --version: %w: %s", err, out)
+	}
+	return nil
+})
+
+// needTools says what a machine lacks.
+func needTools(err error) error {
+	return fmt.Errorf("RocketMQ needs Java 11 or later (a JDK) and Maven: %w", err)
+}
+
+// warnOnce keeps the line on standard error to one per process.
+var warnOnce sync.Once
+
+// Require skips the test when this machine cannot run RocketMQ, and says so on
+// standard error too, where it is seen without -v. With REQUIRE_ROCKETMQ=1 in
+// the environment, as on a build server, the test fails instead.
+func Require(t testing.TB) {
+	t.Helper()
+	err := missingTools()
+	if err == nil {
+		return
+	}
+	line := fmt.Sprintf("REAL BROKER TESTS DO NOT RUN: %v", needTools(err))
+	if os.Getenv("REQUIRE_ROCKETMQ") == "1" {
+		t.Fatal(line)
+	}
+	warnOnce.Do(func() { fmt.Fprintln(os.Stderr, line) })
+	t.Skip(line)
+}

@@ -1,0 +1,68 @@
+// Command rocketmq runs a real RocketMQ cluster on this machine, made of jars
+// that Maven fetches, until it is interrupted. It prints the address of the name
+// server. Everything the cluster stored is gone when it ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run does what the arguments say until ctx ends.
+func run(ctx context.Context, args []string, out, log io.Writer) error {
+	flags := flag.NewFlagSet("rocketmq", flag.ContinueOnError)
+	flags.SetOutput(log)
+	fetch := flags.Bool("fetch", false, "only fetch the jars of the versions that the tests run on")
+	version := flags.String("version", realbroker.Versions()[0], "the version of RocketMQ to run")
+	brokers := flags.Int("brokers", 1, "the number of brokers, all masters")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if *fetch {
+		return fetchAll(ctx, log)
+	}
+	cluster, err := realbroker.Launch(ctx, realbroker.Config{Version: *version, Brokers: *brokers}, logTo(log))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "name server: %s\n", strings.Join(cluster.NameServers(), ";"))
+	fmt.Fprintln(log, "Interrupt (Ctrl-C) ends it.")
+	<-ctx.Done()
+	return cluster.Close()
+}
+
+func fetchAll(ctx context.Context, log io.Writer) error {
+	for _, version := range realbroker.Versions() {
+		if err := realbroker.Fetch(ctx, version); err != nil {
+			return err
+		}
+		fmt.Fprintf(log, "RocketMQ %s is here\n", version)
+	}
+	return nil
+}
+
+func logTo(w io.Writer) func(format string, args ...any) {
+	return func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+}
