@@ -16,9 +16,6 @@ import (
 // work against the cluster over TCP: clients of both versions against servers of
 // both.
 func TestOfficialJavaClient(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Java")
-	}
 	for _, client := range realbroker.Versions() {
 		for _, server := range []headers.Version{headers.Version5_5_0, headers.Version4_9_7} {
 			t.Run(fmt.Sprintf("client %s, server %d", client, server), func(t *testing.T) {

@@ -188,31 +188,51 @@ func (r *SendResult) AppendFields(dst []byte, s Serialization) []byte {
 	return AppendField(dst, s, "transactionId", r.TransactionID)
 }
 
-// ParseSendResult reads the answer to a send whose code says that the message
-// is stored. The result owns its memory.
-func ParseSendResult(c *Command) (SendResult, error) {
-	var r SendResult
+// StoredPlace is what an answer to a send says of where the messages are. Its ids
+// alias the frame: those of a large batch are many kilobytes, which few read.
+type StoredPlace struct {
+	OffsetMessageIDs []byte
+	QueueID          int32
+	QueueOffset      int64
+}
+
+// ParseStoredPlace reads the answer to a send whose code says that the message
+// is stored, without copying from it.
+func ParseStoredPlace(c *Command) (StoredPlace, error) {
+	var p StoredPlace
 	var seen int
 	for field, value := range c.Fields.All() {
 		var err error
 		switch key := string(field); key {
 		case "msgId":
-			r.OffsetMessageID = string(value)
+			p.OffsetMessageIDs = value
 		case "queueId":
-			r.QueueID, err = parseInt32(key, value)
+			p.QueueID, err = parseInt32(key, value)
 			seen |= 1
 		case "queueOffset":
-			r.QueueOffset, err = parseInt64(key, value)
+			p.QueueOffset, err = parseInt64(key, value)
 			seen |= 2
-		case "transactionId":
-			r.TransactionID = string(value)
 		}
 		if err != nil {
-			return SendResult{}, err
+			return StoredPlace{}, err
 		}
 	}
 	if seen != 3 {
-		return SendResult{}, malformed("send answer without queueId or queueOffset")
+		return StoredPlace{}, malformed("send answer without queueId or queueOffset")
 	}
-	return r, nil
+	return p, nil
+}
+
+// ParseSendResult is ParseStoredPlace with a result that owns its memory.
+func ParseSendResult(c *Command) (SendResult, error) {
+	p, err := ParseStoredPlace(c)
+	if err != nil {
+		return SendResult{}, err
+	}
+	return SendResult{
+		OffsetMessageID: string(p.OffsetMessageIDs),
+		QueueID:         p.QueueID,
+		QueueOffset:     p.QueueOffset,
+		TransactionID:   c.Fields.String("transactionId"),
+	}, nil
 }

@@ -2,10 +2,12 @@ package publisher
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
 // storedBatch is where a broker has put a batch.
@@ -14,7 +16,7 @@ type storedBatch struct {
 	addr      string
 	status    SendStatus
 	offset    int64  // of the first message; the others follow
-	offsetIDs string // of all messages, joined by commas
+	offsetIDs []byte // of all messages, joined by commas
 }
 
 // attempt tries to store the batch once.
@@ -24,8 +26,28 @@ func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, erro
 	if !end.at.IsZero() && end.at.Before(limit.at) {
 		limit = end
 	}
-	ctx, cancel := context.WithDeadlineCause(parent, limit.at, limit.cause)
-	defer cancel()
+	ctx := p.limits.limit(parent, limit.at)
+	defer p.limits.stop(ctx)
+	stored, err := b.try(ctx.Context)
+	if err != nil && ctx.Err() != nil && parent.Err() == nil {
+		err = timedOut(err, limit.cause)
+	}
+	return stored, err
+}
+
+// timedOut adds to an error what it is that had no time left.
+func timedOut(err, cause error) error {
+	// Only one that this attempt has made: others may be shared between callers.
+	if op, ok := err.(*transport.OpError); ok {
+		op.Err = fmt.Errorf("%w: %w", op.Err, cause)
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// try is an attempt within ctx.
+func (b *batch) try(ctx context.Context) (storedBatch, error) {
+	p := b.outbox.p
 	route, err := p.routes.Route(ctx, b.outbox.topic)
 	if err != nil {
 		return storedBatch{}, err
@@ -52,7 +74,7 @@ func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, erro
 	if status == StatusNone {
 		return storedBatch{}, answer.Err()
 	}
-	result, err := headers.ParseSendResult(&answer)
+	result, err := headers.ParseStoredPlace(&answer)
 	if err != nil {
 		return storedBatch{}, &answerError{err}
 	}
@@ -61,7 +83,7 @@ func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, erro
 		p.routes.Refresh(queue.Topic)
 	}
 	queue.QueueID = result.QueueID
-	return storedBatch{queue, addr, status, result.QueueOffset, result.OffsetMessageID}, nil
+	return storedBatch{queue, addr, status, result.QueueOffset, result.OffsetMessageIDs}, nil
 }
 
 // choose picks the queue of the next attempt. Brokers that failed this batch are
@@ -71,11 +93,8 @@ func (b *batch) choose(route *routing.Route) routing.MessageQueue {
 	o := b.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	avoid := b.avoid
-	if len(o.busy) > 0 {
-		avoid = append(append(make([]string, 0, len(o.busy)+len(b.avoid)), o.busy...), b.avoid...)
-	}
-	queue := o.p.selector.Select(route, avoid)
+	o.avoid = append(append(o.avoid[:0], o.busy...), b.avoid...)
+	queue := o.p.selector.Select(route, o.avoid)
 	o.busy = append(o.busy, queue.BrokerName)
 	b.current.MessageQueue = queue
 	return queue
@@ -105,7 +124,8 @@ func (b *batch) sending(addr string) {
 // request builds header and body of the request.
 func (b *batch) request(queue routing.MessageQueue) (*headers.SendMessage, *[]byte, error) {
 	p, first := b.outbox.p, b.entries[0]
-	h := &headers.SendMessage{
+	h := &b.header
+	*h = headers.SendMessage{
 		ProducerGroup:      p.cfg.ProducerGroup,
 		Topic:              b.outbox.topic,
 		DefaultTopic:       p.cfg.AutoCreate.DefaultTopic,

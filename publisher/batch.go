@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
 // batch is the messages of one request, from the first attempt to their results.
@@ -19,6 +22,8 @@ type batch struct {
 	// avoid names the brokers that failed, the latest last.
 	avoid []string
 	tries int
+	// header is that of the attempt under way.
+	header headers.SendMessage
 	// again says that the entries were refused together and are each sent again.
 	again bool
 
@@ -26,6 +31,27 @@ type batch struct {
 	// the latest failed one. Guarded by the outbox's mutex.
 	current Attempt
 	last    error
+}
+
+// batchPool keeps batches for reuse. The zero value is ready.
+type batchPool struct{ pool sync.Pool }
+
+// get returns an empty batch.
+func (p *batchPool) get(o *outbox) *batch {
+	b, ok := p.pool.Get().(*batch)
+	if !ok {
+		b = new(batch)
+	}
+	b.outbox = o
+	return b
+}
+
+// put takes back a batch that has run: all of its entries have their results, so
+// none looks at the batch any more.
+func (p *batchPool) put(b *batch) {
+	clear(b.entries)
+	*b = batch{entries: b.entries[:0], avoid: b.avoid[:0]}
+	p.pool.Put(b)
 }
 
 // deadline is when a batch is to end by itself. That of a sender's batch is the
@@ -223,21 +249,12 @@ func (b *batch) store(s storedBatch) {
 		r := e.result
 		r.Outcome, r.Status = Stored, s.status
 		r.MessageQueue, r.BrokerAddr = s.queue, s.addr
-		r.QueueOffset, r.OffsetMessageID = s.offset+int64(i), offsetIDOf(s.offsetIDs, len(b.entries), i)
+		r.QueueOffset = s.offset + int64(i)
+		e.place = place{list: s.offsetIDs, index: i, n: len(b.entries)}
 		if undurable {
 			e.result.Err = &NotDurableError{Status: s.status}
 		}
 	})
-}
-
-// offsetIDOf returns the id at the index of a list of n, which are all of one
-// length since they name one broker.
-func offsetIDOf(list string, n, index int) string {
-	step := (len(list) + 1) / n
-	if step*n != len(list)+1 {
-		return "" // not the list of these messages
-	}
-	return list[index*step : (index+1)*step-1]
 }
 
 // settle gives those that still wait their final results.

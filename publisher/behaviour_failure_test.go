@@ -22,10 +22,6 @@ import (
 // ownCluster starts a real cluster for one test.
 func ownCluster(t *testing.T, cfg realbroker.Config) *world {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("no real brokers with -short")
-	}
-	realbroker.Require(t)
 	return realWorld(t, realbroker.Start(t, cfg))
 }
 

@@ -2,15 +2,28 @@ package publisher
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// maxPooledEntries and maxPooledData bound what a call that is kept for reuse
+// keeps with it: entries, and bytes of each.
+const (
+	maxPooledEntries = 64
+	maxPooledData    = 16 << 10
 )
 
 // call is one Publish: its messages and the goroutine that waits for them.
 type call struct {
 	entries []entry
 	results []Result
+	timer   *time.Timer // for wait; nil until one is needed
+	// kept says that something else may still refer to the call when it is over:
+	// a batch with an entry whose caller has left, or a context of a message.
+	kept bool
 	// began is when the time of its messages began.
 	began time.Time
 
@@ -20,6 +33,46 @@ type call struct {
 	failed bool
 	// done has room for the one token that says that left is 0.
 	done chan struct{}
+}
+
+// callPool keeps calls, and what they have grown to, for the next Publish. The
+// zero value is ready.
+type callPool struct{ pool sync.Pool }
+
+// get returns a call for messages, in which each result has its UUID.
+func (p *callPool) get(messages []*message.Message, now time.Time) *call {
+	c, ok := p.pool.Get().(*call)
+	if !ok {
+		c = &call{done: make(chan struct{}, 1)}
+	}
+	n := len(messages)
+	c.entries, c.results = slices.Grow(c.entries, n)[:n], slices.Grow(c.results, n)[:n]
+	c.began, c.left, c.failed = now, n, false
+	for i, msg := range messages {
+		e := &c.entries[i]
+		*e = entry{data: e.data, call: c, result: &c.results[i]}
+		if msg != nil {
+			c.results[i].UUID = msg.UUID
+		}
+	}
+	return c
+}
+
+// put takes back a call that is over, unless something may still refer to it.
+func (p *callPool) put(c *call) {
+	if c.kept || len(c.entries) > maxPooledEntries {
+		return
+	}
+	for i := range c.entries {
+		e := &c.entries[i]
+		*e = entry{data: e.data}
+		if cap(e.data) > maxPooledData {
+			e.data = nil
+		}
+	}
+	clear(c.results)
+	c.entries, c.results = c.entries[:0], c.results[:0]
+	p.pool.Put(c)
 }
 
 // cutEnded looks for a message whose context has ended already. It and those
@@ -33,6 +86,19 @@ func (c *call) cutEnded(messages []*message.Message) (live int) {
 		}
 	}
 	return len(messages)
+}
+
+// fillIDs writes the ids of the messages into their results. They are strings
+// that most callers never look at.
+func (c *call) fillIDs() {
+	entries := c.entries[:cap(c.entries)]
+	for i := range c.results {
+		e := &entries[i]
+		if e.id != (messageID{}) {
+			c.results[i].MessageID = e.id.String()
+		}
+		c.results[i].OffsetMessageID = e.place.offsetID()
+	}
 }
 
 // sharedContext returns the context of all messages if they have the same one,
@@ -50,10 +116,16 @@ func sharedContext(messages []*message.Message) (context.Context, bool) {
 // wait returns when every entry has its final result. It is what ends entries
 // whose context or time is over.
 func (c *call) wait(o *outbox, messages []*message.Message, limit time.Duration) {
-	timer := time.NewTimer(limit - o.p.now().Sub(c.began))
-	defer timer.Stop()
+	left := limit - o.p.now().Sub(c.began)
+	if c.timer == nil {
+		c.timer = time.NewTimer(left)
+	} else {
+		c.timer.Reset(left)
+	}
+	defer c.timer.Stop()
 	ctx, shared := sharedContext(messages)
 	if !shared {
+		c.kept = true
 		ctx = context.Background()
 		for i, msg := range messages {
 			own := msg.Context()
@@ -65,7 +137,7 @@ func (c *call) wait(o *outbox, messages []*message.Message, limit time.Duration)
 		select {
 		case <-c.done:
 			return
-		case <-timer.C:
+		case <-c.timer.C:
 			o.end(c, 0, len(c.entries), ErrSendTimeout)
 		case <-ctx.Done():
 			o.end(c, 0, len(c.entries), contextError(ctx))

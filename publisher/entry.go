@@ -7,7 +7,7 @@ import "github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 // made of does not change once it is in an outbox; the rest is guarded by the
 // outbox's mutex.
 type entry struct {
-	messageID string
+	id messageID
 	// data owns the bytes of body and properties, so that the caller's message
 	// is free when Publish returns, whatever still goes on behind it.
 	data       []byte
@@ -24,6 +24,8 @@ type entry struct {
 	call   *call
 	batch  *batch // the one that sends it, if any does
 	result *Result
+	// place is where the broker's answer says the message is; see fillIDs.
+	place place
 	// state says who may touch result: the batch that has the entry, or the call.
 	state entryState
 }
@@ -42,6 +44,26 @@ const (
 // size is what the entry counts against the limits of batches and memory, in
 // bytes.
 func (e *entry) size() int { return body.BatchMessageSize(e.body, e.properties) }
+
+// place is a message's entry in the list of offset message ids of an answer,
+// which is kept as it came: few callers want to see it.
+type place struct {
+	list     []byte
+	index, n int
+}
+
+// offsetID returns the message's offset message id. All in a list are of one
+// length, since they name one broker.
+func (p place) offsetID() string {
+	if p.n == 0 {
+		return ""
+	}
+	step := (len(p.list) + 1) / p.n
+	if step*p.n != len(p.list)+1 {
+		return "" // not the list of these messages
+	}
+	return string(p.list[p.index*step : (p.index+1)*step-1])
+}
 
 // finish makes the entry's result final. It returns the call if that was the
 // last one it waited for. The outbox's mutex is held.

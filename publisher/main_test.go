@@ -21,9 +21,6 @@ var shared = struct {
 
 func sharedCluster(t testing.TB, version string) *realbroker.Cluster {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("no real brokers with -short")
-	}
 	realbroker.Require(t)
 	shared.Lock()
 	defer shared.Unlock()

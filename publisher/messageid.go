@@ -72,20 +72,24 @@ func newIDMonth(t time.Time) (*idMonth, error) {
 	return m, nil
 }
 
+// messageID is a unique message id as it is written.
+type messageID [messageIDLength]byte
+
+func (id *messageID) String() string { return string(id[:]) }
+
 // next returns an id that this source has not given before.
-func (s *idSource) next() (string, error) {
+func (s *idSource) next() (id messageID, err error) {
 	stamp := s.stamp()
 	m, err := s.monthOf(stamp >> 16)
 	if err != nil {
-		return "", err
+		return id, err
 	}
-	var id [messageIDLength]byte
 	copy(id[:], m.prefix[:])
 	var raw [6]byte
 	binary.BigEndian.PutUint32(raw[:], uint32(stamp>>16-m.start))
 	binary.BigEndian.PutUint16(raw[4:], uint16(stamp))
 	upperHex(id[2*idPrefixSize:], raw[:])
-	return string(id[:]), nil
+	return id, nil
 }
 
 // stamp returns the time and counter of the next id.

@@ -33,6 +33,7 @@ type outbox struct {
 	active  int      // batches being sent
 	latest  int      // messages in the latest batch
 	busy    []string // brokers that have a request of this topic in work
+	avoid   []string // scratch space of batch.choose
 	used    bool     // since the last sweep
 }
 
@@ -44,12 +45,17 @@ func (o *outbox) deliver(c *call, messages []*message.Message) {
 		ctx, shared := sharedContext(messages)
 		if shared && b.isOf(c) {
 			b.run(ctx, deadline{c.began.Add(limit), ErrSendTimeout})
+			o.p.batches.put(b)
 			o.pass()
 		} else {
 			o.p.spawn(func() { o.send(b) })
 		}
 	}
-	c.wait(o, messages, limit)
+	select {
+	case <-c.done: // the batch was all of it
+	default:
+		c.wait(o, messages, limit)
+	}
 }
 
 // idle reports whether nobody has used the outbox since it was last asked.
@@ -81,7 +87,7 @@ func (o *outbox) submit(c *call) *batch {
 // or as many as the limits allow. mu is held and something waits.
 func (o *outbox) cut() *batch {
 	limits := &o.p.cfg.Batch
-	b := &batch{outbox: o}
+	b := o.p.batches.get(o)
 	size, count := 0, 0
 	for _, e := range o.waiting {
 		size += e.size()
@@ -119,10 +125,13 @@ func (o *outbox) pass() {
 // send is a sender: it sends batches until nothing waits.
 func (o *outbox) send(b *batch) {
 	for {
+		crowd := true
 		if b != nil {
+			crowd = len(b.entries) > 1
 			b.run(context.Background(), deadline{})
+			o.p.batches.put(b)
 		}
-		if b == nil || len(b.entries) > 1 {
+		if crowd {
 			// Those whose messages have just been stored are about to publish
 			// again. Let them, so that they share the next request.
 			runtime.Gosched()
@@ -157,6 +166,7 @@ func (o *outbox) end(c *call, from, to int, cause error) {
 		case entryDone:
 			continue
 		case entrySending:
+			c.kept = true
 			e.leave(cause)
 		case entryWaiting:
 			e.result.Err = cause

@@ -38,7 +38,7 @@ func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic
 	if len(m.Body) == 0 {
 		return &MarshalError{errors.New("marshaler returned an empty body, which brokers refuse")}
 	}
-	if e.messageID, err = p.ids.next(); err != nil {
+	if e.id, err = p.ids.next(); err != nil {
 		return err
 	}
 	list := m.Properties
@@ -48,7 +48,7 @@ func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic
 	if err := marshaler.CheckPropertiesSize(list, p.cfg.MaxPropertiesSize); err != nil {
 		return &MarshalError{err}
 	}
-	e.data, e.sysFlag, err = p.appendBody(make([]byte, 0, len(m.Body)+marshaler.PropertiesSize(list)), m.Body)
+	e.data, e.sysFlag, err = p.appendBody(slices.Grow(e.data[:0], len(m.Body)+marshaler.PropertiesSize(list)), m.Body)
 	if err != nil {
 		return err
 	}
@@ -56,12 +56,13 @@ func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic
 	if size > p.cfg.MaxMessageSize {
 		return &MessageTooLargeError{Size: size, Limit: p.cfg.MaxMessageSize}
 	}
-	if e.data, err = appendProperties(e.data, e.messageID, list); err != nil {
+	if e.data, err = appendProperties(e.data, &e.id, list); err != nil {
 		return &MarshalError{err}
 	}
 	e.body, e.properties = e.data[:size:size], e.data[size:]
 	e.flag, e.born = m.Flag, p.now().UnixMilli()
 	e.sysFlag |= transactionFlag(m.Properties)
+	e.reconsumed, e.maxReconsumes = 0, 0
 	retry := strings.HasPrefix(mapped.Name, retryTopicPrefix)
 	if retry {
 		// As DefaultMQProducerImpl.sendKernelImpl (5.5.0): these two fields
@@ -85,8 +86,8 @@ func isSolo(property headers.Property) bool {
 }
 
 // appendProperties appends the properties string: the unique id and the list.
-func appendProperties(dst []byte, id string, list []headers.Property) ([]byte, error) {
-	dst = headers.AppendProperty(dst, headers.PropertyUniqueKey, id)
+func appendProperties(dst []byte, id *messageID, list []headers.Property) ([]byte, error) {
+	dst = headers.AppendProperty(dst, headers.PropertyUniqueKey, string(id[:]))
 	for _, property := range list {
 		if err := property.Check(); err != nil {
 			return nil, err

@@ -29,7 +29,10 @@ type Publisher struct {
 	selector   routing.Selector
 	heart      *heart
 	outboxes   outboxes
+	calls      callPool
+	batches    batchPool
 	bodies     bufferPool
+	limits     timeLimits
 	gate       gate
 	senders    sync.WaitGroup
 
@@ -126,53 +129,45 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	results := make([]Result, len(messages))
-	for i, msg := range messages {
-		if msg != nil {
-			results[i].UUID = msg.UUID
-		}
-	}
+	c := p.calls.get(messages, p.now())
 	if p.enter() {
 		defer p.leave()
-		p.publish(topic, messages, results)
+		p.publish(c, topic, messages)
 	} else {
-		refuse(results, 0, ErrClosed)
+		refuse(c.results, 0, ErrClosed)
 	}
-	return p.report(topic, results)
+	err := p.report(c, topic)
+	if err == nil {
+		p.calls.put(c)
+	}
+	return err
 }
 
 // publish prepares all messages, hands them to the topic's outbox and waits. What
-// became of them is in results.
-func (p *Publisher) publish(topic string, messages []*message.Message, results []Result) {
+// became of them is in the call's results.
+func (p *Publisher) publish(c *call, topic string, messages []*message.Message) {
 	mapped, err := p.mapTopic(topic)
 	if err != nil {
-		refuse(results, 0, err)
+		refuse(c.results, 0, err)
 		return
 	}
 	if at := slices.Index(messages, nil); at >= 0 {
-		refuse(results, at, ErrNilMessage)
+		refuse(c.results, at, ErrNilMessage)
 		return
-	}
-	c := &call{
-		entries: make([]entry, len(messages)), results: results, left: len(messages),
-		done: make(chan struct{}, 1), began: p.now(),
 	}
 	load := loadOf(messages)
 	if !p.gate.tryEnter(load) {
 		if at, err := p.waitAtGate(c, messages, load); err != nil {
-			refuse(results, at, err)
+			refuse(c.results, at, err)
 			return
 		}
 	}
 	defer p.gate.leave(load)
 	for i, msg := range messages {
-		e := &c.entries[i]
-		e.call, e.result = c, &results[i]
-		if err := p.prepare(e, topic, mapped, msg); err != nil {
-			refuse(results, i, err)
+		if err := p.prepare(&c.entries[i], topic, mapped, msg); err != nil {
+			refuse(c.results, i, err)
 			return
 		}
-		results[i].MessageID = e.messageID
 	}
 	if live := c.cutEnded(messages); live > 0 {
 		p.outboxes.of(p, mapped.Name).deliver(c, messages[:live])
@@ -187,19 +182,22 @@ func refuse(results []Result, at int, err error) {
 	results[at].Err = err
 }
 
-// report tells OnResult of each result and makes the error that Publish returns.
-func (p *Publisher) report(topic string, results []Result) error {
-	failed := false
-	for i := range results {
-		failed = failed || results[i].Err != nil
-		if p.cfg.OnResult != nil {
-			own := results[i]
+// report tells OnResult of each result and makes the error that Publish returns,
+// which takes the call's results with it.
+func (p *Publisher) report(c *call, topic string) error {
+	failed := slices.ContainsFunc(c.results, func(r Result) bool { return r.Err != nil })
+	if !failed && p.cfg.OnResult == nil {
+		return nil
+	}
+	c.fillIDs()
+	if p.cfg.OnResult != nil {
+		for _, own := range c.results {
 			own.Failed = slices.Clone(own.Failed)
 			p.cfg.OnResult(own)
 		}
 	}
 	if failed {
-		return &Error{Topic: topic, Results: results}
+		return &Error{Topic: topic, Results: c.results}
 	}
 	return nil
 }

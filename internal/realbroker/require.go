@@ -40,9 +40,13 @@ var warnOnce sync.Once
 
 // Require skips the test when this machine cannot run RocketMQ, and says so on
 // standard error too, where it is seen without -v. With REQUIRE_ROCKETMQ=1 in
-// the environment, as on a build server, the test fails instead.
+// the environment, as on a build server, the test fails instead. With -short it
+// is skipped without a word.
 func Require(t testing.TB) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("real brokers do not run with -short")
+	}
 	err := missingTools()
 	if err == nil {
 		return

@@ -16,9 +16,6 @@ import (
 // The command prints a name server that can be connected to, and ends, with all
 // it has started, when it is interrupted.
 func TestRunsUntilInterrupted(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a real broker")
-	}
 	realbroker.Require(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
@@ -44,9 +41,6 @@ func TestRunsUntilInterrupted(t *testing.T) {
 }
 
 func TestFetch(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs Maven")
-	}
 	realbroker.Require(t)
 	require.NoError(t, run(t.Context(), []string{"-fetch"}, io.Discard, t.Output()))
 }
