@@ -106,7 +106,7 @@ func (c *Config) validate() error {
 		faults = append(faults, fmt.Errorf("MaxFrameSize is negative: %d", c.MaxFrameSize))
 	}
 	if c.Serialization > headers.Binary {
-		faults = append(faults, fmt.Errorf("Serialization is %d, want JSON or Binary", c.Serialization))
+		faults = append(faults, fmt.Errorf("want JSON or Binary as Serialization, not %d", c.Serialization))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("transport: config: %w", err)
