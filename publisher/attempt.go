@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
@@ -21,7 +22,7 @@ type storedBatch struct {
 
 // attempt tries to store the batch once.
 func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, error) {
-	p := b.outbox.p
+	p := b.lane.outbox.p
 	limit := deadline{p.now().Add(p.cfg.AttemptTimeout), ErrAttemptTimeout}
 	if !end.at.IsZero() && end.at.Before(limit.at) {
 		limit = end
@@ -47,22 +48,27 @@ func timedOut(err, cause error) error {
 
 // try is an attempt within ctx.
 func (b *batch) try(ctx context.Context) (storedBatch, error) {
-	p := b.outbox.p
-	route, err := p.routes.Route(ctx, b.outbox.topic)
+	p := b.lane.outbox.p
+	route, err := p.routes.Route(ctx, b.lane.outbox.topic)
 	if err != nil {
 		return storedBatch{}, err
 	}
-	queue := b.choose(route)
+	queue, err := b.choose(route)
+	if err != nil {
+		return storedBatch{}, err
+	}
 	defer b.release(queue)
 	addr, err := p.routes.BrokerAddr(ctx, queue.Topic, queue.BrokerName)
 	if err != nil {
 		return storedBatch{}, err
 	}
+	if !b.sending(addr) {
+		return storedBatch{}, errNobodyWaits
+	}
 	header, data, err := b.request(queue)
 	if err != nil {
 		return storedBatch{}, err
 	}
-	b.sending(addr)
 	answer, err := p.client.Invoke(ctx, addr, header, *data)
 	if len(b.entries) > 1 {
 		p.bodies.put(data)
@@ -86,48 +92,62 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	return storedBatch{queue, addr, status, result.QueueOffset, result.OffsetMessageIDs}, nil
 }
 
-// choose picks the queue of the next attempt. Brokers that failed this batch are
-// avoided, and those that have a request of the topic in work: one that hangs is
-// then not given the next as well.
-func (b *batch) choose(route *routing.Route) routing.MessageQueue {
-	o := b.outbox
+// choose picks the queue of the next attempt: that of the keys, or any. Brokers
+// that failed this batch are avoided then, and those that have more requests of
+// the topic in work than others: one that hangs is not given the next as well.
+func (b *batch) choose(route *routing.Route) (routing.MessageQueue, error) {
+	l, o := b.lane, b.lane.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.avoid = append(append(o.avoid[:0], o.busy...), b.avoid...)
-	queue := o.p.selector.Select(route, o.avoid)
-	o.busy = append(o.busy, queue.BrokerName)
+	if l.keyed {
+		if !o.keysStay(route) {
+			return routing.MessageQueue{}, errKeysMove
+		}
+		b.current.MessageQueue = l.queue
+		return l.queue, nil
+	}
+	queue := o.p.selector.Select(route, append(o.load.avoid(route), b.avoid...))
+	o.load.add(queue.BrokerName)
 	b.current.MessageQueue = queue
-	return queue
+	return queue, nil
 }
 
 // release says that the broker has no longer this request in work.
 func (b *batch) release(queue routing.MessageQueue) {
-	o := b.outbox
+	l, o := b.lane, b.lane.outbox
+	if l.keyed {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i, name := range o.busy {
-		if name == queue.BrokerName {
-			o.busy[i] = o.busy[len(o.busy)-1]
-			o.busy = o.busy[:len(o.busy)-1]
-			return
-		}
-	}
+	o.load.remove(queue.BrokerName)
 }
 
-// sending notes that from now on the broker may have the messages.
-func (b *batch) sending(addr string) {
-	b.outbox.mu.Lock()
-	defer b.outbox.mu.Unlock()
+// sending notes that from now on the broker may have the messages. Callers may
+// have left while queue and broker were looked for: their messages are not sent,
+// as they have been told. It reports whether any are left.
+func (b *batch) sending(addr string) bool {
+	o := b.lane.outbox
+	o.mu.Lock()
+	for _, e := range b.entries {
+		if e.state != entryDone && e.call.failed {
+			e.result.Attempts-- // this one comes to nothing
+		}
+	}
+	woken := b.dropEnded()
 	b.current.Addr, b.current.Outcome = addr, MayBeStored
+	o.mu.Unlock()
+	wake(woken)
+	return len(b.entries) > 0
 }
 
 // request builds header and body of the request.
 func (b *batch) request(queue routing.MessageQueue) (*headers.SendMessage, *[]byte, error) {
-	p, first := b.outbox.p, b.entries[0]
+	p, first := b.lane.outbox.p, b.entries[0]
 	h := &b.header
 	*h = headers.SendMessage{
 		ProducerGroup:      p.cfg.ProducerGroup,
-		Topic:              b.outbox.topic,
+		Topic:              b.lane.outbox.topic,
 		DefaultTopic:       p.cfg.AutoCreate.DefaultTopic,
 		DefaultTopicQueues: int32(p.cfg.AutoCreate.Queues),
 		QueueID:            queue.QueueID,
@@ -151,6 +171,9 @@ func (b *batch) request(queue routing.MessageQueue) (*headers.SendMessage, *[]by
 	}
 	return h, data, nil
 }
+
+// errNobodyWaits ends an attempt that has become useless before anything is sent.
+var errNobodyWaits = errors.New("nobody waits for the messages")
 
 // answerError is an answer that says the message is stored but cannot be read,
 // as no RocketMQ broker sends it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,15 +18,13 @@ import (
 // Messages share the request, not the fate: each has its own result, and one
 // whose caller has left is not sent again.
 type batch struct {
-	outbox  *outbox
+	lane    *lane
 	entries []*entry
 	// avoid names the brokers that failed, the latest last.
 	avoid []string
 	tries int
 	// header is that of the attempt under way.
 	header headers.SendMessage
-	// again says that the entries were refused together and are each sent again.
-	again bool
 
 	// current is the attempt under way, zero between two, and last the error of
 	// the latest failed one. Guarded by the outbox's mutex.
@@ -37,12 +36,12 @@ type batch struct {
 type batchPool struct{ pool sync.Pool }
 
 // get returns an empty batch.
-func (p *batchPool) get(o *outbox) *batch {
+func (p *batchPool) get(l *lane) *batch {
 	b, ok := p.pool.Get().(*batch)
 	if !ok {
 		b = new(batch)
 	}
-	b.outbox = o
+	b.lane = l
 	return b
 }
 
@@ -62,32 +61,39 @@ type deadline struct {
 }
 
 // run makes attempts until one succeeds, one fails for good, or nobody waits any
-// longer: because the time is up, parent has ended, or all callers have left.
-func (b *batch) run(parent context.Context, end deadline) {
+// longer: because the time is up, parent has ended, or all callers have left. It
+// returns false if the messages have to wait again, since their keys belong to
+// other queues now.
+func (b *batch) run(parent context.Context, end deadline) (over bool) {
 	for {
 		// Checked before each attempt, the first included, so that a context
 		// that has ended sends nothing.
 		if cause := b.ended(parent, end); cause != nil {
 			b.giveUp(cause)
-			return
+			return true
 		}
 		if !b.begin() {
-			return
+			return true
 		}
 		stored, err := b.attempt(parent, end)
-		if err == nil {
+		switch {
+		case err == nil:
 			b.store(stored)
-			return
+			return true
+		case err == errNobodyWaits:
+			return true
+		case err == errKeysMove:
+			b.unbegin()
+			return false
 		}
 		v := judge(err)
 		b.react(v, b.fail(v, err))
 		switch {
 		case v.content && len(b.entries) > 1:
-			b.sendOneByOne(parent, end)
-			return
+			return b.halve(parent, end)
 		case !v.again:
 			b.finish(err)
-			return
+			return true
 		}
 		b.pause(parent, end)
 	}
@@ -96,14 +102,14 @@ func (b *batch) run(parent context.Context, end deadline) {
 // ended returns why no further attempt may be made, nil if one may.
 func (b *batch) ended(parent context.Context, end deadline) error {
 	select {
-	case <-b.outbox.p.cut:
+	case <-b.lane.outbox.p.cut:
 		return ErrClosed
 	default:
 	}
 	if err := contextError(parent); err != nil {
 		return err
 	}
-	if !end.at.IsZero() && !b.outbox.p.now().Before(end.at) {
+	if !end.at.IsZero() && !b.lane.outbox.p.now().Before(end.at) {
 		return end.cause
 	}
 	return nil
@@ -133,38 +139,61 @@ func (b *batch) isOf(c *call) bool {
 }
 
 // begin starts an attempt for those that still wait, and reports whether there
-// are any. Of a call that has failed no message is sent once more.
+// are any.
 func (b *batch) begin() bool {
-	o := b.outbox
-	var woken []*call
-	defer func() { wake(woken) }()
+	o := b.lane.outbox
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	woken := b.dropEnded()
+	for _, e := range b.entries {
+		e.batch = b
+		e.result.Attempts++
+	}
+	b.tries++
+	b.current = Attempt{Began: o.p.now()}
+	o.mu.Unlock()
+	wake(woken)
+	return len(b.entries) > 0
+}
+
+// dropEnded drops the entries that nobody waits for any more, and those of calls
+// that have failed, of which no message is sent once more. It returns the calls
+// that are to be woken. The outbox's mutex is held.
+func (b *batch) dropEnded() (woken []*call) {
 	live := b.entries[:0]
 	for _, e := range b.entries {
 		switch {
 		case e.state == entryDone:
-		case e.call.failed && !b.again:
+		case e.call.failed:
 			e.giveUp(ErrNotAttempted, b.last)
 			if c := e.finish(); c != nil {
 				woken = append(woken, c)
 			}
 		default:
-			e.batch = b
-			e.result.Attempts++
 			live = append(live, e)
 		}
 	}
+	clear(b.entries[len(live):])
 	b.entries = live
-	b.tries++
-	b.current = Attempt{Began: o.p.now()}
-	return len(live) > 0
+	return woken
+}
+
+// unbegin takes back the start of an attempt that has not been one.
+func (b *batch) unbegin() {
+	o := b.lane.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, e := range b.entries {
+		if e.state != entryDone {
+			e.result.Attempts--
+		}
+	}
+	b.current = Attempt{}
 }
 
 // fail notes the failed attempt in the results of those that still wait. It
 // returns the address that it went to, empty if it did not get that far.
 func (b *batch) fail(v verdict, err error) (addr string) {
-	o := b.outbox
+	o := b.lane.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := b.current
@@ -187,27 +216,30 @@ func (b *batch) fail(v verdict, err error) (addr string) {
 
 // react lets the rest of the publisher learn from a failed attempt.
 func (b *batch) react(v verdict, addr string) {
-	p := b.outbox.p
+	p := b.lane.outbox.p
 	if v.refresh {
-		p.routes.Refresh(b.outbox.topic)
+		p.routes.Refresh(b.lane.outbox.topic)
 	}
 	if v.retire {
 		p.client.Retire(addr)
 	}
 }
 
-// pause waits before the next attempt, or until there may be none.
+// pause waits before the next attempt, or until there may be none. Others may
+// send meanwhile, unless their order counts.
 func (b *batch) pause(parent context.Context, end deadline) {
-	length := b.outbox.p.cfg.Backoff.pause(b.tries)
+	length := b.lane.outbox.p.cfg.Backoff.pause(b.tries)
 	if !end.at.IsZero() {
-		length = min(length, end.at.Sub(b.outbox.p.now()))
+		length = min(length, end.at.Sub(b.lane.outbox.p.now()))
 	}
+	b.lane.rest()
+	defer b.lane.resume()
 	timer := time.NewTimer(length)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-parent.Done():
-	case <-b.outbox.p.cut:
+	case <-b.lane.outbox.p.cut:
 	}
 }
 
@@ -223,13 +255,19 @@ func (b BackoffConfig) pause(failed int) time.Duration {
 	return length/2 + rand.N(length/2+1)
 }
 
-// sendOneByOne sends each message of a refused batch by itself, so that only the
-// bad one fails.
-func (b *batch) sendOneByOne(parent context.Context, end deadline) {
-	for _, e := range b.entries {
-		one := &batch{outbox: b.outbox, entries: []*entry{e}, again: true}
-		one.run(parent, end)
+// halve sends the two halves of a refused batch one after the other, and so on
+// down to single messages, so that only the bad one fails. Like run it returns
+// false if what is left has to wait again.
+func (b *batch) halve(parent context.Context, end deadline) (over bool) {
+	middle := len(b.entries) / 2
+	for _, half := range [][2]int{{0, middle}, {middle, len(b.entries)}} {
+		part := &batch{lane: b.lane, entries: slices.Clone(b.entries[half[0]:half[1]]), avoid: b.avoid, last: b.last}
+		if !part.run(parent, end) {
+			b.entries = append(part.entries, b.entries[half[1]:]...)
+			return false
+		}
 	}
+	return true
 }
 
 // giveUp ends the batch for a cause that is not its own.
@@ -244,7 +282,7 @@ func (b *batch) finish(err error) {
 
 // store ends the batch with the answer of a broker that has all of it.
 func (b *batch) store(s storedBatch) {
-	undurable := s.status != SendOK && !b.outbox.p.cfg.AcceptNotDurable
+	undurable := s.status != SendOK && !b.lane.outbox.p.cfg.AcceptNotDurable
 	b.settle(func(i int, e *entry) {
 		r := e.result
 		r.Outcome, r.Status = Stored, s.status
@@ -259,7 +297,7 @@ func (b *batch) store(s storedBatch) {
 
 // settle gives those that still wait their final results.
 func (b *batch) settle(result func(i int, e *entry)) {
-	o := b.outbox
+	o := b.lane.outbox
 	o.mu.Lock()
 	var woken, failed []*call
 	for i, e := range b.entries {

@@ -219,7 +219,7 @@ func TestCompression(t *testing.T) {
 				payloads := [][]byte{
 					bytes.Repeat([]byte("x"), 4095), // below the threshold
 					bytes.Repeat([]byte("x"), 4096),
-					bytes.Repeat([]byte("message "), 500_000), // over the 4 MiB limit until compressed
+					bytes.Repeat([]byte("message "), 600_000), // over the 4 MiB limit until compressed
 					random, // not smaller when compressed
 				}
 				for _, payload := range payloads {

@@ -21,6 +21,9 @@ type call struct {
 	entries []entry
 	results []Result
 	timer   *time.Timer // for wait; nil until one is needed
+	// lanes that the entries were put in, and what they started.
+	lanes  []*lane
+	starts []start
 	// kept says that something else may still refer to the call when it is over:
 	// a batch with an entry whose caller has left, or a context of a message.
 	kept bool
@@ -71,7 +74,10 @@ func (p *callPool) put(c *call) {
 		}
 	}
 	clear(c.results)
+	clear(c.lanes)
+	clear(c.starts)
 	c.entries, c.results = c.entries[:0], c.results[:0]
+	c.lanes, c.starts = c.lanes[:0], c.starts[:0]
 	p.pool.Put(c)
 }
 
@@ -106,7 +112,7 @@ func (c *call) fillIDs() {
 func sharedContext(messages []*message.Message) (context.Context, bool) {
 	shared := messages[0].Context()
 	for _, msg := range messages[1:] {
-		if ctx := msg.Context(); ctx != shared && (ctx.Done() != nil || shared.Done() != nil) {
+		if msg.Context().Done() != shared.Done() {
 			return nil, false
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
+
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
@@ -56,8 +58,8 @@ type Config struct {
 	// MessageStoreConfig, 5.5.0). A larger message is refused before sending.
 	MaxMessageSize int
 
-	// SendTimeout bounds all attempts for one message together, from the moment
-	// its turn in the Publish call has come. The message's context bounds them
+	// SendTimeout bounds a Publish call: all attempts for all of its messages,
+	// and the wait for its turn before. A message's context bounds that message
 	// as well. 3 s by default. A publisher that is to bridge the restart of a
 	// broker wants a minute.
 	SendTimeout time.Duration
@@ -70,6 +72,23 @@ type Config struct {
 
 	// Backoff is the pause between attempts.
 	Backoff BackoffConfig
+
+	// OrderingKey returns the ordering key of a message, empty for a message that
+	// has none. Nil, the default, is for messages that all have none. It is
+	// called by many goroutines at once. An error refuses the message.
+	//
+	// All messages of a key go to one queue: the one that the Java client's
+	// SelectMessageQueueByHash picks. A queue that keys go to has one request
+	// under way, so the messages of a key are stored in the order in which they
+	// were handed over: in the order of one Publish call, and those of a call
+	// before those of a call that began after it had returned. A message that
+	// fails holds up those behind it until it is stored or given up; then they
+	// are sent as if it had not been there. See the README for what may break the
+	// order.
+	//
+	// The key is also stored in the property __SHARDINGKEY, so it has to be a
+	// legal property value.
+	OrderingKey func(topic string, msg *message.Message) (string, error)
 
 	// Batch limits how messages share requests.
 	Batch BatchConfig
@@ -133,7 +152,8 @@ type CompressionConfig struct {
 	// that use rocketmq-client-go read nothing else, and Java consumers from
 	// before 4.9.4 lose such messages without an error.
 	Codec Compression
-	// Level of Zlib, 1 to 9. 5 by default, as in the Java client.
+	// Level is 1, the fastest, to 9. By default it is 5 for Zlib and Zstd, as in
+	// the Java client, and for LZ4 its fast mode, which is below level 1.
 	Level int
 	// Threshold is the size from which bodies are compressed. 4096 by default,
 	// as in the Java client (compressMsgBodyOverHowmuch).
@@ -163,7 +183,7 @@ type BackoffConfig struct {
 
 // BatchConfig limits how many messages share a request. A message never waits for
 // others to come: what is sent together has gathered while an earlier request to
-// the topic was under way, or came in one Publish call.
+// the topic was under way, or came in one Publish call. Linger changes that.
 type BatchConfig struct {
 	// MaxMessages is the most messages of a request, 1024 by default. 1 sends
 	// every message by itself.
@@ -173,6 +193,10 @@ type BatchConfig struct {
 	// broker holds a batch to the same limit as a message. A larger message is
 	// sent by itself.
 	MaxBytes int
+	// Linger lets messages wait that long for others to come, unless they fill a
+	// request already. 0 by default, and hardly ever of use: it adds to the
+	// latency of every message.
+	Linger time.Duration
 }
 
 // WaitingConfig bounds the messages that are not yet published. A call that is
@@ -221,7 +245,6 @@ func (c *Config) setDefaults() {
 		c.Topics = marshaler.EscapeTopics{}
 	}
 	setDefault(&c.Compression.Codec, Zlib)
-	setDefault(&c.Compression.Level, 5)
 	setDefault(&c.Compression.Threshold, 4096)
 	setDefault(&c.MaxPropertiesSize, marshaler.DefaultMaxPropertiesSize)
 	setDefault(&c.MaxMessageSize, 4<<20)
@@ -230,7 +253,9 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Backoff.Max, time.Second)
 	setDefault(&c.Backoff.Min, min(10*time.Millisecond, c.Backoff.Max))
 	setDefault(&c.Batch.MaxMessages, 1024)
-	setDefault(&c.Batch.MaxBytes, min(1<<20, c.MaxMessageSize))
+	if c.MaxMessageSize > 0 {
+		setDefault(&c.Batch.MaxBytes, min(1<<20, c.MaxMessageSize))
+	}
 	setDefault(&c.Waiting.Messages, 1<<16)
 	setDefault(&c.Waiting.Bytes, 64<<20)
 	setDefault(&c.AutoCreate.DefaultTopic, "TBW102")
@@ -274,10 +299,10 @@ func (c Config) Validate() error {
 		value, least int
 		most         int
 	}{
-		{"Compression.Level", c.Compression.Level, 1, 9},
+		{"Compression.Level", c.Compression.Level, 0, 9},
 		{"Compression.Threshold", c.Compression.Threshold, 1, 1 << 30},
 		{"Batch.MaxMessages", c.Batch.MaxMessages, 1, 1 << 16},
-		{"Batch.MaxBytes", c.Batch.MaxBytes, 1, headers.MaxFrameSize - 1<<16},
+		{"Batch.MaxBytes", c.Batch.MaxBytes, 0, headers.MaxFrameSize - 1<<16},
 		{"Waiting.Messages", c.Waiting.Messages, 1, math.MaxInt},
 		{"Waiting.Bytes", c.Waiting.Bytes, 1, math.MaxInt},
 		{"MaxPropertiesSize", c.MaxPropertiesSize, 1, headers.MaxPropertiesSize},
@@ -300,10 +325,14 @@ func (c Config) Validate() error {
 		{"HeartbeatInterval", c.HeartbeatInterval},
 		{"RouteRefreshInterval", c.RouteRefreshInterval},
 		{"CloseTimeout", c.CloseTimeout},
+		{"Batch.Linger", c.Batch.Linger},
 	} {
 		if d.value < 0 {
-			fault("%s is %v, want more than 0", d.name, d.value)
+			fault("%s is %v, want 0 or more", d.name, d.value)
 		}
+	}
+	if c.Batch.Linger >= c.SendTimeout {
+		fault("Batch.Linger (%v) is not less than SendTimeout (%v)", c.Batch.Linger, c.SendTimeout)
 	}
 	if c.Batch.MaxBytes > c.MaxMessageSize {
 		fault("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)

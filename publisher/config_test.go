@@ -14,10 +14,20 @@ func TestConfigDefaults(t *testing.T) {
 	c.setDefaults()
 	require.Equal(t, "watermill_producer", c.ProducerGroup)
 	require.Equal(t, 3*time.Second, c.SendTimeout)
-	require.Equal(t, CompressionConfig{Codec: Zlib, Level: 5, Threshold: 4096}, c.Compression)
+	require.Equal(t, CompressionConfig{Codec: Zlib, Threshold: 4096}, c.Compression)
 	require.Equal(t, AutoCreateConfig{DefaultTopic: "TBW102", Queues: 4}, c.AutoCreate)
 	require.Equal(t, 4<<20, c.MaxMessageSize)
 	require.Equal(t, 32000, c.MaxPropertiesSize)
+	require.Equal(t, 2*time.Second, c.AttemptTimeout)
+	require.Equal(t, BackoffConfig{Min: 10 * time.Millisecond, Max: time.Second}, c.Backoff)
+	require.Equal(t, BatchConfig{MaxMessages: 1024, MaxBytes: 1 << 20}, c.Batch)
+	require.Equal(t, WaitingConfig{Messages: 65536, Bytes: 64 << 20}, c.Waiting)
+	require.Equal(t, BinaryHeaders, c.Headers)
+	require.Equal(t, 3*time.Second, c.DialTimeout)
+	require.Equal(t, 30*time.Second, c.HeartbeatInterval)
+	require.Equal(t, 30*time.Second, c.RouteRefreshInterval)
+	require.Equal(t, 10*time.Second, c.CloseTimeout)
+	require.False(t, c.AcceptNotDurable)
 }
 
 func TestConfigDefaultsAreValid(t *testing.T) {
@@ -39,6 +49,7 @@ func TestConfigFaults(t *testing.T) {
 		"Compression.Threshold": {NameServers: valid, Compression: CompressionConfig{Threshold: -1}},
 		"Batch.MaxMessages":     {NameServers: valid, Batch: BatchConfig{MaxMessages: -1}},
 		"Batch.MaxBytes":        {NameServers: valid, Batch: BatchConfig{MaxBytes: 8 << 20}},
+		"Batch.Linger":          {NameServers: valid, Batch: BatchConfig{Linger: 3 * time.Second}},
 		"Waiting.Messages":      {NameServers: valid, Waiting: WaitingConfig{Messages: -1}},
 		"Waiting.Bytes":         {NameServers: valid, Waiting: WaitingConfig{Bytes: -1}},
 		"MaxMessageSize":        {NameServers: valid, MaxMessageSize: 16 << 20},

@@ -5,15 +5,20 @@
 //	publisher.go   Publish lets the call in and prepares every message
 //	prepare.go     topic name, marshaler, limits: all that can refuse a message
 //	messageid.go   the unique message id
+//	gate.go        the bound on all messages that are not yet published
 //	entry.go       a message that is ready to be sent
 //	call.go        the call that waits for its messages
-//	outbox.go      the messages of a topic, gathered into batches
+//	outbox.go      the messages of a topic (outboxes.go: of all topics)
+//	lane.go        those that share requests, gathered into batches
+//	keys.go        which lane an ordering key belongs to
 //	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer
+//	load.go        how many requests each broker has in work
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
 //	result.go      what became of a message
 //	errors.go      what Publish returns when not all is well
 //
 // Beside the road: heartbeat.go tells brokers that the producer lives, events.go
-// turns what the lower packages report into log lines, close.go ends it all.
+// turns what the lower packages report into log lines, timelimit.go bounds attempts
+// in time, close.go ends it all.
 package publisher

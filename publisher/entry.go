@@ -21,6 +21,10 @@ type entry struct {
 	// solo says that the message may not share a request.
 	solo bool
 
+	// keyHash is the hash of the ordering key of a keyed message.
+	keyHash int32
+	keyed   bool
+
 	call   *call
 	batch  *batch // the one that sends it, if any does
 	result *Result

@@ -112,6 +112,16 @@ func (e *MarshalError) Error() string { return "cannot marshal message: " + e.Er
 // Unwrap returns the marshaler's error.
 func (e *MarshalError) Unwrap() error { return e.Err }
 
+// OrderingKeyError means that Config.OrderingKey returned an error, or a key that
+// cannot be stored as a property.
+type OrderingKeyError struct{ Err error }
+
+// Error carries the reason.
+func (e *OrderingKeyError) Error() string { return "no ordering key for message: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *OrderingKeyError) Unwrap() error { return e.Err }
+
 // GiveUpError means that attempts were made and none brought success before the
 // time was over or the publisher was closed.
 type GiveUpError struct {
@@ -125,6 +135,9 @@ type GiveUpError struct {
 
 // Error tells the cause and the last attempt's error.
 func (e *GiveUpError) Error() string {
+	if e.Last == nil {
+		return fmt.Sprintf("%v after %d attempts", e.Cause, e.Attempts)
+	}
 	if e.Attempts == 1 {
 		return fmt.Sprintf("%v after 1 attempt: %v", e.Cause, e.Last)
 	}
@@ -132,4 +145,9 @@ func (e *GiveUpError) Error() string {
 }
 
 // Unwrap returns the cause and the last attempt's error.
-func (e *GiveUpError) Unwrap() []error { return []error{e.Cause, e.Last} }
+func (e *GiveUpError) Unwrap() []error {
+	if e.Last == nil {
+		return []error{e.Cause}
+	}
+	return []error{e.Cause, e.Last}
+}

@@ -24,6 +24,10 @@ func (p *Publisher) disconnected(addr string, err error) {
 	p.routes.RefreshByAddr(addr)
 }
 
+func (p *Publisher) nameServerFailed(addr string, err error) {
+	p.logger.Info("RocketMQ name server failed", watermill.LogFields{"addr": addr, "cause": err.Error()})
+}
+
 func (p *Publisher) routeChanged(topic string, _, route *routing.Route) {
 	p.logger.Debug("Topic route changed", watermill.LogFields{
 		"rocketmq_topic": topic,

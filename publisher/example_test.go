@@ -143,6 +143,6 @@ func ExampleError() {
 	// Output:
 	// 1 stored false
 	// 2 not sent false
-	// 3 stored false
+	// 3 not sent true
 	// true
 }

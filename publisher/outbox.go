@@ -1,8 +1,6 @@
 package publisher
 
 import (
-	"context"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -11,45 +9,44 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
-// maxActive is how many requests of one topic are under way at once. The second
-// starts only when as many messages wait as half the latest request had: fewer
-// and fuller requests cost a broker less, but a crowd need not wait for one
-// request at a time.
-const maxActive = 2
-
-// outbox gathers the messages of one topic that cannot leave at once, and sends
-// them together (group commit): while a request is under way those that come
-// gather, and leave in the next one.
-//
-// A message that finds the outbox idle is sent by the goroutine that brought it.
-// What gathers meanwhile is sent by a sender, a goroutine that ends when nothing
-// waits any more, so an idle outbox has neither goroutine nor timer.
+// outbox has the messages of one topic that cannot leave at once, in lanes, and
+// sends those of a lane together (group commit): while a request is under way
+// those that come gather, and leave in the next one. A message that finds its lane
+// idle is sent by the goroutine that brought it.
 type outbox struct {
 	p     *Publisher
 	topic string // RocketMQ's name
 
-	mu      sync.Mutex // guards what follows, and the entries that are in it
-	waiting []*entry
-	active  int      // batches being sent
-	latest  int      // messages in the latest batch
-	busy    []string // brokers that have a request of this topic in work
-	avoid   []string // scratch space of batch.choose
-	used    bool     // since the last sweep
+	mu   sync.Mutex // guards what follows, the lanes, and the entries in them
+	free lane       // messages without an ordering key
+	solo lane       // those of them that go alone
+	load load       // of the brokers, by requests of these two
+	used bool       // since the last sweep
+	keys
+}
+
+func newOutbox(p *Publisher, topic string) *outbox {
+	o := &outbox{p: p, topic: topic}
+	o.free = lane{outbox: o}
+	o.solo = lane{outbox: o, solo: true}
+	return o
+}
+
+// start is a sender to be started, with a batch or to find its own.
+type start struct {
+	lane  *lane
+	batch *batch
 }
 
 // deliver sends the call's messages, or sees to it that they are sent, and
 // returns when each has its result.
 func (o *outbox) deliver(c *call, messages []*message.Message) {
 	limit := o.p.cfg.SendTimeout
-	if b := o.submit(c); b != nil {
-		ctx, shared := sharedContext(messages)
-		if shared && b.isOf(c) {
-			b.run(ctx, deadline{c.began.Add(limit), ErrSendTimeout})
-			o.p.batches.put(b)
-			o.pass()
-		} else {
-			o.p.spawn(func() { o.send(b) })
-		}
+	ctx, shared := sharedContext(messages)
+	if own := o.submit(c); len(own) == 1 && own[0].batch != nil && shared && own[0].batch.isOf(c) {
+		own[0].lane.carry(ctx, own[0].batch, deadline{c.began.Add(limit), ErrSendTimeout})
+	} else {
+		o.run(own)
 	}
 	select {
 	case <-c.done: // the batch was all of it
@@ -58,93 +55,47 @@ func (o *outbox) deliver(c *call, messages []*message.Message) {
 	}
 }
 
-// idle reports whether nobody has used the outbox since it was last asked.
-func (o *outbox) idle() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	idle := !o.used && o.active == 0
-	o.used = false
-	return idle
-}
-
-// submit takes the call's entries. If the outbox is free to send, it returns the
-// batch that is to be sent now.
-func (o *outbox) submit(c *call) *batch {
+// submit takes the call's entries. It returns what can be sent now.
+func (o *outbox) submit(c *call) []start {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.used = true
 	for i := range c.entries {
-		o.waiting = append(o.waiting, &c.entries[i])
-	}
-	if o.active > 0 && (o.active == maxActive || 2*len(o.waiting) < o.latest) {
-		return nil
-	}
-	o.active++
-	return o.cut()
-}
-
-// cut takes the next batch off the entries that wait: one that has to go alone,
-// or as many as the limits allow. mu is held and something waits.
-func (o *outbox) cut() *batch {
-	limits := &o.p.cfg.Batch
-	b := o.p.batches.get(o)
-	size, count := 0, 0
-	for _, e := range o.waiting {
-		size += e.size()
-		if count > 0 && (e.solo || count == limits.MaxMessages || size > limits.MaxBytes) {
-			break
-		}
-		count++
-		if e.solo {
-			break
+		e := &c.entries[i]
+		l := o.laneOf(e)
+		l.waiting = append(l.waiting, e)
+		if !slices.Contains(c.lanes, l) {
+			c.lanes = append(c.lanes, l)
 		}
 	}
-	b.entries = append(b.entries, o.waiting[:count]...)
-	o.waiting = slices.Delete(o.waiting, 0, count)
-	for _, e := range b.entries {
-		e.state, e.batch = entrySending, b
+	for _, l := range c.lanes {
+		c.starts = l.startIfFree(c.starts)
+		for l.solo && l.mayStart() {
+			c.starts = l.startIfFree(c.starts)
+		}
 	}
-	o.latest = count
-	return b
+	return c.starts
 }
 
-// pass ends the turn of a batch: what waits goes to a sender. The caller goes on
-// with its own affairs.
-func (o *outbox) pass() {
+// run starts senders.
+func (o *outbox) run(starts []start) {
+	for _, s := range starts {
+		o.p.spawn(func() { s.lane.send(s.batch) })
+	}
+}
+
+// idle reports whether nobody has used the outbox since it was last asked.
+func (o *outbox) idle() bool {
 	o.mu.Lock()
-	waiting := len(o.waiting) > 0
-	if !waiting {
-		o.active--
-	}
-	o.mu.Unlock()
-	if waiting {
-		o.p.spawn(func() { o.send(nil) })
-	}
+	defer o.mu.Unlock()
+	idle := !o.used && !slices.ContainsFunc(o.lanes(), func(l *lane) bool { return !l.idle() })
+	o.used = false
+	return idle
 }
 
-// send is a sender: it sends batches until nothing waits.
-func (o *outbox) send(b *batch) {
-	for {
-		crowd := true
-		if b != nil {
-			crowd = len(b.entries) > 1
-			b.run(context.Background(), deadline{})
-			o.p.batches.put(b)
-		}
-		if crowd {
-			// Those whose messages have just been stored are about to publish
-			// again. Let them, so that they share the next request.
-			runtime.Gosched()
-		}
-		o.mu.Lock()
-		if len(o.waiting) == 0 {
-			o.active--
-			o.mu.Unlock()
-			return
-		}
-		b = o.cut()
-		o.mu.Unlock()
-	}
+// lanes returns all lanes.
+func (o *outbox) lanes() []*lane {
+	return append([]*lane{&o.free, &o.solo}, o.keyedLanes()...)
 }
 
 // wake tells calls that they have no entry left to wait for.
@@ -183,10 +134,22 @@ func (o *outbox) end(c *call, from, to int, cause error) {
 	wake(woken)
 }
 
-// withdraw takes back what waits of a call that has failed, and of every entry
-// that has its result already. mu is held.
+// withdraw takes back what waits, in a lane or between two attempts, of a call
+// that has failed, and every waiting entry that has its result already. mu is
+// held.
 func (o *outbox) withdraw(c *call, woken []*call) []*call {
-	o.waiting = slices.DeleteFunc(o.waiting, func(e *entry) bool {
+	for i := range c.entries {
+		e := &c.entries[i]
+		if !c.failed || e.state != entrySending || !e.batch.current.Began.IsZero() {
+			continue
+		}
+		c.kept = true
+		e.giveUp(ErrNotAttempted, e.batch.last)
+		if ended := e.finish(); ended != nil {
+			woken = append(woken, ended)
+		}
+	}
+	gone := func(e *entry) bool {
 		if e.state == entryDone {
 			return true
 		}
@@ -198,7 +161,10 @@ func (o *outbox) withdraw(c *call, woken []*call) []*call {
 			woken = append(woken, ended)
 		}
 		return true
-	})
+	}
+	for _, l := range o.lanes() {
+		l.waiting = slices.DeleteFunc(l.waiting, gone)
+	}
 	return woken
 }
 
@@ -210,8 +176,11 @@ func (e *entry) leave(cause error) {
 		e.giveUp(cause, e.batch.last)
 		return
 	}
-	a.Took = e.batch.outbox.p.now().Sub(a.Began)
-	a.Err = &transport.OpError{Op: "wait", Addr: a.Addr, Sent: a.Outcome == MayBeStored, Err: cause}
+	a.Took = e.batch.lane.outbox.p.now().Sub(a.Began)
+	a.Err = cause
+	if a.Addr != "" {
+		a.Err = &transport.OpError{Op: "wait", Addr: a.Addr, Sent: a.Outcome == MayBeStored, Err: cause}
+	}
 	r.Outcome = max(r.Outcome, a.Outcome)
 	r.addFailed(a)
 	e.giveUp(cause, a.Err)

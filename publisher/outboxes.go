@@ -24,7 +24,7 @@ func (all *outboxes) of(p *Publisher, topic string) *outbox {
 	if all.byTopic == nil {
 		all.byTopic = make(map[string]*outbox)
 	}
-	o = &outbox{p: p, topic: topic}
+	o = newOutbox(p, topic)
 	all.byTopic[topic] = o
 	return o
 }

@@ -41,9 +41,17 @@ func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic
 	if e.id, err = p.ids.next(); err != nil {
 		return err
 	}
+	key, err := p.orderingKey(topic, msg)
+	if err != nil {
+		return err
+	}
+	e.keyed, e.keyHash = key != "", hashKey(key)
 	list := m.Properties
 	if mapped.Property.Name != "" {
 		list = slices.Concat([]headers.Property{mapped.Property}, list)
+	}
+	if e.keyed {
+		list = slices.Concat([]headers.Property{{Name: headers.PropertyShardingKey, Value: key}}, list)
 	}
 	if err := marshaler.CheckPropertiesSize(list, p.cfg.MaxPropertiesSize); err != nil {
 		return &MarshalError{err}
@@ -71,6 +79,21 @@ func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic
 	}
 	e.solo = retry || e.sysFlag != 0 || slices.ContainsFunc(list, isSolo)
 	return nil
+}
+
+// orderingKey returns the message's key, empty if it has none.
+func (p *Publisher) orderingKey(topic string, msg *message.Message) (string, error) {
+	if p.cfg.OrderingKey == nil {
+		return "", nil
+	}
+	key, err := p.cfg.OrderingKey(topic, msg)
+	if err == nil && key != "" {
+		err = headers.Property{Name: headers.PropertyShardingKey, Value: key}.Check()
+	}
+	if err != nil {
+		return "", &OrderingKeyError{err}
+	}
+	return key, nil
 }
 
 // isSolo reports whether a message with that property has to be sent by itself:

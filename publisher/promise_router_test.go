@@ -68,7 +68,7 @@ func TestPromiseInARouter(t *testing.T) {
 			}
 			return embedded.Fault{}
 		})
-		put := pipeline(t, publisherOn(t, c, nil), relay)
+		put := pipeline(t, publisherOn(t, c, oneByOne), relay)
 		put("1")
 		awaitStored(t, c, orders, 1)
 		put("2")

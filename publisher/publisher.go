@@ -92,7 +92,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		RefreshInterval:    cfg.RouteRefreshInterval,
 		DefaultTopic:       cfg.AutoCreate.DefaultTopic,
 		DefaultTopicQueues: int32(cfg.AutoCreate.Queues),
-		Events:             routing.Events{RouteChanged: p.routeChanged, RefreshFailed: p.refreshFailed},
+		Events:             routing.Events{RouteChanged: p.routeChanged, RefreshFailed: p.refreshFailed, NameServerFailed: p.nameServerFailed},
 	}, p.client)
 	if err != nil {
 		_ = p.client.Close() // it has no connection yet

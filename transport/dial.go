@@ -138,6 +138,9 @@ func (c *Client) open(ctx context.Context, addr string) (net.Conn, error) {
 // secure dials and, where asked for, speaks TLS.
 func (c *Client) secure(ctx context.Context, addr string) (net.Conn, error) {
 	nc, err := c.cfg.Dial(ctx, "tcp", addr)
+	if err == nil && nc == nil {
+		err = errors.New("Config.Dial returned neither a connection nor an error")
+	}
 	if err != nil || c.cfg.TLS == nil {
 		return nc, err
 	}

@@ -122,6 +122,13 @@ func TestFailedDial(t *testing.T) {
 	})
 }
 
+func TestDialThatReturnsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, transport.Config{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, nil }})
+		require.ErrorContains(t, invoke(t.Context(), c, addr, "ping").Fails(t), "neither a connection nor an error")
+	})
+}
+
 // TestDialThatIgnoresItsContext checks that neither calls nor Close hang on it,
 // and that a connection it brings too late is closed.
 func TestDialThatIgnoresItsContext(t *testing.T) {

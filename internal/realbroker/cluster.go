@@ -60,8 +60,8 @@ func Launch(ctx context.Context, cfg Config, logf func(format string, args ...an
 	if logf == nil {
 		logf = func(string, ...any) {}
 	}
-	if err := missingTools(); err != nil {
-		return nil, exported(needTools(err))
+	if err := Available(); err != nil {
+		return nil, exported(err)
 	}
 	begin := time.Now()
 	j, err := openJars(ctx, cfg.Version)

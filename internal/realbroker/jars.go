@@ -29,8 +29,8 @@ func Fetch(ctx context.Context, version string) error {
 	if err := cfg.validate(); err != nil {
 		return err
 	}
-	if err := missingTools(); err != nil {
-		return exported(needTools(err))
+	if err := Available(); err != nil {
+		return exported(err)
 	}
 	_, err := openJars(ctx, version)
 	return exported(err)

@@ -105,8 +105,9 @@ func (w *Witness) View(t testing.TB, topic, offsetMsgID string) []StoredMessage 
 
 // JavaProduce sends messages by the Java producer: the body of number i is
 // java-i, its key key-i, its property n is i. Options are those of the produce
-// command: --batch, --oneway (which has no results), --tag T, and --size N,
-// which fills bodies up to a size.
+// command: --batch, --oneway (which has no results), --tag T, --hash KEY (to
+// the queue that SelectMessageQueueByHash picks), and --size N, which fills
+// bodies up to a size.
 func (w *Witness) JavaProduce(t testing.TB, topic string, count int, options ...string) []SendResult {
 	t.Helper()
 	args := append([]string{"produce", topic, strconv.Itoa(count)}, options...)

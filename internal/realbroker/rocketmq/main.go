@@ -32,6 +32,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	flags := flag.NewFlagSet("rocketmq", flag.ContinueOnError)
 	flags.SetOutput(log)
 	fetch := flags.Bool("fetch", false, "only fetch the jars of the versions that the tests run on")
+	check := flags.Bool("check", false, "only say what this machine lacks for the tests with real brokers")
 	version := flags.String("version", realbroker.Versions()[0], "the version of RocketMQ to run")
 	brokers := flags.Int("brokers", 1, "the number of brokers, all masters")
 	if err := flags.Parse(args); err != nil {
@@ -39,6 +40,12 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if *check {
+		if err := realbroker.Available(); err != nil {
+			fmt.Fprintf(log, "*** REAL BROKER TESTS DO NOT RUN: %v ***\n", err)
+		}
+		return nil
 	}
 	if *fetch {
 		return fetchAll(ctx, log)

@@ -45,6 +45,17 @@ func TestFetch(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-fetch"}, io.Discard, t.Output()))
 }
 
+// What is missing is said aloud, and is no failure.
+func TestCheck(t *testing.T) {
+	var log strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-check"}, io.Discard, &log))
+	if realbroker.Available() == nil {
+		require.Empty(t, log.String())
+	} else {
+		require.Contains(t, log.String(), "REAL BROKER TESTS DO NOT RUN")
+	}
+}
+
 func TestBadArguments(t *testing.T) {
 	require.ErrorContains(t, run(t.Context(), []string{"more"}, io.Discard, io.Discard), "more")
 	require.ErrorContains(t, run(t.Context(), []string{"-version", "new"}, io.Discard, io.Discard), "Version")

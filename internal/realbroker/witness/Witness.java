@@ -30,6 +30,7 @@ import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.impl.factory.MQClientInstance;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByHash;
 import org.apache.rocketmq.common.TopicConfig;
 import org.apache.rocketmq.common.compression.CompressionType;
 import org.apache.rocketmq.common.compression.Compressor;
@@ -329,6 +330,7 @@ public final class Witness {
         boolean oneway = args.flag("--oneway");
         int size = (int) args.number("--size", 0);
         String tag = args.option("--tag", "");
+        String hash = args.option("--hash", null);
         args.end();
         DefaultMQProducer producer = new DefaultMQProducer("witness-producer");
         producer.setNamesrvAddr(nameServers);
@@ -349,6 +351,8 @@ public final class Witness {
             for (Message message : messages) {
                 if (oneway) {
                     producer.sendOneway(message);
+                } else if (hash != null) {
+                    printSent(producer.send(message, new SelectMessageQueueByHash(), hash));
                 } else {
                     printSent(producer.send(message));
                 }

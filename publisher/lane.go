@@ -1,0 +1,276 @@
+package publisher
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+)
+
+// How many requests of a lane are under way at once, for each broker that the
+// topic has.
+const (
+	// maxShared is that of messages that share requests. All but the first start
+	// only when as many messages wait as half the latest request had: fewer and
+	// fuller requests cost a broker less, but a crowd need not wait for one
+	// request at a time.
+	maxShared = 2
+	// maxSolo is that of messages that go alone.
+	maxSolo = 64
+)
+
+// lane is a row of messages of one topic: those that may share requests and go to
+// any queue, those that go to any queue but each alone, or those whose ordering
+// keys belong to one queue, of which one request at a time is under way.
+//
+// What gathers while requests are under way is sent by a sender, a goroutine that
+// ends when nothing waits any more, so an idle lane has neither goroutine nor
+// timer.
+//
+// All fields are guarded by the outbox's mutex.
+type lane struct {
+	outbox *outbox
+	solo   bool
+	keyed  bool
+	// queue is that of the keys, zero until a route is known.
+	queue   routing.MessageQueue
+	waiting []*entry
+	active  int // senders, and callers that send
+	latest  int // messages in the latest batch
+	// lingering says that a sender waits for company for those that wait. It is
+	// none of the active ones meanwhile.
+	lingering bool
+}
+
+// mayStart reports whether there is something to send now, beside what is active.
+func (l *lane) mayStart() bool {
+	switch {
+	case len(l.waiting) == 0 || !l.open():
+		return false
+	case l.keyed:
+		return l.active == 0
+	case l.solo:
+		return l.active < maxSolo*l.outbox.load.brokers()
+	case l.active == 0:
+		return true
+	default:
+		return l.active < maxShared*l.outbox.load.brokers() && 2*len(l.waiting) >= l.latest
+	}
+}
+
+// open reports whether anything may be sent. Keys that are about to move to
+// another queue wait for that.
+func (l *lane) open() bool { return !l.keyed || l.outbox.moving == nil }
+
+// idle reports whether the lane has nothing to do.
+func (l *lane) idle() bool { return l.active == 0 && len(l.waiting) == 0 && !l.lingering }
+
+// start counts one more sender.
+func (l *lane) start() {
+	l.active++
+	if l.keyed {
+		l.outbox.keyedActive++
+	}
+}
+
+// stop ends a turn. It returns what is to be started after it.
+func (l *lane) stop() []start {
+	l.active--
+	if !l.keyed {
+		return nil
+	}
+	l.outbox.keyedActive--
+	return l.outbox.moveKeys()
+}
+
+// rest lets another sender take the place of one that pauses between two attempts.
+func (l *lane) rest() {
+	if l.keyed {
+		return
+	}
+	o := l.outbox
+	o.mu.Lock()
+	l.active--
+	starts := l.startIfFree(nil)
+	o.mu.Unlock()
+	o.run(starts)
+}
+
+// resume ends the pause. There may be one sender too many for a while.
+func (l *lane) resume() {
+	if l.keyed {
+		return
+	}
+	l.outbox.mu.Lock()
+	defer l.outbox.mu.Unlock()
+	l.active++
+}
+
+// head is how many of those that wait make up the next batch, and whether it can
+// take no more: it has to go alone, or is as large as the limits allow.
+func (l *lane) head() (count int, full bool) {
+	limits := &l.outbox.p.cfg.Batch
+	size := 0
+	for _, e := range l.waiting {
+		size += e.size()
+		if count > 0 && (e.solo || size > limits.MaxBytes) {
+			return count, true
+		}
+		count++
+		if e.solo || count == limits.MaxMessages {
+			return count, true
+		}
+	}
+	return count, false
+}
+
+// cut takes the next batch off the entries that wait, of which there are some.
+func (l *lane) cut() *batch {
+	count, _ := l.head()
+	b := l.outbox.p.batches.get(l)
+	b.entries = append(b.entries, l.waiting[:count]...)
+	l.waiting = slices.Delete(l.waiting, 0, count)
+	for _, e := range b.entries {
+		e.state, e.batch = entrySending, b
+	}
+	l.latest = count
+	return b
+}
+
+// patience is how much longer those that wait wait for company.
+func (l *lane) patience() time.Duration {
+	linger := l.outbox.p.cfg.Batch.Linger
+	if linger == 0 {
+		return 0
+	}
+	if _, full := l.head(); full {
+		return 0
+	}
+	return linger - l.outbox.p.now().Sub(l.waiting[0].call.began)
+}
+
+// startIfFree adds to starts what the lane can begin with now, if anything.
+func (l *lane) startIfFree(starts []start) []start {
+	switch {
+	case !l.mayStart():
+		return starts
+	case l.patience() <= 0:
+		l.start()
+		return append(starts, start{l, l.cut()})
+	case l.lingering:
+		return starts
+	default:
+		l.start()
+		return append(starts, start{l, nil})
+	}
+}
+
+// carry sends a batch on the goroutine of its caller, who has other things to do
+// afterwards: what waits by then goes to a sender.
+func (l *lane) carry(ctx context.Context, b *batch, end deadline) {
+	o := l.outbox
+	if !b.run(ctx, end) {
+		l.putBack(b)
+	}
+	o.p.batches.put(b)
+	o.mu.Lock()
+	if l.open() && len(l.waiting) > 0 {
+		o.mu.Unlock()
+		o.p.spawn(func() { l.send(nil) })
+		return
+	}
+	starts := l.stop()
+	o.mu.Unlock()
+	o.run(starts)
+}
+
+// send is a sender: it sends batches until nothing waits. It begins with b, if
+// there is one.
+func (l *lane) send(b *batch) {
+	for {
+		crowd := true
+		if b != nil {
+			crowd = len(b.entries) > 1
+			if !b.run(context.Background(), deadline{}) {
+				l.putBack(b)
+			}
+			l.outbox.p.batches.put(b)
+		}
+		if crowd {
+			// Those whose messages have just been stored are about to publish
+			// again. Let them, so that they share the next request.
+			runtime.Gosched()
+		}
+		if b = l.next(); b == nil {
+			return
+		}
+	}
+}
+
+// next returns the batch that a sender goes on with, or nil when its turn is
+// over.
+func (l *lane) next() *batch {
+	o := l.outbox
+	o.mu.Lock()
+	if l.open() && len(l.waiting) > 0 {
+		wait := l.patience()
+		if wait > 0 && !l.lingering {
+			return l.linger(wait)
+		}
+		if wait <= 0 {
+			b := l.cut()
+			o.mu.Unlock()
+			return b
+		}
+	}
+	starts := l.stop()
+	o.mu.Unlock()
+	o.run(starts)
+	return nil
+}
+
+// linger waits for company and returns the batch that the sender goes on with, if
+// any. The outbox's mutex is held, and no longer when it returns.
+func (l *lane) linger(wait time.Duration) *batch {
+	o := l.outbox
+	starts := l.stop()
+	l.lingering = true
+	o.mu.Unlock()
+	o.run(starts)
+	o.p.sleep(wait)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	l.lingering = false
+	if !l.mayStart() {
+		return nil
+	}
+	l.start()
+	return l.cut()
+}
+
+// putBack lets a batch's messages wait again, in front of the others.
+func (l *lane) putBack(b *batch) {
+	o := l.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	back := make([]*entry, 0, len(b.entries)+len(l.waiting))
+	for _, e := range b.entries {
+		if e.state != entryDone {
+			e.state, e.batch = entryWaiting, nil
+			back = append(back, e)
+		}
+	}
+	l.waiting = append(back, l.waiting...)
+}
+
+// sleep returns after that time, or when calls are cut off.
+func (p *Publisher) sleep(length time.Duration) {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.cut:
+	}
+}
