@@ -27,11 +27,12 @@ const (
 var allowed = map[string]struct{ packages, modules []string }{
 	"headers":                      {},
 	"internal/body":                {[]string{"headers"}, []string{compress, lz4}},
-	"transport":                    {[]string{"headers"}, nil},
+	"internal/pool":                {},
+	"transport":                    {[]string{"headers", "internal/pool"}, nil},
 	"routing":                      {[]string{"headers"}, nil},
 	"marshaler":                    {[]string{"headers"}, []string{watermill}},
 	"embedded":                     {[]string{"headers", "internal/body"}, nil},
-	"publisher":                    {[]string{"headers", "internal/body", "transport", "routing", "marshaler"}, []string{watermill, uuid}},
+	"publisher":                    {[]string{"headers", "internal/body", "internal/pool", "transport", "routing", "marshaler"}, []string{watermill, uuid}},
 	"internal/realbroker":          {},
 	"internal/realbroker/rocketmq": {[]string{"internal/realbroker"}, nil},
 }

@@ -71,7 +71,7 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	}
 	answer, err := p.client.Invoke(ctx, addr, header, *data)
 	if len(b.entries) > 1 {
-		p.bodies.put(data)
+		p.bodies.Put(data)
 	}
 	if err != nil {
 		return storedBatch{}, err
@@ -162,7 +162,7 @@ func (b *batch) request(queue routing.MessageQueue) (*headers.SendMessage, *[]by
 		return h, &first.body, nil
 	}
 	h.Batch = true
-	data := p.bodies.get()
+	data := p.bodies.Get()
 	for _, e := range b.entries {
 		var err error
 		if *data, err = body.AppendBatchMessage(*data, e.flag, e.body, e.properties); err != nil {

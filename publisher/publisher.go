@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/pool"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
@@ -31,7 +32,7 @@ type Publisher struct {
 	outboxes   outboxes
 	calls      callPool
 	batches    batchPool
-	bodies     bufferPool
+	bodies     pool.Buffers
 	limits     timeLimits
 	gate       gate
 	senders    sync.WaitGroup
@@ -69,6 +70,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		closed:   make(chan struct{}),
 		selector: routing.RoundRobin{},
 		gate:     gate{limit: cfg.Waiting},
+		bodies:   pool.Buffers{Fresh: 4 << 10, Most: 2 * cfg.Batch.MaxBytes},
 	}
 	var err error
 	if p.ids, err = newIDSource(p.now); err != nil {

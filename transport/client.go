@@ -8,6 +8,16 @@ import (
 	"sync"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/pool"
+)
+
+const (
+	// newFrameSize is what a buffer for a frame starts with: room for a small
+	// message and its header.
+	newFrameSize = 2 << 10
+	// maxPooledFrame is the largest frame buffer that is kept for reuse: room for
+	// a batch of 1 MiB, and what append adds when it grows.
+	maxPooledFrame = 2 << 20
 )
 
 // Client holds one connection to each address it was asked to call. It is safe
@@ -15,8 +25,8 @@ import (
 type Client struct {
 	cfg    Config
 	calls  callPool
-	frames bufferPool
-	chunks bufferPool
+	frames pool.Buffers
+	chunks pool.Buffers
 
 	// ctx ends the dials under way when the client closes.
 	ctx    context.Context
@@ -42,8 +52,8 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg:    cfg,
-		frames: bufferPool{fresh: newFrameSize, most: maxPooledFrame},
-		chunks: bufferPool{fresh: gatherSize, most: gatherSize},
+		frames: pool.Buffers{Fresh: newFrameSize, Most: maxPooledFrame},
+		chunks: pool.Buffers{Fresh: gatherSize, Most: gatherSize},
 		lines:  make(map[string]*line),
 		conns:  make(map[*conn]struct{}),
 	}

@@ -69,7 +69,7 @@ func newConn(c *Client, addr string, l *line, nc net.Conn) *conn {
 // submit encodes a request, registers its call and hands the frame to the
 // writer. An error that matches errGone means that the connection had ended.
 func (cn *conn) submit(r headers.Request, body []byte, oneway bool) (*call, error) {
-	c, frame := cn.client.calls.get(), cn.client.frames.get()
+	c, frame := cn.client.calls.get(), cn.client.frames.Get()
 	c.oneway = oneway
 	for {
 		c.opaque = cn.opaque.Add(1)
@@ -84,7 +84,7 @@ func (cn *conn) submit(r headers.Request, body []byte, oneway bool) (*call, erro
 			cn.wakeWriter()
 			return c, nil
 		case err != nil:
-			cn.client.frames.put(frame)
+			cn.client.frames.Put(frame)
 			cn.client.calls.put(c)
 			return nil, &OpError{Op: op, Addr: cn.addr, Err: err}
 		}
@@ -157,7 +157,7 @@ func (cn *conn) withdraw(c *call, timedOut bool) (sent, ok bool) {
 	sent = !c.taken.IsZero()
 	if !sent {
 		at := slices.IndexFunc(cn.queue, func(o outgoing) bool { return o.call == c })
-		cn.client.frames.put(cn.queue[at].frame)
+		cn.client.frames.Put(cn.queue[at].frame)
 		cn.queue = slices.Delete(cn.queue, at, at+1)
 	}
 	stalled := timedOut && sent && !c.oneway &&

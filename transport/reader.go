@@ -118,7 +118,7 @@ func noEOF(err error) error {
 // refuse answers a request of the peer that nobody here handles. Without an
 // answer the peer would wait for its own time-out.
 func (cn *conn) refuse(cmd headers.Command) {
-	frame := cn.client.frames.get()
+	frame := cn.client.frames.Get()
 	var err error
 	*frame, err = headers.AppendResponse(*frame, cmd.Serialization, cmd.Opaque, headers.RequestNotSupported,
 		fmt.Sprintf("request type %d not supported", cmd.Code), nil, nil)
@@ -133,7 +133,7 @@ func (cn *conn) refuse(cmd headers.Command) {
 	}
 	cn.mu.Unlock()
 	if !fits {
-		cn.client.frames.put(frame)
+		cn.client.frames.Put(frame)
 		return
 	}
 	cn.wakeWriter()

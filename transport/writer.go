@@ -58,8 +58,8 @@ func (cn *conn) take() []outgoing {
 func (cn *conn) write(batch []outgoing) (int, error) {
 	data := *batch[0].frame
 	if len(batch) > 1 {
-		chunk := cn.client.chunks.get()
-		defer cn.client.chunks.put(chunk)
+		chunk := cn.client.chunks.Get()
+		defer cn.client.chunks.Put(chunk)
 		for _, o := range batch {
 			*chunk = append(*chunk, *o.frame...)
 		}
@@ -88,7 +88,7 @@ func (cn *conn) wrote(n int, err error) {
 	cn.mu.Lock()
 	for _, o := range cn.writing {
 		end += len(*o.frame)
-		cn.client.frames.put(o.frame)
+		cn.client.frames.Put(o.frame)
 		if o.call == nil || !o.oneway && cn.err == nil {
 			continue
 		}
