@@ -131,7 +131,6 @@ func (c *call) wait(o *outbox, messages []*message.Message, limit time.Duration)
 	defer c.timer.Stop()
 	ctx, shared := sharedContext(messages)
 	if !shared {
-		c.kept = true
 		ctx = context.Background()
 		for i, msg := range messages {
 			own := msg.Context()

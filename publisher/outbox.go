@@ -43,6 +43,7 @@ type start struct {
 func (o *outbox) deliver(c *call, messages []*message.Message) {
 	limit := o.p.cfg.SendTimeout
 	ctx, shared := sharedContext(messages)
+	c.kept = !shared // several contexts may still refer to it
 	if own := o.submit(c); len(own) == 1 && own[0].batch != nil && shared && own[0].batch.isOf(c) {
 		own[0].lane.carry(ctx, own[0].batch, deadline{c.began.Add(limit), ErrSendTimeout})
 	} else {
