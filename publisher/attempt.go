@@ -62,7 +62,11 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
-	if !b.sending(addr) {
+	b.connecting(addr)
+	if err := p.client.Connect(ctx, addr); err != nil {
+		return storedBatch{}, err
+	}
+	if !b.sending() {
 		return storedBatch{}, errNobodyWaits
 	}
 	header, data, err := b.request(queue)
@@ -123,10 +127,17 @@ func (b *batch) release(queue routing.MessageQueue) {
 	o.load.remove(queue.BrokerName)
 }
 
+// connecting notes where the attempt goes.
+func (b *batch) connecting(addr string) {
+	b.lane.outbox.mu.Lock()
+	defer b.lane.outbox.mu.Unlock()
+	b.current.Addr = addr
+}
+
 // sending notes that from now on the broker may have the messages. Callers may
-// have left while queue and broker were looked for: their messages are not sent,
-// as they have been told. It reports whether any are left.
-func (b *batch) sending(addr string) bool {
+// have left while queue, broker and connection were looked for: their messages
+// are not sent, as they have been told. It reports whether any are left.
+func (b *batch) sending() bool {
 	o := b.lane.outbox
 	o.mu.Lock()
 	for _, e := range b.entries {
@@ -135,7 +146,7 @@ func (b *batch) sending(addr string) bool {
 		}
 	}
 	woken := b.dropEnded()
-	b.current.Addr, b.current.Outcome = addr, MayBeStored
+	b.current.Outcome = MayBeStored
 	o.mu.Unlock()
 	wake(woken)
 	return len(b.entries) > 0

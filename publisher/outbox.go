@@ -112,6 +112,7 @@ func wake(calls []*call) {
 func (o *outbox) end(c *call, from, to int, cause error) {
 	o.mu.Lock()
 	var woken []*call
+	tookBack := false
 	for i := from; i < to; i++ {
 		e := &c.entries[i]
 		switch e.state {
@@ -121,6 +122,7 @@ func (o *outbox) end(c *call, from, to int, cause error) {
 			c.kept = true
 			e.leave(cause)
 		case entryWaiting:
+			tookBack = true
 			e.result.Err = cause
 			if i > from && c.failed {
 				e.result.Err = ErrNotAttempted
@@ -131,42 +133,47 @@ func (o *outbox) end(c *call, from, to int, cause error) {
 		}
 	}
 	woken = o.withdraw(c, woken)
+	if tookBack {
+		o.tidy()
+	}
 	o.mu.Unlock()
 	wake(woken)
 }
 
 // withdraw takes back what waits, in a lane or between two attempts, of a call
-// that has failed, and every waiting entry that has its result already. mu is
-// held.
+// that has failed. mu is held.
 func (o *outbox) withdraw(c *call, woken []*call) []*call {
+	if !c.failed {
+		return woken
+	}
+	tookBack := false
 	for i := range c.entries {
 		e := &c.entries[i]
-		if !c.failed || e.state != entrySending || !e.batch.current.Began.IsZero() {
+		switch {
+		case e.state == entryWaiting:
+			tookBack = true
+			e.result.Err = ErrNotAttempted
+		case e.state == entrySending && e.batch.current.Began.IsZero():
+			c.kept = true
+			e.giveUp(ErrNotAttempted, e.batch.last)
+		default:
 			continue
 		}
-		c.kept = true
-		e.giveUp(ErrNotAttempted, e.batch.last)
 		if ended := e.finish(); ended != nil {
 			woken = append(woken, ended)
 		}
 	}
-	gone := func(e *entry) bool {
-		if e.state == entryDone {
-			return true
-		}
-		if e.call != c || !c.failed {
-			return false
-		}
-		e.result.Err = ErrNotAttempted
-		if ended := e.finish(); ended != nil {
-			woken = append(woken, ended)
-		}
-		return true
-	}
-	for _, l := range o.lanes() {
-		l.waiting = slices.DeleteFunc(l.waiting, gone)
+	if tookBack {
+		o.tidy()
 	}
 	return woken
+}
+
+// tidy takes out of the lanes what has been taken back. mu is held.
+func (o *outbox) tidy() {
+	for _, l := range o.lanes() {
+		l.waiting = slices.DeleteFunc(l.waiting, func(e *entry) bool { return e.state == entryDone })
+	}
 }
 
 // leave writes the result of an entry whose caller does not wait for its batch.

@@ -61,6 +61,17 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+// Connect waits until there is a connection to addr, and dials if there is none.
+// Invoke does so as well: who calls Connect before it knows that an Invoke that
+// does not end is not about the dial. Every error is an *OpError.
+func (c *Client) Connect(ctx context.Context, addr string) error {
+	if ctx.Err() != nil {
+		return &OpError{Op: "wait", Addr: addr, Err: contextError(ctx)}
+	}
+	_, err := c.connect(ctx, addr)
+	return err
+}
+
 // Invoke sends a request to addr and waits for its answer, whatever the answer's
 // code is, until ctx ends. The answer owns its memory. body and what r refers to
 // are read before Invoke returns and not kept.

@@ -191,3 +191,23 @@ func TestConfigFaults(t *testing.T) {
 	require.ErrorContains(t, err, "Serialization")
 	require.NotContains(t, err.Error(), "WriteTimeout")
 }
+
+func TestConnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		c := newClient(t, transport.Config{Dial: n.Dial})
+		require.NoError(t, c.Connect(t.Context(), addr))
+		require.Equal(t, []string{addr}, c.Connected())
+		require.NoError(t, c.Connect(t.Context(), addr), "what is there is used")
+		call := invoke(t.Context(), c, addr, "ping")
+		n.Accept().Expect("ping").Answer("pong")
+		call.Wants(t, "pong")
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var op *transport.OpError
+		require.ErrorAs(t, c.Connect(ctx, addr), &op)
+		require.ErrorIs(t, op, context.Canceled)
+		require.False(t, op.Sent)
+	})
+}
