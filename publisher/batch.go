@@ -130,12 +130,12 @@ func contextError(ctx context.Context) error {
 
 // isOf reports whether all messages of the batch are the call's.
 func (b *batch) isOf(c *call) bool {
-	for _, e := range b.entries {
-		if e.call != c {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(b.entries, func(e *entry) bool { return e.call != c })
+}
+
+// has reports whether a message of the batch is the call's.
+func (b *batch) has(c *call) bool {
+	return slices.ContainsFunc(b.entries, func(e *entry) bool { return e.call == c })
 }
 
 // begin starts an attempt for those that still wait, and reports whether there
@@ -232,8 +232,9 @@ func (b *batch) pause(parent context.Context, end deadline) {
 	if !end.at.IsZero() {
 		length = min(length, end.at.Sub(b.lane.outbox.p.now()))
 	}
-	b.lane.rest()
-	defer b.lane.resume()
+	if b.lane.rest(b) {
+		defer b.lane.resume()
+	}
 	timer := time.NewTimer(length)
 	defer timer.Stop()
 	select {
@@ -315,6 +316,7 @@ func (b *batch) settle(result func(i int, e *entry)) {
 	for _, c := range failed {
 		woken = o.withdraw(c, woken)
 	}
+	o.tidy()
 	o.mu.Unlock()
 	wake(woken)
 }

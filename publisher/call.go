@@ -24,9 +24,9 @@ type call struct {
 	// lanes that the entries were put in, and what they started.
 	lanes  []*lane
 	starts []start
-	// kept says that something else may still refer to the call when it is over:
-	// a batch with an entry whose caller has left, or a context of a message.
-	kept bool
+	// watched says that each message has a context of its own, which may still
+	// refer to the call when it is over.
+	watched bool
 	// began is when the time of its messages began.
 	began time.Time
 
@@ -61,9 +61,11 @@ func (p *callPool) get(messages []*message.Message, now time.Time) *call {
 	return c
 }
 
-// put takes back a call that is over, unless something may still refer to it.
+// put takes back a call that is over, unless something may still refer to it. One
+// that has failed must not be put back: a batch may have its entries, and its
+// caller has its results.
 func (p *callPool) put(c *call) {
-	if c.kept || len(c.entries) > maxPooledEntries {
+	if c.watched || len(c.entries) > maxPooledEntries {
 		return
 	}
 	for i := range c.entries {
@@ -119,15 +121,15 @@ func sharedContext(messages []*message.Message) (context.Context, bool) {
 	return shared, true
 }
 
+// hurryAfter is how long messages wait for a request that is under way until they
+// are sent beside it, few as they may be.
+const hurryAfter = 50 * time.Millisecond
+
 // wait returns when every entry has its final result. It is what ends entries
 // whose context or time is over.
 func (c *call) wait(o *outbox, messages []*message.Message, limit time.Duration) {
-	left := limit - o.p.now().Sub(c.began)
-	if c.timer == nil {
-		c.timer = time.NewTimer(left)
-	} else {
-		c.timer.Reset(left)
-	}
+	end := c.began.Add(limit)
+	c.setTimer(min(hurryAfter, end.Sub(o.p.now())))
 	defer c.timer.Stop()
 	ctx, shared := sharedContext(messages)
 	if !shared {
@@ -143,6 +145,11 @@ func (c *call) wait(o *outbox, messages []*message.Message, limit time.Duration)
 		case <-c.done:
 			return
 		case <-c.timer.C:
+			if left := end.Sub(o.p.now()); left > 0 {
+				o.hurry(c)
+				c.timer.Reset(left)
+				continue
+			}
 			o.end(c, 0, len(c.entries), ErrSendTimeout)
 		case <-ctx.Done():
 			o.end(c, 0, len(c.entries), contextError(ctx))
@@ -150,5 +157,13 @@ func (c *call) wait(o *outbox, messages []*message.Message, limit time.Duration)
 		case <-o.p.cut:
 			o.end(c, 0, len(c.entries), ErrClosed)
 		}
+	}
+}
+
+func (c *call) setTimer(length time.Duration) {
+	if c.timer == nil {
+		c.timer = time.NewTimer(length)
+	} else {
+		c.timer.Reset(length)
 	}
 }

@@ -89,6 +89,10 @@ func (o *outbox) moveKeys() []start {
 	o.spread, o.moving, o.keyed = o.moving, nil, nil
 	for _, l := range old {
 		for _, e := range l.waiting {
+			if e.state == entryDone {
+				o.takenBack--
+				continue
+			}
 			to := o.laneOf(e)
 			to.waiting = append(to.waiting, e)
 		}

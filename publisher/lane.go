@@ -38,6 +38,7 @@ type lane struct {
 	queue   routing.MessageQueue
 	waiting []*entry
 	active  int // senders, and callers that send
+	resting int // others of them that pause between two attempts
 	latest  int // messages in the latest batch
 	// lingering says that a sender waits for company for those that wait. It is
 	// none of the active ones meanwhile.
@@ -49,14 +50,24 @@ func (l *lane) mayStart() bool {
 	switch {
 	case len(l.waiting) == 0 || !l.open():
 		return false
-	case l.keyed:
-		return l.active == 0
-	case l.solo:
-		return l.active < maxSolo*l.outbox.load.brokers()
+	case l.keyed, l.solo:
+		return l.active < l.limit()
 	case l.active == 0:
 		return true
 	default:
-		return l.active < maxShared*l.outbox.load.brokers() && 2*len(l.waiting) >= l.latest
+		return l.active < l.limit() && 2*len(l.waiting) >= l.latest
+	}
+}
+
+// limit is how many may be active.
+func (l *lane) limit() int {
+	switch {
+	case l.keyed:
+		return 1
+	case l.solo:
+		return maxSolo * l.outbox.load.brokers()
+	default:
+		return maxShared * l.outbox.load.brokers()
 	}
 }
 
@@ -85,57 +96,69 @@ func (l *lane) stop() []start {
 	return l.outbox.moveKeys()
 }
 
-// rest lets another sender take the place of one that pauses between two attempts.
-func (l *lane) rest() {
-	if l.keyed {
-		return
-	}
+// rest lets another sender take the place of one that pauses between two attempts
+// for b. It does not when so many pause already that there is more to it than a
+// few messages that a broker does not want, or when those that are next wait for
+// one of their own call. It reports whether it did.
+func (l *lane) rest(b *batch) bool {
 	o := l.outbox
 	o.mu.Lock()
+	if l.keyed || l.resting == l.limit() || len(l.waiting) > 0 && b.has(l.waiting[0].call) {
+		o.mu.Unlock()
+		return false
+	}
 	l.active--
+	l.resting++
 	starts := l.startIfFree(nil)
 	o.mu.Unlock()
 	o.run(starts)
+	return true
 }
 
-// resume ends the pause. There may be one sender too many for a while.
+// resume ends a rest. There may be more active than the limit for a while.
 func (l *lane) resume() {
-	if l.keyed {
-		return
-	}
 	l.outbox.mu.Lock()
 	defer l.outbox.mu.Unlock()
 	l.active++
+	l.resting--
 }
 
-// head is how many of those that wait make up the next batch, and whether it can
-// take no more: it has to go alone, or is as large as the limits allow.
-func (l *lane) head() (count int, full bool) {
+// head is how long the part of those that wait is that makes up the next batch,
+// and whether it can take no more: it has to go alone, or is as large as the limits
+// allow.
+func (l *lane) head() (length int, full bool) {
 	limits := &l.outbox.p.cfg.Batch
-	size := 0
-	for _, e := range l.waiting {
+	count, size := 0, 0
+	for i, e := range l.waiting {
+		if e.state == entryDone {
+			continue
+		}
 		size += e.size()
 		if count > 0 && (e.solo || size > limits.MaxBytes) {
-			return count, true
+			return i, true
 		}
 		count++
 		if e.solo || count == limits.MaxMessages {
-			return count, true
+			return i + 1, true
 		}
 	}
-	return count, false
+	return len(l.waiting), false
 }
 
 // cut takes the next batch off the entries that wait, of which there are some.
 func (l *lane) cut() *batch {
-	count, _ := l.head()
+	length, _ := l.head()
 	b := l.outbox.p.batches.get(l)
-	b.entries = append(b.entries, l.waiting[:count]...)
-	l.waiting = slices.Delete(l.waiting, 0, count)
-	for _, e := range b.entries {
+	for _, e := range l.waiting[:length] {
+		if e.state == entryDone {
+			l.outbox.takenBack--
+			continue
+		}
 		e.state, e.batch = entrySending, b
+		b.entries = append(b.entries, e)
 	}
-	l.latest = count
+	l.waiting = slices.Delete(l.waiting, 0, length)
+	l.latest = len(b.entries)
 	return b
 }
 

@@ -140,3 +140,33 @@ func TestMessageIDAllocations(t *testing.T) {
 	s := newTestSource(t, time.Now)
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = s.next() }))
 }
+
+// A new month starts the time over, with other random bytes.
+func TestMessageIDOfANewMonth(t *testing.T) {
+	c := &clock{time: time.Date(2026, 11, 30, 23, 59, 59, 0, time.Local)}
+	s := newTestSource(t, c.now)
+	before := nextID(t, s)
+	c.set(time.Date(2026, 12, 1, 0, 0, 1, 5e6, time.Local))
+	after := nextID(t, s)
+	require.NotEqual(t, before[:20], after[:20])
+	milli, err := strconv.ParseUint(after[20:28], 16, 32)
+	require.NoError(t, err)
+	require.EqualValues(t, 1005, milli)
+}
+
+// All ten bytes are random: none holds the version or variant of a UUID.
+func TestMessageIDRandomBytes(t *testing.T) {
+	seen := make([]map[string]bool, 10)
+	for range 100 {
+		id := nextID(t, newTestSource(t, time.Now))
+		for i := range seen {
+			if seen[i] == nil {
+				seen[i] = make(map[string]bool)
+			}
+			seen[i][id[2*i:2*i+2]] = true
+		}
+	}
+	for i, values := range seen {
+		require.Greater(t, len(values), 64, "byte %d", i)
+	}
+}

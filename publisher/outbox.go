@@ -22,6 +22,9 @@ type outbox struct {
 	solo lane       // those of them that go alone
 	load load       // of the brokers, by requests of these two
 	used bool       // since the last sweep
+	// takenBack counts the entries that are still in lanes and have been taken
+	// back.
+	takenBack int
 	keys
 }
 
@@ -43,7 +46,7 @@ type start struct {
 func (o *outbox) deliver(c *call, messages []*message.Message) {
 	limit := o.p.cfg.SendTimeout
 	ctx, shared := sharedContext(messages)
-	c.kept = !shared // several contexts may still refer to it
+	c.watched = !shared
 	if own := o.submit(c); len(own) == 1 && own[0].batch != nil && shared && own[0].batch.isOf(c) {
 		own[0].lane.carry(ctx, own[0].batch, deadline{c.began.Add(limit), ErrSendTimeout})
 	} else {
@@ -76,6 +79,21 @@ func (o *outbox) submit(c *call) []start {
 		}
 	}
 	return c.starts
+}
+
+// hurry starts a request for those that wait behind one that takes long, though
+// they are few. A call whose own messages take long has to wait for them.
+func (o *outbox) hurry(c *call) {
+	l := &o.free
+	o.mu.Lock()
+	var starts []start
+	own := slices.ContainsFunc(c.entries, func(e entry) bool { return e.state == entrySending })
+	if !own && l.active < l.limit() && !l.lingering {
+		l.latest = 0
+		starts = l.startIfFree(starts)
+	}
+	o.mu.Unlock()
+	o.run(starts)
 }
 
 // run starts senders.
@@ -112,17 +130,15 @@ func wake(calls []*call) {
 func (o *outbox) end(c *call, from, to int, cause error) {
 	o.mu.Lock()
 	var woken []*call
-	tookBack := false
 	for i := from; i < to; i++ {
 		e := &c.entries[i]
 		switch e.state {
 		case entryDone:
 			continue
 		case entrySending:
-			c.kept = true
 			e.leave(cause)
 		case entryWaiting:
-			tookBack = true
+			o.takenBack++
 			e.result.Err = cause
 			if i > from && c.failed {
 				e.result.Err = ErrNotAttempted
@@ -133,9 +149,7 @@ func (o *outbox) end(c *call, from, to int, cause error) {
 		}
 	}
 	woken = o.withdraw(c, woken)
-	if tookBack {
-		o.tidy()
-	}
+	o.tidy()
 	o.mu.Unlock()
 	wake(woken)
 }
@@ -146,15 +160,13 @@ func (o *outbox) withdraw(c *call, woken []*call) []*call {
 	if !c.failed {
 		return woken
 	}
-	tookBack := false
 	for i := range c.entries {
 		e := &c.entries[i]
 		switch {
 		case e.state == entryWaiting:
-			tookBack = true
+			o.takenBack++
 			e.result.Err = ErrNotAttempted
 		case e.state == entrySending && e.batch.current.Began.IsZero():
-			c.kept = true
 			e.giveUp(ErrNotAttempted, e.batch.last)
 		default:
 			continue
@@ -163,17 +175,26 @@ func (o *outbox) withdraw(c *call, woken []*call) []*call {
 			woken = append(woken, ended)
 		}
 	}
-	if tookBack {
-		o.tidy()
-	}
 	return woken
 }
 
-// tidy takes out of the lanes what has been taken back. mu is held.
+// tidy takes out of the lanes what has been taken back, once it is half of what is
+// there: a crowd that leaves at once must not cost its square. mu is held.
 func (o *outbox) tidy() {
+	if o.takenBack == 0 {
+		return
+	}
+	waiting := 0
+	for _, l := range o.lanes() {
+		waiting += len(l.waiting)
+	}
+	if 2*o.takenBack < waiting {
+		return
+	}
 	for _, l := range o.lanes() {
 		l.waiting = slices.DeleteFunc(l.waiting, func(e *entry) bool { return e.state == entryDone })
 	}
+	o.takenBack = 0
 }
 
 // leave writes the result of an entry whose caller does not wait for its batch.

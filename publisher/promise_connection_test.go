@@ -1,0 +1,97 @@
+package publisher_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+// A lost connection is a reason to look where the broker is now, without a message
+// that wants to know.
+func TestPromiseLostConnectionRefreshesTheRoute(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, nil)
+		require.NoError(t, p.Publish(orders, newMessage("x")))
+		before := routeRequests(c)
+		c.Broker(0).DropConnections()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		require.Equal(t, before+1, routeRequests(c))
+	})
+}
+
+// A dial takes no longer than DialTimeout, and then costs an attempt, not the call.
+func TestPromiseDialTimeout(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		broker, seen, dials := c.Broker(0).Addr(), newResults(), 0 // one dial at a time
+		p := publisherOn(t, c, func(config *publisher.Config) {
+			config.OnResult = seen.add
+			config.DialTimeout = 100 * time.Millisecond
+			config.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if addr == broker {
+					if dials++; dials == 1 {
+						<-ctx.Done() // as with a host that drops packets
+						return nil, ctx.Err()
+					}
+				}
+				return c.Dial(ctx, network, addr)
+			}
+		})
+		result := publishOne(t, p, seen)
+		require.Equal(t, 2, result.Attempts)
+		require.Equal(t, 100*time.Millisecond, result.Failed[0].Took)
+		require.Equal(t, publisher.NotSent, result.Failed[0].Outcome)
+	})
+}
+
+// With TLS all servers are spoken to in TLS, and their certificates are verified.
+func TestPromiseTLS(t *testing.T) {
+	certificate, pool := selfSigned(t)
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, func(c *publisher.Config) { c.TLS = &tls.Config{RootCAs: pool} })
+		require.NoError(t, p.Publish(orders, newMessage("x")))
+
+		trusting := publisherOn(t, c, func(c *publisher.Config) { c.TLS = &tls.Config{} })
+		elapsed := stopwatch()
+		e := failureOf(t, trusting.Publish(orders, newMessage("x")))
+		require.Zero(t, elapsed(), "it will not get better")
+		var untrusted *tls.CertificateVerificationError
+		require.ErrorAs(t, e, &untrusted)
+		require.Equal(t, publisher.NotSent, e.Outcome())
+		require.Len(t, c.Messages(orders), 1)
+	}, embedded.WithTLS(&tls.Config{Certificates: []tls.Certificate{certificate}}), embedded.WithTLSRequired())
+}
+
+// selfSigned returns a certificate for the loopback address, and who trusts it.
+func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(time.Hour),
+		// In a bubble the year is 2000.
+		NotBefore:   time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	parsed, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
