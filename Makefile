@@ -5,11 +5,12 @@ STRESS_TEST_COUNT ?= 10
 FUZZTIME          ?= 20s
 TOOL              := go tool -modfile=tools/go.mod
 
-.PHONY: build up wait test test_v test_short test_race test_stress fmt lint fuzz bench update_watermill
+.PHONY: build up wait test test_v test_short test_race test_stress fmt lint fuzz bench bench-peers update_watermill
 
 build:
 	go build ./...
 	go build -C _examples ./...
+	go build -C benchmarks ./...
 
 up:
 	go run ./internal/realbroker/rocketmq -fetch
@@ -25,6 +26,8 @@ test:
 	go test -race -timeout 30m ./...
 	go vet -C _examples ./...
 	go test -C _examples -race ./...
+	go vet -C benchmarks ./...
+	go test -C benchmarks -race ./...
 
 test_v:
 	go test -race -v -timeout 30m ./...
@@ -51,6 +54,8 @@ lint:
 	go mod tidy -diff
 	$(TOOL) staticcheck -checks all,-ST1000,-ST1003 ./...
 	go mod -C _examples tidy -diff
+	go mod -C benchmarks tidy -diff
+	cd benchmarks && $$(cd .. && $(TOOL) -n staticcheck) -checks all,-ST1000,-ST1003 ./...
 	@./tools/govulncheck.sh
 
 fuzz:
@@ -58,6 +63,11 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Against other clients and the limit, on a real broker, in less than half an
+# hour: let the machine do nothing else.
+bench-peers:
+	go run -C benchmarks . -out ../docs/benchmarks.md -data ../docs/benchmarks.json
 
 update_watermill:
 	go get -u github.com/ThreeDotsLabs/watermill

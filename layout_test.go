@@ -28,6 +28,7 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"headers":                      {},
 	"internal/body":                {[]string{"headers"}, []string{compress, lz4}},
 	"internal/pool":                {},
+	"internal/nullbroker":          {[]string{"headers"}, nil},
 	"transport":                    {[]string{"headers", "internal/pool"}, nil},
 	"routing":                      {[]string{"headers"}, nil},
 	"marshaler":                    {[]string{"headers"}, []string{watermill}},

@@ -42,12 +42,18 @@ const fixedProperties = 5
 // The Body aliases msg.Payload. The one error is *MetadataError, for metadata
 // named "_watermill_message_uuid". How much metadata a message may have is for
 // the producer to check, which adds properties of its own: CheckPropertiesSize.
-func (Default) Marshal(_ string, msg *message.Message) (Message, error) {
+func (d Default) Marshal(topic string, msg *message.Message) (Message, error) {
+	return d.AppendMarshal(make([]headers.Property, 0, len(msg.Metadata)+fixedProperties), topic, msg)
+}
+
+// AppendMarshal is Marshal, but the result's Properties are those given with the
+// message's own behind them, in the memory of the slice if it has room. So a
+// producer can do without garbage.
+func (Default) AppendMarshal(props []headers.Property, _ string, msg *message.Message) (Message, error) {
 	if _, ok := msg.Metadata[propertyUUID]; ok {
 		return Message{}, &MetadataError{Name: propertyUUID, Reason: ErrReservedMetadata}
 	}
 
-	props := make([]headers.Property, 0, len(msg.Metadata)+fixedProperties)
 	props = appendUUID(props, msg.UUID)
 	body := []byte(msg.Payload)
 	if len(body) == 0 {

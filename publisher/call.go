@@ -53,7 +53,7 @@ func (p *callPool) get(messages []*message.Message, now time.Time) *call {
 	c.began, c.left, c.failed = now, n, false
 	for i, msg := range messages {
 		e := &c.entries[i]
-		*e = entry{data: e.data, call: c, result: &c.results[i]}
+		*e = entry{data: e.data, list: e.list, call: c, result: &c.results[i]}
 		if msg != nil {
 			c.results[i].UUID = msg.UUID
 		}
@@ -70,7 +70,7 @@ func (p *callPool) put(c *call) {
 	}
 	for i := range c.entries {
 		e := &c.entries[i]
-		*e = entry{data: e.data}
+		*e = entry{data: e.data, list: e.list}
 		if cap(e.data) > maxPooledData {
 			e.data = nil
 		}

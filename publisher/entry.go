@@ -1,6 +1,9 @@
 package publisher
 
-import "github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+import (
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+)
 
 // entry is one message on its way: ready to be sent, since all that can be wrong
 // with it has been looked at, and with the call that waits for it. What it is
@@ -8,6 +11,8 @@ import "github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 // outbox's mutex.
 type entry struct {
 	id messageID
+	// list is where properties are put on their way into data.
+	list []headers.Property
 	// data owns the bytes of body and properties, so that the caller's message
 	// is free when Publish returns, whatever still goes on behind it.
 	data       []byte
@@ -67,6 +72,12 @@ func (p place) offsetID() string {
 		return "" // not the list of these messages
 	}
 	return string(p.list[p.index*step : (p.index+1)*step-1])
+}
+
+// keepList keeps the memory of the list, and nothing that was in it.
+func (e *entry) keepList(list []headers.Property) {
+	clear(list)
+	e.list = list[:0]
 }
 
 // finish makes the entry's result final. It returns the call if that was the

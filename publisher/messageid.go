@@ -32,7 +32,6 @@ const (
 // and draws new random bytes when a month begins, as the time starts over then.
 // It is safe for concurrent use.
 type idSource struct {
-	now func() time.Time
 	// last holds the milliseconds since 1970 and the counter of the last id:
 	// time<<16 | counter. It only grows.
 	last  atomic.Int64
@@ -46,9 +45,9 @@ type idMonth struct {
 	prefix     [2 * idPrefixSize]byte
 }
 
-func newIDSource(now func() time.Time) (*idSource, error) {
-	s := &idSource{now: now}
-	m, err := newIDMonth(now())
+func newIDSource(now time.Time) (*idSource, error) {
+	s := new(idSource)
+	m, err := newIDMonth(now)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +77,8 @@ type messageID [messageIDLength]byte
 func (id *messageID) String() string { return string(id[:]) }
 
 // next returns an id that this source has not given before.
-func (s *idSource) next() (id messageID, err error) {
-	stamp := s.stamp()
+func (s *idSource) next(now time.Time) (id messageID, err error) {
+	stamp := s.stamp(now)
 	m, err := s.monthOf(stamp >> 16)
 	if err != nil {
 		return id, err
@@ -93,11 +92,11 @@ func (s *idSource) next() (id messageID, err error) {
 }
 
 // stamp returns the time and counter of the next id.
-func (s *idSource) stamp() int64 {
-	now := s.now().UnixMilli() << 16
+func (s *idSource) stamp(now time.Time) int64 {
+	first := now.UnixMilli() << 16
 	for {
 		last := s.last.Load()
-		next := max(now, last+1)
+		next := max(first, last+1)
 		if s.last.CompareAndSwap(last, next) {
 			return next
 		}

@@ -29,14 +29,22 @@ func (c *clock) set(t time.Time) {
 	c.time = t
 }
 
-func newTestSource(t *testing.T, now func() time.Time) *idSource {
-	t.Helper()
-	s, err := newIDSource(now)
-	require.NoError(t, err)
-	return s
+// testSource is an idSource with a clock.
+type testSource struct {
+	ids *idSource
+	now func() time.Time
 }
 
-func nextID(t *testing.T, s *idSource) string {
+func newTestSource(t *testing.T, now func() time.Time) testSource {
+	t.Helper()
+	s, err := newIDSource(now())
+	require.NoError(t, err)
+	return testSource{s, now}
+}
+
+func (s testSource) next() (messageID, error) { return s.ids.next(s.now()) }
+
+func nextID(t *testing.T, s testSource) string {
 	t.Helper()
 	id, err := s.next()
 	require.NoError(t, err)

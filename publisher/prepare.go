@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -30,28 +31,33 @@ func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 }
 
 // prepare marshals the message into e, stamps it and checks it against all limits.
-func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic, msg *message.Message) error {
-	m, err := p.cfg.Marshaler.Marshal(topic, msg)
+func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic, msg *message.Message, now time.Time) error {
+	key, err := p.orderingKey(topic, msg)
+	if err != nil {
+		return err
+	}
+	list := e.list[:0]
+	if mapped.Property.Name != "" {
+		list = append(list, mapped.Property)
+	}
+	if e.keyed, e.keyHash = key != "", hashKey(key); e.keyed {
+		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
+	}
+	own := len(list)
+	m, err := p.marshal(list, topic, msg)
 	if err != nil {
 		return &MarshalError{err}
 	}
 	if len(m.Body) == 0 {
 		return &MarshalError{errors.New("marshaler returned an empty body, which brokers refuse")}
 	}
-	if e.id, err = p.ids.next(); err != nil {
+	list = m.Properties
+	defer e.keepList(list)
+	if e.keyed && slices.ContainsFunc(list[own:], isShardingKey) {
+		return &MarshalError{errors.New("marshaler returned a __SHARDINGKEY, which is that of OrderingKey")}
+	}
+	if e.id, err = p.ids.next(now); err != nil {
 		return err
-	}
-	key, err := p.orderingKey(topic, msg)
-	if err != nil {
-		return err
-	}
-	e.keyed, e.keyHash = key != "", hashKey(key)
-	list := m.Properties
-	if mapped.Property.Name != "" {
-		list = slices.Concat([]headers.Property{mapped.Property}, list)
-	}
-	if e.keyed {
-		list = slices.Concat([]headers.Property{{Name: headers.PropertyShardingKey, Value: key}}, list)
 	}
 	if err := marshaler.CheckPropertiesSize(list, p.cfg.MaxPropertiesSize); err != nil {
 		return &MarshalError{err}
@@ -68,8 +74,8 @@ func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic
 		return &MarshalError{err}
 	}
 	e.body, e.properties = e.data[:size:size], e.data[size:]
-	e.flag, e.born = m.Flag, p.now().UnixMilli()
-	e.sysFlag |= transactionFlag(m.Properties)
+	e.flag, e.born = m.Flag, now.UnixMilli()
+	e.sysFlag |= transactionFlag(list)
 	e.reconsumed, e.maxReconsumes = 0, 0
 	retry := strings.HasPrefix(mapped.Name, retryTopicPrefix)
 	if retry {
@@ -79,6 +85,25 @@ func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic
 	}
 	e.solo = retry || e.sysFlag != 0 || slices.ContainsFunc(list, isSolo)
 	return nil
+}
+
+// appendMarshal returns a func that marshals a message and puts its properties
+// behind those it is given.
+func appendMarshal(m marshaler.Marshaler) appendFunc {
+	if own, ok := m.(marshaler.Default); ok { // itself, not a type that has it embedded
+		return own.AppendMarshal
+	}
+	return func(properties []headers.Property, topic string, msg *message.Message) (marshaler.Message, error) {
+		made, err := m.Marshal(topic, msg)
+		made.Properties = append(properties, made.Properties...)
+		return made, err
+	}
+}
+
+type appendFunc func(properties []headers.Property, topic string, msg *message.Message) (marshaler.Message, error)
+
+func isShardingKey(property headers.Property) bool {
+	return property.Name == headers.PropertyShardingKey
 }
 
 // orderingKey returns the message's key, empty if it has none.

@@ -24,6 +24,7 @@ type Publisher struct {
 	logger     watermill.LoggerAdapter
 	now        func() time.Time
 	ids        *idSource
+	marshal    appendFunc
 	compressor *body.Compressor
 	client     *transport.Client
 	routes     *routing.Table
@@ -73,12 +74,13 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		bodies:   pool.Buffers{Fresh: 4 << 10, Most: 2 * cfg.Batch.MaxBytes},
 	}
 	var err error
-	if p.ids, err = newIDSource(p.now); err != nil {
+	if p.ids, err = newIDSource(p.now()); err != nil {
 		return nil, err
 	}
 	if p.compressor, err = cfg.compressor(); err != nil {
 		return nil, fmt.Errorf("publisher: config: Compression: %w", err)
 	}
+	p.marshal = appendMarshal(cfg.Marshaler)
 	p.client, err = transport.New(transport.Config{
 		Dial:          cfg.Dial,
 		TLS:           cfg.TLS,
@@ -158,15 +160,17 @@ func (p *Publisher) publish(c *call, topic string, messages []*message.Message) 
 		return
 	}
 	load := loadOf(messages)
+	now := c.began
 	if !p.gate.tryEnter(load) {
 		if at, err := p.waitAtGate(c, messages, load); err != nil {
 			refuse(c.results, at, err)
 			return
 		}
+		now = p.now()
 	}
 	defer p.gate.leave(load)
 	for i, msg := range messages {
-		if err := p.prepare(&c.entries[i], topic, mapped, msg); err != nil {
+		if err := p.prepare(&c.entries[i], topic, mapped, msg, now); err != nil {
 			refuse(c.results, i, err)
 			return
 		}

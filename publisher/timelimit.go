@@ -9,16 +9,27 @@ import (
 // timeLimit is a context that ends at a deadline and can be used again when it
 // has not: a context of the standard library costs five allocations for every
 // attempt. Its parent is a context that cannot end.
+//
+// Its timer is not stopped with each use, nor started: that costs more than a
+// deadline that is kept. It fires when it was once set to and looks whether there
+// is more time by now.
 type timeLimit struct {
-	done  chan struct{}
+	done chan struct{}
+
+	mu    sync.Mutex // guards what follows
 	timer *time.Timer
-	at    time.Time
+	fires time.Time // when the timer does; zero if it is not running
+	at    time.Time // the deadline; zero when the context is not in use
 }
 
 var _ context.Context = (*timeLimit)(nil)
 
 // Deadline returns when the context ends.
-func (l *timeLimit) Deadline() (time.Time, bool) { return l.at, true }
+func (l *timeLimit) Deadline() (time.Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.at, true
+}
 
 // Done is closed at the deadline.
 func (l *timeLimit) Done() <-chan struct{} { return l.done }
@@ -35,6 +46,48 @@ func (l *timeLimit) Err() error {
 
 // Value returns nil.
 func (l *timeLimit) Value(any) any { return nil }
+
+// set begins a use.
+func (l *timeLimit) set(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at = at
+	if !l.fires.IsZero() && !at.Before(l.fires) {
+		return
+	}
+	l.fires = at
+	if l.timer == nil {
+		l.timer = time.AfterFunc(time.Until(at), l.fire)
+	} else {
+		l.timer.Reset(time.Until(at))
+	}
+}
+
+// fire is what the timer does.
+func (l *timeLimit) fire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fires = time.Time{}
+	if l.at.IsZero() {
+		return
+	}
+	if left := time.Until(l.at); left > 0 {
+		l.fires = l.at
+		l.timer.Reset(left)
+		return
+	}
+	l.at = time.Time{}
+	close(l.done)
+}
+
+// release ends a use and reports whether there may be another.
+func (l *timeLimit) release() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	again := !l.at.IsZero()
+	l.at = time.Time{}
+	return again
+}
 
 // timeLimits keeps the contexts that have not ended. The zero value is ready.
 type timeLimits struct{ pool sync.Pool }
@@ -53,13 +106,10 @@ func (ls *timeLimits) limit(parent context.Context, at time.Time) limited {
 		return limited{Context: ctx, cancel: cancel}
 	}
 	l, ok := ls.pool.Get().(*timeLimit)
-	if ok {
-		l.at = at
-		l.timer.Reset(time.Until(at))
-	} else {
-		l = &timeLimit{done: make(chan struct{}), at: at}
-		l.timer = time.AfterFunc(time.Until(at), func() { close(l.done) })
+	if !ok {
+		l = &timeLimit{done: make(chan struct{})}
 	}
+	l.set(at)
 	return limited{Context: l, own: l}
 }
 
@@ -68,7 +118,7 @@ func (ls *timeLimits) stop(l limited) {
 	switch {
 	case l.own == nil:
 		l.cancel()
-	case l.own.timer.Stop():
+	case l.own.release():
 		ls.pool.Put(l.own)
 	}
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,14 +14,19 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-// conn is one connection. Its writer alone writes to the socket and its reader
-// alone reads from it; whoever finds that it is broken calls fail.
+// conn is one connection. Its reader alone reads from the socket. One at a time
+// writes to it: the writer, or a caller that finds nothing else on its way.
+// Whoever finds that it is broken calls fail.
 type conn struct {
 	client *Client
 	addr   string
 	line   *line
 	nc     net.Conn
+	// direct says that a small write into an empty socket returns at once.
+	direct bool
 	opaque atomic.Int32
+	// writeBy is the deadline that is set for writes. It belongs to who has held.
+	writeBy time.Time
 
 	// kick wakes the writer; its one slot means "look at the queue".
 	kick chan struct{}
@@ -32,8 +38,10 @@ type conn struct {
 	mu      sync.Mutex // guards what follows; held for map and slice work only
 	pending map[int32]*call
 	queue   []outgoing
-	// writing is the batch that is in the writer's hands. Its calls are answered
-	// by the writer if the connection ends: only it learns what went out.
+	// held says that somebody writes: the writer, or a caller that found nothing
+	// else to be written. writing is the batch in his hands. Its calls are
+	// answered by him if the connection ends: only he learns what went out.
+	held     bool
 	writing  []outgoing
 	refusals int // how many in queue answer requests of the peer
 	retired  bool
@@ -42,7 +50,7 @@ type conn struct {
 	err      error  // why it ended; set once
 }
 
-// outgoing is a frame that waits for the writer.
+// outgoing is a frame that waits to be written.
 type outgoing struct {
 	frame  *[]byte
 	opaque int32
@@ -59,6 +67,7 @@ func newConn(c *Client, addr string, l *line, nc net.Conn) *conn {
 		addr:    addr,
 		line:    l,
 		nc:      nc,
+		direct:  writesAtOnce(nc),
 		kick:    make(chan struct{}, 1),
 		broken:  make(chan struct{}),
 		written: make(chan struct{}),
@@ -66,20 +75,38 @@ func newConn(c *Client, addr string, l *line, nc net.Conn) *conn {
 	}
 }
 
+// writesAtOnce reports whether nc is a TCP connection, whose socket has room for
+// a write when the peer has read all that was written before. Others may keep
+// the writer until the peer reads.
+func writesAtOnce(nc net.Conn) bool {
+	if secure, ok := nc.(*tls.Conn); ok {
+		nc = secure.NetConn()
+	}
+	_, ok := nc.(*net.TCPConn)
+	return ok
+}
+
 // submit encodes a request, registers its call and hands the frame to the
-// writer. An error that matches errGone means that the connection had ended.
+// writer, or writes it when nothing else is on its way: to wake the writer costs
+// more than the write. An error that matches errGone means that the connection
+// had ended.
 func (cn *conn) submit(r headers.Request, body []byte, oneway bool) (*call, error) {
 	c, frame := cn.client.calls.get(), cn.client.frames.Get()
 	c.oneway = oneway
 	for {
 		c.opaque = cn.opaque.Add(1)
 		op, err := "encode", cn.encode(frame, c, r, body)
-		queued := false
+		queued, alone := false, false
 		if err == nil {
 			op = "write"
-			queued, err = cn.enqueue(c, frame)
+			queued, alone, err = cn.enqueue(c, frame)
 		}
 		switch {
+		case alone:
+			if cn.wrote(cn.write(cn.writing)) {
+				cn.wakeWriter()
+			}
+			return c, nil
 		case queued:
 			cn.wakeWriter()
 			return c, nil
@@ -103,22 +130,28 @@ func (cn *conn) encode(frame *[]byte, c *call, r headers.Request, body []byte) (
 }
 
 // enqueue registers the call and queues its frame, unless a call that has been
-// waiting while the numbers went once around has the same opaque.
-func (cn *conn) enqueue(c *call, frame *[]byte) (bool, error) {
+// waiting while the numbers went once around has the same opaque. If alone is true
+// the caller has to write what is in cn.writing.
+func (cn *conn) enqueue(c *call, frame *[]byte) (queued, alone bool, err error) {
 	cn.mu.Lock()
 	defer cn.mu.Unlock()
 	switch {
 	case cn.err != nil:
-		return false, fmt.Errorf("%w: %w", errGone, cn.err)
+		return false, false, fmt.Errorf("%w: %w", errGone, cn.err)
 	case cn.retired:
-		return false, fmt.Errorf("%w: %w", errGone, ErrRetired)
+		return false, false, fmt.Errorf("%w: %w", errGone, ErrRetired)
 	}
 	if _, used := cn.pending[c.opaque]; used {
-		return false, nil
+		return false, false, nil
 	}
 	cn.pending[c.opaque] = c
 	cn.queue = append(cn.queue, outgoing{frame: frame, opaque: c.opaque, oneway: c.oneway, call: c})
-	return true, nil
+	// The peer has answered all that went before, so it has read it.
+	if !cn.direct || cn.held || len(cn.queue) > 1 || len(cn.pending) > 1 || len(*frame) > gatherSize || cn.silence.waited > 0 {
+		return true, false, nil
+	}
+	cn.takeLocked()
+	return true, true, nil
 }
 
 func (cn *conn) wakeWriter() {

@@ -28,11 +28,21 @@ func (cn *conn) writeLoop() {
 }
 
 // take moves the frames of the next write from the queue into the writer's
-// hands: as many as fit into gatherSize, at least one if there is any. No more,
-// since what is still queued can be taken back.
+// hands. There are none while somebody else writes.
 func (cn *conn) take() []outgoing {
 	cn.mu.Lock()
 	defer cn.mu.Unlock()
+	if cn.held || len(cn.queue) == 0 {
+		return nil
+	}
+	cn.takeLocked()
+	return cn.writing
+}
+
+// takeLocked moves as many frames as fit into gatherSize, at least one. No more,
+// since what is still queued can be taken back. mu is held.
+func (cn *conn) takeLocked() {
+	cn.held = true
 	count, size := 0, 0
 	for _, o := range cn.queue {
 		if size += len(*o.frame); size > gatherSize && count > 0 {
@@ -50,7 +60,6 @@ func (cn *conn) take() []outgoing {
 			cn.refusals--
 		}
 	}
-	return cn.writing
 }
 
 // write sends the frames of batch in one write and says how many of their bytes
@@ -65,8 +74,14 @@ func (cn *conn) write(batch []outgoing) (int, error) {
 		}
 		data = *chunk
 	}
-	if err := cn.nc.SetWriteDeadline(time.Now().Add(cn.client.cfg.WriteTimeout)); err != nil {
-		return 0, err
+	// The deadline is moved now and then, not each time: that costs more than a
+	// small write. One may end up to an eighth early.
+	most := cn.client.cfg.WriteTimeout
+	if now := time.Now(); cn.writeBy.Sub(now) < most-most/8 {
+		cn.writeBy = now.Add(most)
+		if err := cn.nc.SetWriteDeadline(cn.writeBy); err != nil {
+			return 0, err
+		}
 	}
 	n, err := cn.nc.Write(data)
 	if err == nil && n < len(data) {
@@ -78,8 +93,8 @@ func (cn *conn) write(batch []outgoing) (int, error) {
 // wrote settles the calls of the batch after its write: the oneway ones, which
 // nobody else answers, and all if the connection has ended. A peer acts on whole
 // frames only, so a request has not been received if the last of its bytes is
-// not among the n that were accepted.
-func (cn *conn) wrote(n int, err error) {
+// not among the n that were accepted. It reports whether there is more to write.
+func (cn *conn) wrote(n int, err error) (more bool) {
 	if err != nil {
 		cn.fail("write", err)
 	}
@@ -104,8 +119,11 @@ func (cn *conn) wrote(n int, err error) {
 	}
 	clear(cn.writing)
 	cn.writing = cn.writing[:0]
+	cn.held = false
+	more = len(cn.queue) > 0
 	cn.unlock()
 	for _, c := range settled {
 		c.finish()
 	}
+	return more
 }

@@ -36,6 +36,19 @@ func Fetch(ctx context.Context, version string) error {
 	return exported(err)
 }
 
+// ClassPath returns what java and javac take after -cp for the Java client of a
+// version, and fetches it when it is not in the cache yet.
+func ClassPath(ctx context.Context, version string) (string, error) {
+	if err := Fetch(ctx, version); err != nil {
+		return "", err
+	}
+	j, err := openJars(ctx, version)
+	if err != nil {
+		return "", exported(err)
+	}
+	return j.classPath(), nil
+}
+
 // openJars returns the jars of a version, and fetches them when they are not in
 // the cache yet.
 func openJars(ctx context.Context, version string) (jars, error) {
