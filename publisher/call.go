@@ -20,18 +20,23 @@ const (
 type call struct {
 	entries []entry
 	results []Result
-	timer   *time.Timer // for wait; nil until one is needed
 	// lanes that the entries were put in, and what they started.
 	lanes  []*lane
 	starts []start
-	// watched says that each message has a context of its own, which may still
+	// contexts says that each message has a context of its own, which may still
 	// refer to the call when it is over.
-	watched bool
+	contexts bool
+	outbox   *outbox // that it is watched by
 	// began is when the time of its messages began.
 	began time.Time
 
+	// before and after are its neighbours in the outbox's watch.
+	before, after *call
+	watching      bool
+	since         time.Time // when it began to be watched, or a little earlier
+
 	// left counts the entries without a final result, and failed says that one
-	// of the others has an error. Both are guarded by the outbox's mutex.
+	// of the others has an error. These are guarded by the outbox's mutex.
 	left   int
 	failed bool
 	// done has room for the one token that says that left is 0.
@@ -65,7 +70,7 @@ func (p *callPool) get(messages []*message.Message, now time.Time) *call {
 // that has failed must not be put back: a batch may have its entries, and its
 // caller has its results.
 func (p *callPool) put(c *call) {
-	if c.watched || len(c.entries) > maxPooledEntries {
+	if c.contexts || len(c.entries) > maxPooledEntries {
 		return
 	}
 	for i := range c.entries {
@@ -121,49 +126,22 @@ func sharedContext(messages []*message.Message) (context.Context, bool) {
 	return shared, true
 }
 
-// hurryAfter is how long messages wait for a request that is under way until they
-// are sent beside it, few as they may be.
-const hurryAfter = 50 * time.Millisecond
-
-// wait returns when every entry has its final result. It is what ends entries
-// whose context or time is over.
-func (c *call) wait(o *outbox, messages []*message.Message, limit time.Duration) {
-	end := c.began.Add(limit)
-	c.setTimer(min(hurryAfter, end.Sub(o.p.now())))
-	defer c.timer.Stop()
+// wait returns when every entry has its final result. The outbox's watch ends
+// those whose time is over.
+func (c *call) wait(o *outbox, messages []*message.Message) {
 	ctx, shared := sharedContext(messages)
 	if !shared {
-		ctx = context.Background()
 		for i, msg := range messages {
 			own := msg.Context()
 			stop := context.AfterFunc(own, func() { o.end(c, i, i+1, contextError(own)) })
 			defer stop()
 		}
+		ctx = context.Background()
 	}
-	for {
-		select {
-		case <-c.done:
-			return
-		case <-c.timer.C:
-			if left := end.Sub(o.p.now()); left > 0 {
-				o.hurry(c)
-				c.timer.Reset(left)
-				continue
-			}
-			o.end(c, 0, len(c.entries), ErrSendTimeout)
-		case <-ctx.Done():
-			o.end(c, 0, len(c.entries), contextError(ctx))
-			ctx = context.Background() // it has been heeded
-		case <-o.p.cut:
-			o.end(c, 0, len(c.entries), ErrClosed)
-		}
-	}
-}
-
-func (c *call) setTimer(length time.Duration) {
-	if c.timer == nil {
-		c.timer = time.NewTimer(length)
-	} else {
-		c.timer.Reset(length)
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		o.end(c, 0, len(c.entries), contextError(ctx))
+		<-c.done
 	}
 }

@@ -54,6 +54,7 @@ func (p *Publisher) Close() error {
 	p.stopped = true
 	p.mu.Unlock()
 	close(p.cut)
+	p.outboxes.cut()
 	p.heart.stop()
 	p.heart.unregister()
 	// Both only wait for goroutines that they end themselves; neither can fail.

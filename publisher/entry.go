@@ -91,5 +91,8 @@ func (e *entry) finish() *call {
 	if c.left--; c.left > 0 {
 		return nil
 	}
+	if c.watching {
+		c.outbox.watch.remove(c)
+	}
 	return c
 }

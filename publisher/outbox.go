@@ -22,6 +22,7 @@ type outbox struct {
 	solo lane       // those of them that go alone
 	load load       // of the brokers, by requests of these two
 	used bool       // since the last sweep
+	watch
 	// takenBack counts the entries that are still in lanes and have been taken
 	// back.
 	takenBack int
@@ -44,23 +45,42 @@ type start struct {
 // deliver sends the call's messages, or sees to it that they are sent, and
 // returns when each has its result.
 func (o *outbox) deliver(c *call, messages []*message.Message) {
-	limit := o.p.cfg.SendTimeout
 	ctx, shared := sharedContext(messages)
-	c.watched = !shared
-	if own := o.submit(c); len(own) == 1 && own[0].batch != nil && shared && own[0].batch.isOf(c) {
-		own[0].lane.carry(ctx, own[0].batch, deadline{c.began.Add(limit), ErrSendTimeout})
+	c.contexts = !shared
+	starts, carried := o.submit(c)
+	if carried {
+		starts[0].lane.carry(ctx, starts[0].batch, deadline{c.began.Add(o.p.cfg.SendTimeout), ErrSendTimeout})
+		if !o.rest(c) {
+			<-c.done
+			return
+		}
 	} else {
-		o.run(own)
+		o.run(starts)
 	}
 	select {
-	case <-c.done: // the batch was all of it
+	case <-o.p.cut:
+		// The watch may have been looked through already.
+		o.end(c, 0, len(c.entries), ErrClosed)
 	default:
-		c.wait(o, messages, limit)
 	}
+	c.wait(o, messages)
 }
 
-// submit takes the call's entries. It returns what can be sent now.
-func (o *outbox) submit(c *call) []start {
+// rest watches a call that was carried if it has entries without a result, and
+// reports whether it has.
+func (o *outbox) rest(c *call) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c.left == 0 {
+		return false
+	}
+	o.watch.add(o, c, o.p.now())
+	return true
+}
+
+// submit takes the call's entries. It returns what can be sent now, and whether
+// the caller is to carry that, since it is all his own and nothing else wants him.
+func (o *outbox) submit(c *call) (starts []start, carried bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.used = true
@@ -78,22 +98,11 @@ func (o *outbox) submit(c *call) []start {
 			c.starts = l.startIfFree(c.starts)
 		}
 	}
-	return c.starts
-}
-
-// hurry starts a request for those that wait behind one that takes long, though
-// they are few. A call whose own messages take long has to wait for them.
-func (o *outbox) hurry(c *call) {
-	l := &o.free
-	o.mu.Lock()
-	var starts []start
-	own := slices.ContainsFunc(c.entries, func(e entry) bool { return e.state == entrySending })
-	if !own && l.active < l.limit() && !l.lingering {
-		l.latest = 0
-		starts = l.startIfFree(starts)
+	carried = len(c.starts) == 1 && c.starts[0].batch != nil && !c.contexts && c.starts[0].batch.isOf(c)
+	if !carried {
+		o.watch.add(o, c, c.began)
 	}
-	o.mu.Unlock()
-	o.run(starts)
+	return c.starts, carried
 }
 
 // run starts senders.
@@ -129,7 +138,14 @@ func wake(calls []*call) {
 // left behind: its message goes on, and nobody hears of it.
 func (o *outbox) end(c *call, from, to int, cause error) {
 	o.mu.Lock()
-	var woken []*call
+	woken := o.endLocked(c, from, to, cause, nil)
+	o.tidy()
+	o.mu.Unlock()
+	wake(woken)
+}
+
+// endLocked is end with mu held. It adds the calls that are to be woken.
+func (o *outbox) endLocked(c *call, from, to int, cause error, woken []*call) []*call {
 	for i := from; i < to; i++ {
 		e := &c.entries[i]
 		switch e.state {
@@ -148,10 +164,7 @@ func (o *outbox) end(c *call, from, to int, cause error) {
 			woken = append(woken, ended)
 		}
 	}
-	woken = o.withdraw(c, woken)
-	o.tidy()
-	o.mu.Unlock()
-	wake(woken)
+	return o.withdraw(c, woken)
 }
 
 // withdraw takes back what waits, in a lane or between two attempts, of a call

@@ -1,6 +1,10 @@
 package publisher
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // outboxes has the outbox of each topic in use. The zero value is ready.
 type outboxes struct {
@@ -46,4 +50,14 @@ func (all *outboxes) sweep() {
 		delete(all.byTopic, topic)
 	}
 	all.mu.Unlock()
+}
+
+// cut ends all calls that wait, and the timers of all outboxes.
+func (all *outboxes) cut() {
+	all.mu.RLock()
+	list := slices.Collect(maps.Values(all.byTopic))
+	all.mu.RUnlock()
+	for _, o := range list {
+		o.cutOff()
+	}
 }
