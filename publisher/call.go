@@ -138,6 +138,10 @@ func (c *call) wait(o *outbox, messages []*message.Message) {
 		}
 		ctx = context.Background()
 	}
+	if ctx.Done() == nil {
+		<-c.done
+		return
+	}
 	select {
 	case <-c.done:
 	case <-ctx.Done():

@@ -10,6 +10,7 @@
 //	call.go        the call that waits for its messages
 //	outbox.go      the messages of a topic (outboxes.go: of all topics)
 //	lane.go        those that share requests, gathered into batches
+//	watch.go       the time of the calls that wait
 //	keys.go        which lane an ordering key belongs to
 //	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer

@@ -12,10 +12,9 @@ import (
 // How many requests of a lane are under way at once, for each broker that the
 // topic has.
 const (
-	// maxShared is that of messages that share requests. All but the first start
-	// only when as many messages wait as half the latest request had: fewer and
-	// fuller requests cost a broker less, but a crowd need not wait for one
-	// request at a time.
+	// maxShared is that of messages that share requests. The second is for those
+	// that wait behind one that takes long: fewer and fuller requests cost a
+	// broker less, and are faster for a crowd of any size.
 	maxShared = 2
 	// maxSolo is that of messages that go alone.
 	maxSolo = 64
@@ -54,8 +53,8 @@ func (l *lane) mayStart() bool {
 		return l.active < l.limit()
 	case l.active == 0:
 		return true
-	default:
-		return l.active < l.limit() && 2*len(l.waiting) >= l.latest
+	default: // to a broker that has none of the topic's
+		return l.active < l.outbox.load.brokers() && 2*len(l.waiting) >= l.latest
 	}
 }
 
@@ -222,13 +221,29 @@ func (l *lane) send(b *batch) {
 			l.outbox.p.batches.put(b)
 		}
 		if crowd {
-			// Those whose messages have just been stored are about to publish
-			// again. Let them, so that they share the next request.
-			runtime.Gosched()
+			l.letJoin()
 		}
 		if b = l.next(); b == nil {
 			return
 		}
+	}
+}
+
+// letJoin lets those run whose messages have just been stored: they are about to
+// publish again, and can share the next request. It returns when as many wait as
+// the latest request had, or no more come.
+func (l *lane) letJoin() {
+	const most = 4
+	before := -1
+	for range most {
+		runtime.Gosched()
+		l.outbox.mu.Lock()
+		now, latest := len(l.waiting), l.latest
+		l.outbox.mu.Unlock()
+		if now >= latest || now == before {
+			return
+		}
+		before = now
 	}
 }
 

@@ -37,23 +37,24 @@ func TestPromiseBatchGathers(t *testing.T) {
 	})
 }
 
-// A second request starts beside the first as soon as as many messages wait as
-// half the latest request had.
+// A request to another broker starts beside the first as soon as as many messages
+// wait as half the latest request had.
 func TestPromiseBatchHalfFull(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		seen := record(c, func(n int, _ request) embedded.Fault { return embedded.DelayAnswer(time.Second) })
 		p := publisherOn(t, c, nil)
-		calls := append(occupied(p), gathering(p, numbered(8)...)...)
+		calls := append(append(occupied(p), occupied(p)...), gathering(p, numbered(8)...)...) // a broker each, and the crowd
 		time.Sleep(1500 * time.Millisecond) // the batch of 8 is under way, alone
-		require.Len(t, seen.list(), held+1)
+		require.Len(t, seen.list(), 2*held+1)
 		calls = append(calls, gathering(p, "a", "b", "c")...)
-		require.Len(t, seen.list(), held+1)
+		require.Len(t, seen.list(), 2*held+1)
 		calls = append(calls, gathering(p, "d")...)
-		require.Equal(t, [][]string{numbered(8), {"a", "b", "c", "d"}}, seen.groups(held))
+		require.Equal(t, [][]string{numbered(8), {"a", "b", "c", "d"}}, seen.groups(2*held))
 		calls = append(calls, gathering(p, "e", "f", "g", "h")...)
-		require.Len(t, seen.list(), held+2, "never a third")
+		require.Len(t, seen.list(), 2*held+2, "never a third")
+		require.NotEqual(t, seen.list()[2*held].broker, seen.list()[2*held+1].broker)
 		requirePublished(t, calls...)
-	})
+	}, embedded.WithBrokers(2))
 }
 
 func TestPromiseBatchCountLimit(t *testing.T) {
@@ -180,6 +181,6 @@ func TestPromiseBatchPerTopic(t *testing.T) {
 		require.Zero(t, elapsed())
 		requirePublished(t, calls...)
 		require.Equal(t, []string{"invoice"}, bodiesOf(c, "invoices"))
-		require.ElementsMatch(t, []string{"first", "first", "waits"}, bodiesOf(c, orders))
+		require.ElementsMatch(t, []string{"first", "waits"}, bodiesOf(c, orders))
 	})
 }

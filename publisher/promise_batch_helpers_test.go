@@ -89,7 +89,7 @@ func (rs *requests) groups(from int) [][]string {
 
 // held is how many requests of a topic have to be under way for a message to
 // wait: one that finds less leaves at once.
-const held = 2
+const held = 1
 
 // holding keeps the answers of the first requests for d, and nothing of others.
 func holding(d time.Duration) func(int, request) embedded.Fault {
@@ -127,8 +127,10 @@ func (u *underWay) wait() error {
 	return u.err
 }
 
-// occupied starts calls that keep the topic busy, so that what follows gathers.
+// occupied starts calls that keep the topic busy, so that what follows gathers,
+// however long they take.
 func occupied(p *publisher.Publisher) []*underWay {
+	publisher.NeverHurry(p)
 	var calls []*underWay
 	for range held {
 		calls = append(calls, publishing(p, orders, newMessage("first")))

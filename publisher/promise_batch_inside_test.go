@@ -1,5 +1,7 @@
 package publisher
 
+import "time"
+
 // What of a publisher's inside the promise tests look at.
 
 // Inside is what the gate counts as not yet published.
@@ -15,3 +17,7 @@ func Outboxes(p *Publisher) int {
 	defer p.outboxes.mu.RUnlock()
 	return len(p.outboxes.byTopic)
 }
+
+// NeverHurry lets messages wait behind a request for as long as it takes. It has
+// to be called before the first Publish.
+func NeverHurry(p *Publisher) { p.hurryAfter = 100 * time.Hour }

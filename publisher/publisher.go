@@ -37,6 +37,7 @@ type Publisher struct {
 	limits     timeLimits
 	gate       gate
 	senders    sync.WaitGroup
+	hurryAfter time.Duration // const hurryAfter, unless a test says otherwise
 
 	mu       sync.Mutex // guards what follows
 	closing  bool
@@ -71,7 +72,9 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		closed:   make(chan struct{}),
 		selector: routing.RoundRobin{},
 		gate:     gate{limit: cfg.Waiting},
-		bodies:   pool.Buffers{Fresh: 4 << 10, Most: 2 * cfg.Batch.MaxBytes},
+
+		hurryAfter: hurryAfter,
+		bodies:     pool.Buffers{Fresh: 4 << 10, Most: 2 * cfg.Batch.MaxBytes},
 	}
 	var err error
 	if p.ids, err = newIDSource(p.now()); err != nil {

@@ -62,7 +62,7 @@ func (w *watch) set(o *outbox, now time.Time) {
 		return
 	}
 	at := w.first.began.Add(o.p.cfg.SendTimeout)
-	if soon := now.Add(hurryAfter); len(o.free.waiting) > 0 && soon.Before(at) {
+	if soon := now.Add(o.p.hurryAfter); len(o.free.waiting) > 0 && soon.Before(at) {
 		at = soon
 	}
 	if !w.fires.IsZero() && !at.Before(w.fires) {
@@ -104,11 +104,11 @@ func (o *outbox) hurry(now time.Time) []start {
 		return nil
 	}
 	c := l.waiting[at].call
-	if now.Sub(c.since) < hurryAfter || slices.ContainsFunc(c.entries, func(e entry) bool { return e.state == entrySending }) {
+	if now.Sub(c.since) < o.p.hurryAfter || slices.ContainsFunc(c.entries, func(e entry) bool { return e.state == entrySending }) {
 		return nil
 	}
-	l.latest = 0
-	return l.startIfFree(nil)
+	l.start()
+	return []start{{l, l.cut()}}
 }
 
 // cutOff ends all calls, and the timer.
