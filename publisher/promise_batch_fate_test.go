@@ -138,7 +138,7 @@ func TestPromiseBatchStartedByOneOfThem(t *testing.T) {
 		seen := record(c, func(int, request) embedded.Fault { return embedded.DelayAnswer(time.Second) })
 		p := publisherOn(t, c, nil)
 		calls := append(append(occupied(p), occupied(p)...), gathering(p, numbered(8)...)...) // a broker each, and the crowd
-		time.Sleep(1500 * time.Millisecond) // the batch of 8 is under way, alone
+		time.Sleep(1500 * time.Millisecond)                                                   // the batch of 8 is under way, alone
 		waiting := gathering(p, "a", "b", "c")
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()

@@ -44,7 +44,7 @@ func TestPromiseBatchHalfFull(t *testing.T) {
 		seen := record(c, func(n int, _ request) embedded.Fault { return embedded.DelayAnswer(time.Second) })
 		p := publisherOn(t, c, nil)
 		calls := append(append(occupied(p), occupied(p)...), gathering(p, numbered(8)...)...) // a broker each, and the crowd
-		time.Sleep(1500 * time.Millisecond) // the batch of 8 is under way, alone
+		time.Sleep(1500 * time.Millisecond)                                                   // the batch of 8 is under way, alone
 		require.Len(t, seen.list(), 2*held+1)
 		calls = append(calls, gathering(p, "a", "b", "c")...)
 		require.Len(t, seen.list(), 2*held+1)

@@ -65,7 +65,8 @@ func (c *conn) send(rq *headers.Command) error {
 	}
 	end := c.topic(name)[queue].Add(int64(n))
 	ids := messageIDs[:min(n*(len(messageID)+1), len(messageIDs))-1]
-	return c.reply(rq, headers.Success, &headers.SendResult{OffsetMessageID: ids, QueueID: int32(queue), QueueOffset: end - int64(n)}, nil)
+	c.result = headers.SendResult{OffsetMessageID: ids, QueueID: int32(queue), QueueOffset: end - int64(n)}
+	return c.reply(rq, headers.Success, &c.result, nil)
 }
 
 // topic returns the counts of a topic without the broker's lock.

@@ -19,7 +19,9 @@ type conn struct {
 	in     *bufio.Reader
 	frame  []byte
 	out    []byte
-	topics map[string]*topic // seen on this connection
+	result headers.SendResult            // of the request in work
+	length [headers.FrameLengthSize]byte // of the frame in work
+	topics map[string]*topic             // seen on this connection
 }
 
 func newConn(b *Broker, nc net.Conn) *conn {
@@ -56,11 +58,10 @@ func (c *conn) serve() {
 // next returns the next frame, without its length. It is valid until the next
 // call.
 func (c *conn) next() ([]byte, error) {
-	var length [headers.FrameLengthSize]byte
-	if _, err := io.ReadFull(c.in, length[:]); err != nil {
+	if _, err := io.ReadFull(c.in, c.length[:]); err != nil {
 		return nil, err
 	}
-	size, err := headers.FrameSize(length, headers.MaxFrameSize)
+	size, err := headers.FrameSize(c.length, headers.MaxFrameSize)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,65 @@
+package contest
+
+import (
+	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/peers"
+)
+
+// Candidate is one of those that are compared. What it does with a case follows
+// from the case: with 32 messages per call it takes its batch call.
+type Candidate struct {
+	ID string
+	// Name stands in tables and charts.
+	Name string
+	// Go is the candidate's kind if it is written in Go, Java else.
+	Go   peers.Kind
+	Java string
+	// Depth is the number of calls that are outstanding, for those that do not go
+	// by the number of callers.
+	Depth int
+	// Senders is the number of threads that keep them outstanding.
+	Senders int
+	// Limit marks what is no client, but the most that a connection can carry.
+	Limit bool
+}
+
+// The ids of the candidates.
+const (
+	Ours               = "ours"
+	ClientGo           = "client-go"
+	Adapter            = "adapter"
+	JavaSync           = "java-sync"
+	JavaAsync          = "java-async"
+	JavaBatch          = "java-batch"
+	JavaAutoBatchSync  = "java-autobatch-sync"
+	JavaAutoBatchAsync = "java-autobatch-async"
+	Raw1               = "raw-1"
+	Raw16              = "raw-16"
+	Raw64              = "raw-64"
+	Raw512             = "raw-512"
+)
+
+// Candidates are all of them, in the order of tables.
+var Candidates = []Candidate{
+	{ID: Ours, Name: "this publisher", Go: peers.Ours},
+	{ID: ClientGo, Name: "rocketmq-client-go", Go: peers.ClientGo},
+	{ID: Adapter, Name: "plain Watermill adapter", Go: peers.Adapter},
+	{ID: JavaSync, Name: "Java, sync", Java: "sync"},
+	{ID: JavaAsync, Name: "Java, async, 512 in flight", Java: "async", Depth: 512, Senders: 2},
+	{ID: JavaBatch, Name: "Java, batch", Java: "batch"},
+	{ID: JavaAutoBatchSync, Name: "Java, autoBatch, sync", Java: "autobatch-sync"},
+	{ID: JavaAutoBatchAsync, Name: "Java, autoBatch, async, 512 in flight", Java: "autobatch-async", Depth: 512, Senders: 2},
+	{ID: Raw1, Name: "raw, 1 outstanding", Go: peers.Raw, Depth: 1, Limit: true},
+	{ID: Raw16, Name: "raw, 16 outstanding", Go: peers.Raw, Depth: 16, Limit: true},
+	{ID: Raw64, Name: "raw, 64 outstanding", Go: peers.Raw, Depth: 64, Limit: true},
+	{ID: Raw512, Name: "raw, 512 outstanding", Go: peers.Raw, Depth: 512, Limit: true},
+}
+
+// CandidateByID returns the candidate with that id.
+func CandidateByID(id string) (Candidate, bool) {
+	for _, c := range Candidates {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Candidate{}, false
+}

@@ -1,0 +1,5 @@
+// Package load puts a measured load on something that sends messages: callers that
+// send one after the other (closed loop) or at planned times (open loop), with
+// the latency of every call, the processor time and the allocations of the
+// process. It knows nothing of RocketMQ.
+package load

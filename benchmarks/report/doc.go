@@ -1,0 +1,2 @@
+// Package report writes what a comparison found as a page with tables and charts.
+package report
