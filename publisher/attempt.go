@@ -30,6 +30,9 @@ func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, erro
 	ctx := p.limits.limit(parent, limit.at)
 	defer p.limits.stop(ctx)
 	stored, err := b.try(ctx.Context)
+	if err == errNobodyWaits || err == errKeysMove {
+		return storedBatch{}, err
+	}
 	if err != nil && ctx.Err() != nil && parent.Err() == nil {
 		err = timedOut(err, limit.cause)
 	}
@@ -38,10 +41,10 @@ func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, erro
 
 // timedOut adds to an error what it is that had no time left.
 func timedOut(err, cause error) error {
-	// Only one that this attempt has made: others may be shared between callers.
 	if op, ok := err.(*transport.OpError); ok {
-		op.Err = fmt.Errorf("%w: %w", op.Err, cause)
-		return err
+		own := *op // that of a dial is shared between callers
+		own.Err = fmt.Errorf("%w: %w", op.Err, cause)
+		return &own
 	}
 	return fmt.Errorf("%w: %w", err, cause)
 }

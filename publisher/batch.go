@@ -133,11 +133,6 @@ func (b *batch) isOf(c *call) bool {
 	return !slices.ContainsFunc(b.entries, func(e *entry) bool { return e.call != c })
 }
 
-// has reports whether a message of the batch is the call's.
-func (b *batch) has(c *call) bool {
-	return slices.ContainsFunc(b.entries, func(e *entry) bool { return e.call == c })
-}
-
 // begin starts an attempt for those that still wait, and reports whether there
 // are any.
 func (b *batch) begin() bool {
@@ -232,7 +227,7 @@ func (b *batch) pause(parent context.Context, end deadline) {
 	if !end.at.IsZero() {
 		length = min(length, end.at.Sub(b.lane.outbox.p.now()))
 	}
-	if b.lane.rest(b) {
+	if b.lane.rest() {
 		defer b.lane.resume()
 	}
 	timer := time.NewTimer(length)

@@ -108,6 +108,19 @@ func TestEveryFieldOnTheWire(t *testing.T) {
 	}
 }
 
+// Messages that share a request are marked as a batch, and have their own
+// properties in the body.
+func TestBatchMarkOnTheWire(t *testing.T) {
+	w := embeddedWorld(t)
+	sends := recordSends(w)
+	p := publisherIn(t, w, nil)
+	require.NoError(t, p.Publish("batch", message.NewMessage("1", nil), message.NewMessage("2", nil)))
+	require.Len(t, sends(), 1)
+	require.Equal(t, "SEND_BATCH_MESSAGE", sends()[0]["code"])
+	require.Equal(t, "true", sends()[0]["m"])
+	require.Empty(t, sends()[0]["i"])
+}
+
 // On an ordinary topic the two counts of redelivery are not sent, as in Java.
 func TestReconsumeTimesOnRetryTopicsOnly(t *testing.T) {
 	w := embeddedWorld(t)

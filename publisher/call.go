@@ -33,7 +33,7 @@ type call struct {
 	// before and after are its neighbours in the outbox's watch.
 	before, after *call
 	watching      bool
-	since         time.Time // when it began to be watched, or a little earlier
+	since         time.Time // when it began to wait
 
 	// left counts the entries without a final result, and failed says that one
 	// of the others has an error. These are guarded by the outbox's mutex.

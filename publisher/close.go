@@ -48,12 +48,16 @@ func (p *Publisher) Close() error {
 	select {
 	case <-p.drained:
 	case <-timer.C:
-		p.closeErr = ErrCloseTimeout
+		select {
+		case <-p.drained:
+		default:
+			p.closeErr = ErrCloseTimeout
+		}
 	}
+	close(p.cut)
 	p.mu.Lock()
 	p.stopped = true
 	p.mu.Unlock()
-	close(p.cut)
 	p.outboxes.cut()
 	p.heart.stop()
 	p.heart.unregister()

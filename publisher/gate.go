@@ -20,19 +20,19 @@ type gate struct {
 
 // visitor is a call that waits at the gate.
 type visitor struct {
-	load WaitingConfig
+	need WaitingConfig
 	in   chan struct{} // closed when it is in
 }
 
-// enter waits until there is room for load. A load that is over the limit by
+// enter waits until there is room for need. A need that is over the limit by
 // itself gets in when it is alone. False means that done or cut was closed first.
-func (g *gate) enter(load WaitingConfig, done, cut <-chan struct{}) bool {
+func (g *gate) enter(need WaitingConfig, done, cut <-chan struct{}) bool {
 	g.mu.Lock()
-	if g.enterNow(load) {
+	if g.enterNow(need) {
 		g.mu.Unlock()
 		return true
 	}
-	v := &visitor{load: load, in: make(chan struct{})}
+	v := &visitor{need: need, in: make(chan struct{})}
 	g.queue = append(g.queue, v)
 	g.mu.Unlock()
 	select {
@@ -53,72 +53,72 @@ func (g *gate) enter(load WaitingConfig, done, cut <-chan struct{}) bool {
 }
 
 // tryEnter is enter for a call that finds room.
-func (g *gate) tryEnter(load WaitingConfig) bool {
+func (g *gate) tryEnter(need WaitingConfig) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.enterNow(load)
+	return g.enterNow(need)
 }
 
 // enterNow enters if nobody waits and there is room. mu is held.
-func (g *gate) enterNow(load WaitingConfig) bool {
-	if len(g.queue) > 0 || !g.fits(load) {
+func (g *gate) enterNow(need WaitingConfig) bool {
+	if len(g.queue) > 0 || !g.fits(need) {
 		return false
 	}
-	g.add(load)
+	g.add(need)
 	return true
 }
 
-// leave gives the room of load to those who wait.
-func (g *gate) leave(load WaitingConfig) {
+// leave gives the room of need to those who wait.
+func (g *gate) leave(need WaitingConfig) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.inside.Messages -= load.Messages
-	g.inside.Bytes -= load.Bytes
+	g.inside.Messages -= need.Messages
+	g.inside.Bytes -= need.Bytes
 	g.admit()
 }
 
 // admit lets in those at the head of the queue that fit. mu is held.
 func (g *gate) admit() {
-	for len(g.queue) > 0 && g.fits(g.queue[0].load) {
-		g.add(g.queue[0].load)
+	for len(g.queue) > 0 && g.fits(g.queue[0].need) {
+		g.add(g.queue[0].need)
 		close(g.queue[0].in)
 		g.queue = slices.Delete(g.queue, 0, 1)
 	}
 }
 
-func (g *gate) fits(load WaitingConfig) bool {
+func (g *gate) fits(need WaitingConfig) bool {
 	return g.inside.Messages == 0 ||
-		g.inside.Messages+load.Messages <= g.limit.Messages && g.inside.Bytes+load.Bytes <= g.limit.Bytes
+		g.inside.Messages+need.Messages <= g.limit.Messages && g.inside.Bytes+need.Bytes <= g.limit.Bytes
 }
 
-func (g *gate) add(load WaitingConfig) {
-	g.inside.Messages += load.Messages
-	g.inside.Bytes += load.Bytes
+func (g *gate) add(need WaitingConfig) {
+	g.inside.Messages += need.Messages
+	g.inside.Bytes += need.Bytes
 }
 
-// loadOf says what messages count at the gate. Their sizes are those before
+// needOf says what messages count at the gate. Their sizes are those before
 // encoding, since it is the encoding that the gate keeps small.
-func loadOf(messages []*message.Message) WaitingConfig {
-	load := WaitingConfig{Messages: len(messages)}
+func needOf(messages []*message.Message) WaitingConfig {
+	need := WaitingConfig{Messages: len(messages)}
 	for _, msg := range messages {
-		load.Bytes += len(msg.UUID) + len(msg.Payload)
+		need.Bytes += len(msg.UUID) + len(msg.Payload)
 		for name, value := range msg.Metadata {
-			load.Bytes += len(name) + len(value)
+			need.Bytes += len(name) + len(value)
 		}
 	}
-	return load
+	return need
 }
 
 // waitAtGate lets the call in when there is room, or says at which of its messages the wait ended:
 // one whose context is over, or else the first.
-func (p *Publisher) waitAtGate(c *call, messages []*message.Message, load WaitingConfig) (at int, err error) {
+func (p *Publisher) waitAtGate(c *call, messages []*message.Message, need WaitingConfig) (at int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SendTimeout-p.now().Sub(c.began))
 	defer cancel()
 	for _, msg := range messages {
 		stop := context.AfterFunc(msg.Context(), cancel)
 		defer stop()
 	}
-	if p.gate.enter(load, ctx.Done(), p.cut) {
+	if p.gate.enter(need, ctx.Done(), p.cut) {
 		return 0, nil
 	}
 	for i, msg := range messages {

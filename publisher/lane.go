@@ -75,7 +75,9 @@ func (l *lane) limit() int {
 func (l *lane) open() bool { return !l.keyed || l.outbox.moving == nil }
 
 // idle reports whether the lane has nothing to do.
-func (l *lane) idle() bool { return l.active == 0 && len(l.waiting) == 0 && !l.lingering }
+func (l *lane) idle() bool {
+	return l.active == 0 && l.resting == 0 && len(l.waiting) == 0 && !l.lingering
+}
 
 // start counts one more sender.
 func (l *lane) start() {
@@ -95,14 +97,14 @@ func (l *lane) stop() []start {
 	return l.outbox.moveKeys()
 }
 
-// rest lets another sender take the place of one that pauses between two attempts
-// for b. It does not when so many pause already that there is more to it than a
-// few messages that a broker does not want, or when those that are next wait for
-// one of their own call. It reports whether it did.
-func (l *lane) rest(b *batch) bool {
+// rest lets another sender take the place of one that pauses between two attempts.
+// It does not when so many pause already that there is more to it than a
+// few messages that a broker does not want, or when all that waits waits for
+// messages of its own call. It reports whether it did.
+func (l *lane) rest() bool {
 	o := l.outbox
 	o.mu.Lock()
-	if l.keyed || l.resting == l.limit() || len(l.waiting) > 0 && b.has(l.waiting[0].call) {
+	if l.keyed || l.resting >= l.limit() || len(l.waiting) > 0 && !l.strangersFirst() {
 		o.mu.Unlock()
 		return false
 	}
@@ -112,6 +114,28 @@ func (l *lane) rest(b *batch) bool {
 	o.mu.Unlock()
 	o.run(starts)
 	return true
+}
+
+// strangersFirst lets those go first that wait for no message of their own call:
+// there is no order to keep without keys. It reports whether there are any.
+func (l *lane) strangersFirst() bool {
+	var last *call
+	sending := false
+	front := make([]*entry, 0, len(l.waiting))
+	var back []*entry
+	for _, e := range l.waiting {
+		if e.call != last {
+			last = e.call
+			sending = slices.ContainsFunc(last.entries, func(e entry) bool { return e.state == entrySending })
+		}
+		if sending || e.state == entryDone {
+			back = append(back, e)
+		} else {
+			front = append(front, e)
+		}
+	}
+	l.waiting = append(front, back...)
+	return len(front) > 0
 }
 
 // resume ends a rest. There may be more active than the limit for a while.
@@ -252,7 +276,10 @@ func (l *lane) letJoin() {
 func (l *lane) next() *batch {
 	o := l.outbox
 	o.mu.Lock()
-	if l.open() && len(l.waiting) > 0 {
+	// One that was started beside another, for what waited too long, is not to
+	// stay for good.
+	spare := !l.keyed && !l.solo && l.active > o.load.brokers()
+	if l.open() && len(l.waiting) > 0 && !spare {
 		wait := l.patience()
 		if wait > 0 && !l.lingering {
 			return l.linger(wait)

@@ -3,6 +3,7 @@ package publisher
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -44,13 +45,13 @@ type start struct {
 
 // deliver sends the call's messages, or sees to it that they are sent, and
 // returns when each has its result.
-func (o *outbox) deliver(c *call, messages []*message.Message) {
+func (o *outbox) deliver(c *call, messages []*message.Message, now time.Time) {
 	ctx, shared := sharedContext(messages)
 	c.contexts = !shared
-	starts, carried := o.submit(c)
+	starts, carried := o.submit(c, now)
 	if carried {
 		starts[0].lane.carry(ctx, starts[0].batch, deadline{c.began.Add(o.p.cfg.SendTimeout), ErrSendTimeout})
-		if !o.rest(c) {
+		if !o.watchRest(c) {
 			<-c.done
 			return
 		}
@@ -60,15 +61,15 @@ func (o *outbox) deliver(c *call, messages []*message.Message) {
 	select {
 	case <-o.p.cut:
 		// The watch may have been looked through already.
-		o.end(c, 0, len(c.entries), ErrClosed)
+		o.cutOff()
 	default:
 	}
 	c.wait(o, messages)
 }
 
-// rest watches a call that was carried if it has entries without a result, and
-// reports whether it has.
-func (o *outbox) rest(c *call) bool {
+// watchRest watches a call that was carried if it has entries without a result,
+// and reports whether it has.
+func (o *outbox) watchRest(c *call) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if c.left == 0 {
@@ -80,7 +81,7 @@ func (o *outbox) rest(c *call) bool {
 
 // submit takes the call's entries. It returns what can be sent now, and whether
 // the caller is to carry that, since it is all his own and nothing else wants him.
-func (o *outbox) submit(c *call) (starts []start, carried bool) {
+func (o *outbox) submit(c *call, now time.Time) (starts []start, carried bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.used = true
@@ -100,7 +101,7 @@ func (o *outbox) submit(c *call) (starts []start, carried bool) {
 	}
 	carried = len(c.starts) == 1 && c.starts[0].batch != nil && !c.contexts && c.starts[0].batch.isOf(c)
 	if !carried {
-		o.watch.add(o, c, c.began)
+		o.watch.add(o, c, now)
 	}
 	return c.starts, carried
 }

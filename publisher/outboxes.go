@@ -47,6 +47,7 @@ func (all *outboxes) sweep() {
 	all.mu.RUnlock()
 	all.mu.Lock()
 	for _, topic := range idle {
+		all.byTopic[topic].retire()
 		delete(all.byTopic, topic)
 	}
 	all.mu.Unlock()

@@ -162,16 +162,16 @@ func (p *Publisher) publish(c *call, topic string, messages []*message.Message) 
 		refuse(c.results, at, ErrNilMessage)
 		return
 	}
-	load := loadOf(messages)
+	need := needOf(messages)
 	now := c.began
-	if !p.gate.tryEnter(load) {
-		if at, err := p.waitAtGate(c, messages, load); err != nil {
+	if !p.gate.tryEnter(need) {
+		if at, err := p.waitAtGate(c, messages, need); err != nil {
 			refuse(c.results, at, err)
 			return
 		}
 		now = p.now()
 	}
-	defer p.gate.leave(load)
+	defer p.gate.leave(need)
 	for i, msg := range messages {
 		if err := p.prepare(&c.entries[i], topic, mapped, msg, now); err != nil {
 			refuse(c.results, i, err)
@@ -179,7 +179,7 @@ func (p *Publisher) publish(c *call, topic string, messages []*message.Message) 
 		}
 	}
 	if live := c.cutEnded(messages); live > 0 {
-		p.outboxes.of(p, mapped.Name).deliver(c, messages[:live])
+		p.outboxes.of(p, mapped.Name).deliver(c, messages[:live], now)
 	}
 }
 

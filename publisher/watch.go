@@ -1,7 +1,6 @@
 package publisher
 
 import (
-	"slices"
 	"time"
 )
 
@@ -20,7 +19,7 @@ type watch struct {
 	fires       time.Time // when the timer does; zero if it is not running
 }
 
-// add begins to watch a call, now.
+// add begins to watch a call that begins to wait now.
 func (w *watch) add(o *outbox, c *call, now time.Time) {
 	c.outbox, c.watching, c.since = o, true, now
 	before := w.last
@@ -99,12 +98,10 @@ func (o *outbox) look() {
 // they are few. A call whose own messages take long has to wait for them.
 func (o *outbox) hurry(now time.Time) []start {
 	l := &o.free
-	at := slices.IndexFunc(l.waiting, func(e *entry) bool { return e.state == entryWaiting })
-	if at < 0 || l.active >= l.limit() || l.lingering {
+	if len(l.waiting) == 0 || l.active >= l.limit() || l.lingering || !l.strangersFirst() {
 		return nil
 	}
-	c := l.waiting[at].call
-	if now.Sub(c.since) < o.p.hurryAfter || slices.ContainsFunc(c.entries, func(e entry) bool { return e.state == entrySending }) {
+	if now.Sub(l.waiting[0].call.since) < o.p.hurryAfter {
 		return nil
 	}
 	l.start()
@@ -119,9 +116,25 @@ func (o *outbox) cutOff() {
 		woken = o.endLocked(c, 0, len(c.entries), ErrClosed, woken)
 	}
 	o.tidy()
-	if o.timer != nil {
-		o.timer.Stop()
-	}
+	o.watch.stop()
 	o.mu.Unlock()
 	wake(woken)
+}
+
+// stop ends the timer.
+func (w *watch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.fires = time.Time{}
+}
+
+// retire ends the timer of an outbox that is forgotten. A call that has it still
+// sets it again.
+func (o *outbox) retire() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.first == nil {
+		o.watch.stop()
+	}
 }

@@ -8,8 +8,9 @@ import (
 // Selector chooses the queue that a message is sent to. Select must be safe for
 // concurrent use and must not block. It is called once per attempt.
 type Selector interface {
-	// Select returns one of the queues of r. avoid names the brokers that failed
-	// earlier in the same call, latest last; it is empty at the first attempt.
+	// Select returns one of the queues of r. avoid names the brokers that had
+	// better not get the message: those that have more to do than others, then
+	// those that failed earlier with the same message, latest last.
 	// Neither r nor avoid may be kept or modified.
 	Select(r *Route, avoid []string) MessageQueue
 }
@@ -18,8 +19,8 @@ type Selector interface {
 // Its state is the topic's own (Route.Turn): the value has none, topics do not
 // disturb one another, and nothing grows.
 //
-// A retry takes no turn, so that first attempts stay even whatever fails. It
-// goes to a random queue of the brokers that are not to be avoided. When each
+// Where brokers are to be avoided no turn is taken, so that the others stay even
+// whatever fails. The message goes to a random queue of the brokers that are not to be avoided. When each
 // broker has failed already, the one that failed longest ago is tried, so never
 // the last one again if there is any other.
 //

@@ -12,7 +12,7 @@ import (
 type call struct {
 	opaque int32
 	oneway bool
-	// taken is when the writer took the frame, set under the connection's lock:
+	// taken is when somebody took the frame to write it, set under the connection's lock:
 	// from then on the peer may see it. It is zero while the frame is queued.
 	taken time.Time
 	// done has room for the one answer, so that answering never blocks.

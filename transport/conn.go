@@ -44,10 +44,14 @@ type conn struct {
 	held     bool
 	writing  []outgoing
 	refusals int // how many in queue answer requests of the peer
-	retired  bool
-	silence  silence
-	op       string // what failed when the connection ended
-	err      error  // why it ended; set once
+	// doubt is when something was last written that has no answer to come, or
+	// whose call was given up: the peer may not have read it. It is zero when a
+	// later call has been answered.
+	doubt   time.Time
+	retired bool
+	silence silence
+	op      string // what failed when the connection ended
+	err     error  // why it ended; set once
 }
 
 // outgoing is a frame that waits to be written.
@@ -146,8 +150,9 @@ func (cn *conn) enqueue(c *call, frame *[]byte) (queued, alone bool, err error) 
 	}
 	cn.pending[c.opaque] = c
 	cn.queue = append(cn.queue, outgoing{frame: frame, opaque: c.opaque, oneway: c.oneway, call: c})
-	// The peer has answered all that went before, so it has read it.
-	if !cn.direct || cn.held || len(cn.queue) > 1 || len(cn.pending) > 1 || len(*frame) > gatherSize || cn.silence.waited > 0 {
+	// The peer has answered all that went before, so it has read it and the
+	// socket is empty.
+	if !cn.direct || cn.held || len(cn.queue) > 1 || len(cn.pending) > 1 || len(*frame) > gatherSize || !cn.doubt.IsZero() {
 		return true, false, nil
 	}
 	cn.takeLocked()
@@ -188,7 +193,9 @@ func (cn *conn) withdraw(c *call, timedOut bool) (sent, ok bool) {
 	}
 	delete(cn.pending, c.opaque)
 	sent = !c.taken.IsZero()
-	if !sent {
+	if sent {
+		cn.doubt = time.Now()
+	} else {
 		at := slices.IndexFunc(cn.queue, func(o outgoing) bool { return o.call == c })
 		cn.client.frames.Put(cn.queue[at].frame)
 		cn.queue = slices.Delete(cn.queue, at, at+1)
@@ -213,6 +220,9 @@ func (cn *conn) settle(answer headers.Command) {
 		return
 	}
 	delete(cn.pending, answer.Opaque)
+	if c.taken.After(cn.doubt) {
+		cn.doubt = time.Time{} // bytes are read in their order
+	}
 	cn.unlock()
 	c.answer = answer
 	c.finish()
@@ -254,18 +264,18 @@ func (cn *conn) fail(op string, err error) {
 	}
 	cn.mu.Unlock()
 
+	// Closing may take seconds: TLS says goodbye first. fail may be run by a
+	// caller whose time is up. The writer, which is counted in wg until it sees
+	// broken, keeps the count from being zero here.
+	cn.client.wg.Go(func() {
+		_ = cn.nc.Close() // the connection is given up: err is the error that counts
+	})
 	close(cn.broken)
 	cn.client.forget(cn)
 	for _, c := range lost {
 		c.err = &OpError{Op: op, Addr: cn.addr, Sent: !c.taken.IsZero(), Err: err}
 		c.finish()
 	}
-	// Closing may take seconds: TLS says goodbye first. fail may be run by a
-	// caller whose time is up. The reader, which is counted in wg until it has
-	// called fail itself, keeps the count from being zero here.
-	cn.client.wg.Go(func() {
-		_ = cn.nc.Close() // the connection is given up: err is the error that counts
-	})
 }
 
 // cause returns why the connection ended.

@@ -2,14 +2,17 @@ package transport_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
@@ -119,4 +122,37 @@ func TestTCPCloseEndsBlockedWrite(t *testing.T) {
 	op := call.Fails(t)
 	require.ErrorIs(t, op, transport.ErrClosed)
 	require.False(t, op.Sent, "the network did not take all of it")
+}
+
+// A caller whose time is up is not kept by a peer that has stopped reading, not
+// even by what went before and has no answer to come, or none that is waited for.
+func TestTCPFullSocketKeepsNobody(t *testing.T) {
+	for name, call := range map[string]func(ctx context.Context, c *transport.Client, addr string) error{
+		"oneway": func(ctx context.Context, c *transport.Client, addr string) error {
+			return c.InvokeOneway(ctx, addr, headers.Heartbeat{}, make([]byte, 60<<10))
+		},
+		"given up": func(ctx context.Context, c *transport.Client, addr string) error {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Millisecond, cancel)
+			_, err := c.Invoke(ctx, addr, headers.Heartbeat{}, make([]byte, 60<<10))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := listen(t)
+			c := newClient(t, transport.Config{WriteTimeout: time.Hour, StallTimeout: time.Hour})
+			var full error
+			for range 1000 { // more than any socket holds
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				err := call(ctx, c, l.addr())
+				cancel()
+				var op *transport.OpError
+				if errors.As(err, &op) && !op.Sent {
+					full = err
+					break
+				}
+			}
+			require.Error(t, full, "the socket is full and the frame stays in the queue")
+		})
+	}
 }

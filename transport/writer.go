@@ -103,6 +103,9 @@ func (cn *conn) wrote(n int, err error) (more bool) {
 	cn.mu.Lock()
 	for _, o := range cn.writing {
 		end += len(*o.frame)
+		if o.call == nil || o.oneway {
+			cn.doubt = time.Now() // no answer will tell when the peer has read it
+		}
 		cn.client.frames.Put(o.frame)
 		if o.call == nil || !o.oneway && cn.err == nil {
 			continue
