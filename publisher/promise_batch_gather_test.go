@@ -180,7 +180,7 @@ func TestPromiseBatchPerTopic(t *testing.T) {
 		require.NoError(t, p.Publish("invoices", newMessage("invoice")))
 		require.Zero(t, elapsed())
 		requirePublished(t, calls...)
-		require.Equal(t, []string{"invoice"}, bodiesOf(c, "invoices"))
-		require.ElementsMatch(t, []string{"first", "waits"}, bodiesOf(c, orders))
+		require.Equal(t, []string{"invoice"}, bodies(c, "invoices"))
+		require.ElementsMatch(t, []string{"first", "waits"}, bodies(c, orders))
 	})
 }

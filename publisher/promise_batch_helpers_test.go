@@ -174,12 +174,3 @@ func (u *underWay) resultOf(t testing.TB) publisher.Result {
 	require.Len(t, failed.Results, 1)
 	return failed.Results[0]
 }
-
-// bodiesOf lists what is stored in a topic.
-func bodiesOf(c *embedded.Cluster, topic string) []string {
-	var bodies []string
-	for _, m := range c.Messages(topic) {
-		bodies = append(bodies, string(m.Body))
-	}
-	return bodies
-}

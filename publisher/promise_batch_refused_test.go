@@ -52,7 +52,7 @@ func TestPromiseBatchRefused(t *testing.T) {
 			require.Less(t, len(refusals[i+1]), len(refusals[i]))
 		}
 		require.Equal(t, []string{"bad"}, refusals[len(refusals)-1])
-		require.Equal(t, append(slices.Repeat([]string{"first"}, held), slices.Concat(all[:5], all[6:])...), bodiesOf(c, orders))
+		require.Equal(t, append(slices.Repeat([]string{"first"}, held), slices.Concat(all[:5], all[6:])...), bodies(c, orders))
 
 		byUUID := make(map[string]publisher.Result)
 		for range held + len(all) {
@@ -89,7 +89,7 @@ func TestPromiseBatchRefusedCall(t *testing.T) {
 		require.Equal(t, []publisher.Outcome{publisher.Stored, publisher.NotSent, publisher.NotSent}, outcomes(failed))
 		require.NoError(t, failed.Results[0].Err)
 		require.ErrorIs(t, failed.Results[2].Err, publisher.ErrNotAttempted)
-		require.Equal(t, []string{"a"}, bodiesOf(c, orders))
+		require.Equal(t, []string{"a"}, bodies(c, orders))
 		groups := seen.groups(0)
 		require.Equal(t, []string{"bad"}, groups[len(groups)-1])
 	})
@@ -108,7 +108,7 @@ func TestPromiseBatchRefusedRest(t *testing.T) {
 			require.Zero(t, r.Attempts)
 		}
 		time.Sleep(time.Minute)
-		require.Equal(t, []string{"a"}, bodiesOf(c, orders))
+		require.Equal(t, []string{"a"}, bodies(c, orders))
 	})
 }
 

@@ -182,7 +182,7 @@ func TestPromiseWaitingCancelled(t *testing.T) {
 		}
 		requirePublished(t, inside, small)
 		require.Equal(t, 1500*time.Millisecond, small.took, "in when the big one had left")
-		require.NotContains(t, bodiesOf(c, orders), "big")
+		require.NotContains(t, bodies(c, orders), "big")
 		require.Zero(t, publisher.Inside(p))
 	})
 }
@@ -249,7 +249,7 @@ func TestPromiseWaitingClose(t *testing.T) {
 			require.Equal(t, publisher.ErrClosed, result.Err)
 			require.Equal(t, publisher.NotSent, result.Outcome)
 		}
-		require.NotContains(t, bodiesOf(c, orders), "outside")
+		require.NotContains(t, bodies(c, orders), "outside")
 		require.Zero(t, publisher.Inside(p))
 	})
 }
