@@ -18,6 +18,7 @@ const (
 
 // call is one Publish: its messages and the goroutine that waits for them.
 type call struct {
+	manner  manner
 	entries []entry
 	results []Result
 	// lanes that the entries were put in, and what they started.

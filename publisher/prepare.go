@@ -31,9 +31,13 @@ func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 }
 
 // prepare marshals the message into e, stamps it and checks it against all limits.
-func (p *Publisher) prepare(e *entry, topic string, mapped marshaler.MappedTopic, msg *message.Message, now time.Time) error {
+func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler.MappedTopic, msg *message.Message, now time.Time) error {
 	key, err := p.orderingKey(topic, msg)
 	if err != nil {
+		return err
+	}
+	special := features{transaction: how.transaction, oneway: how.oneway, key: key != ""}
+	if err := special.check(); err != nil {
 		return err
 	}
 	list := e.list[:0]

@@ -133,10 +133,16 @@ func (p *Publisher) String() string { return "rocketmq.Publisher" }
 // A message whose answer was lost is sent again under the same message id, so a
 // message may be stored twice: delivery is at least once.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
+	return p.send(topic, messages, manner{})
+}
+
+// send is Publish in any manner that waits.
+func (p *Publisher) send(topic string, messages []*message.Message, how manner) error {
 	if len(messages) == 0 {
 		return nil
 	}
 	c := p.calls.get(messages, p.now())
+	c.manner = how
 	if p.enter() {
 		defer p.leave()
 		p.publish(c, topic, messages)
@@ -173,7 +179,7 @@ func (p *Publisher) publish(c *call, topic string, messages []*message.Message) 
 	}
 	defer p.gate.leave(need)
 	for i, msg := range messages {
-		if err := p.prepare(&c.entries[i], topic, mapped, msg, now); err != nil {
+		if err := p.prepare(&c.entries[i], c.manner, topic, mapped, msg, now); err != nil {
 			refuse(c.results, i, err)
 			return
 		}

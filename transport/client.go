@@ -160,6 +160,18 @@ func (c *Client) Connected() []string {
 	return addrs
 }
 
+// PeerVersion returns the version that the peer at addr gave in its latest answer
+// on the live connection to it, 0 if there is none.
+func (c *Client) PeerVersion(addr string) headers.Version {
+	c.mu.Lock()
+	l := c.lines[addr]
+	c.mu.Unlock()
+	if l == nil || !l.isReady() || l.conn == nil {
+		return 0
+	}
+	return headers.Version(l.conn.version.Load())
+}
+
 // Close ends every connection and every dial, answers all pending calls with
 // ErrClosed and waits for the client's goroutines. Requests that are queued but
 // not yet written are dropped, so wait for your calls first. Close may be called

@@ -25,6 +25,8 @@ type conn struct {
 	// direct says that a small write into an empty socket returns at once.
 	direct bool
 	opaque atomic.Int32
+	// version is what the peer said in its latest answer.
+	version atomic.Int32
 	// writeBy is the deadline that is set for writes. It belongs to who has held.
 	writeBy time.Time
 
@@ -224,6 +226,9 @@ func (cn *conn) settle(answer headers.Command) {
 		cn.doubt = time.Time{} // bytes are read in their order
 	}
 	cn.unlock()
+	if v := int32(answer.Version); cn.version.Load() != v {
+		cn.version.Store(v)
+	}
 	c.answer = answer
 	c.finish()
 }
