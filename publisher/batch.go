@@ -23,6 +23,8 @@ type batch struct {
 	// avoid names the brokers that failed, the latest last.
 	avoid []string
 	tries int
+	// asked is when the attempt under way turned to its broker.
+	asked time.Time
 	// header is that of the attempt under way.
 	header headers.SendMessage
 
@@ -30,6 +32,12 @@ type batch struct {
 	// the latest failed one. Guarded by the outbox's mutex.
 	current Attempt
 	last    error
+	// waiting counts the entries that the attempt, or the pause after it, is for,
+	// and that still have somebody who waits. Guarded by the outbox's mutex, as is
+	// what ends the attempt or the pause when there are none any more.
+	waiting int
+	limit   *timeLimit
+	pausing chan struct{}
 }
 
 // batchPool keeps batches for reuse. The zero value is ready.
@@ -72,10 +80,13 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			b.giveUp(cause)
 			return true
 		}
-		if !b.begin() {
+		limit := b.limitOf(end)
+		ctx := b.lane.outbox.p.limits.limit(parent, limit.at)
+		if !b.begin(ctx.own) {
+			b.lane.outbox.p.limits.stop(ctx)
 			return true
 		}
-		stored, err := b.attempt(parent, end)
+		stored, err := b.attempt(parent, ctx, limit)
 		switch {
 		case err == nil:
 			b.store(stored)
@@ -87,11 +98,16 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			return false
 		}
 		v := judge(err)
-		b.react(v, b.fail(v, err))
+		if !b.fail(v, err) {
+			return true
+		}
+		if v.refresh {
+			b.lane.outbox.p.routes.Refresh(b.lane.outbox.topic)
+		}
 		switch {
-		case v.content && len(b.entries) > 1:
+		case v.next == split && len(b.entries) > 1:
 			return b.halve(parent, end)
-		case !v.again:
+		case v.next == split, v.next == giveUp:
 			b.finish(err)
 			return true
 		}
@@ -134,8 +150,8 @@ func (b *batch) isOf(c *call) bool {
 }
 
 // begin starts an attempt for those that still wait, and reports whether there
-// are any.
-func (b *batch) begin() bool {
+// are any. The attempt ends with limit, unless that is nil.
+func (b *batch) begin(limit *timeLimit) bool {
 	o := b.lane.outbox
 	o.mu.Lock()
 	woken := b.dropEnded()
@@ -145,6 +161,7 @@ func (b *batch) begin() bool {
 	}
 	b.tries++
 	b.current = Attempt{Began: o.p.now()}
+	b.waiting, b.limit, b.asked = len(b.entries), limit, time.Time{}
 	o.mu.Unlock()
 	wake(woken)
 	return len(b.entries) > 0
@@ -185,10 +202,11 @@ func (b *batch) unbegin() {
 	b.current = Attempt{}
 }
 
-// fail notes the failed attempt in the results of those that still wait. It
-// returns the address that it went to, empty if it did not get that far.
-func (b *batch) fail(v verdict, err error) (addr string) {
+// fail notes the failed attempt in the results of those that still wait, and what
+// it shows of the broker. It reports whether anybody waits.
+func (b *batch) fail(v verdict, err error) (anybody bool) {
 	o := b.lane.outbox
+	b.learn(b.current.MessageQueue.BrokerName, v.broker)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := b.current
@@ -199,24 +217,39 @@ func (b *batch) fail(v verdict, err error) (addr string) {
 			e.result.addFailed(a)
 		}
 	}
-	if a.MessageQueue.BrokerName != "" {
+	if a.MessageQueue.BrokerName != "" && v.next == retryElsewhere {
 		b.avoid = append(b.avoid, a.MessageQueue.BrokerName)
 		if len(b.avoid) > 2*keptAttempts {
 			b.avoid = b.avoid[1:]
 		}
 	}
 	b.current, b.last = Attempt{}, err
-	return a.Addr
+	return b.waiting > 0
 }
 
-// react lets the rest of the publisher learn from a failed attempt.
-func (b *batch) react(v verdict, addr string) {
-	p := b.lane.outbox.p
-	if v.refresh {
-		p.routes.Refresh(b.lane.outbox.topic)
+// learn tells what the attempt that has just ended shows of its broker.
+func (b *batch) learn(broker string, s sign) {
+	if b.asked.IsZero() || s == signNone {
+		return
 	}
-	if v.retire {
-		p.client.Retire(addr)
+	p := b.lane.outbox.p
+	now := p.now()
+	p.health.learn(broker, s, now.Sub(b.asked), now)
+}
+
+// miss is told that one of those that the batch is for does not wait any more.
+// With the last of them the attempt under way ends, which still may store the
+// messages, or the pause. The outbox's mutex is held.
+func (b *batch) miss(cause error) {
+	if b.waiting--; b.waiting != 0 {
+		return
+	}
+	if b.limit != nil {
+		b.limit.end(cause)
+	}
+	if b.pausing != nil {
+		close(b.pausing)
+		b.pausing = nil
 	}
 }
 
@@ -227,6 +260,10 @@ func (b *batch) pause(parent context.Context, end deadline) {
 	if !end.at.IsZero() {
 		length = min(length, end.at.Sub(b.lane.outbox.p.now()))
 	}
+	nobody := b.awaitNobody()
+	if nobody == nil {
+		return
+	}
 	if b.lane.rest() {
 		defer b.lane.resume()
 	}
@@ -235,8 +272,21 @@ func (b *batch) pause(parent context.Context, end deadline) {
 	select {
 	case <-timer.C:
 	case <-parent.Done():
+	case <-nobody:
 	case <-b.lane.outbox.p.cut:
 	}
+}
+
+// awaitNobody returns a channel that is closed when nobody waits for the batch
+// any more, nil if that is so already.
+func (b *batch) awaitNobody() <-chan struct{} {
+	b.lane.outbox.mu.Lock()
+	defer b.lane.outbox.mu.Unlock()
+	if b.waiting == 0 {
+		return nil
+	}
+	b.pausing = make(chan struct{})
+	return b.pausing
 }
 
 // pause returns the pause after the given number of failed attempts.

@@ -31,6 +31,7 @@ type Publisher struct {
 	selector   routing.Selector
 	heart      *heart
 	outboxes   outboxes
+	health     health
 	calls      callPool
 	batches    batchPool
 	bodies     pool.Buffers
@@ -72,6 +73,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		closed:   make(chan struct{}),
 		selector: routing.RoundRobin{},
 		gate:     gate{limit: cfg.Waiting},
+		health:   health{cfg: cfg.Avoidance, probeTime: cfg.AttemptTimeout},
 
 		hurryAfter: hurryAfter,
 		bodies:     pool.Buffers{Fresh: 4 << 10, Most: 2 * cfg.Batch.MaxBytes},
