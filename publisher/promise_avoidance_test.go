@@ -117,7 +117,7 @@ func TestPromiseAvoidance(t *testing.T) {
 				a.on.Store(false)
 				publishTo(t, p, orders, 40)
 				require.InDelta(t, 20, a.take(), 4, "an even share again")
-			}, embedded.WithBrokers(2), embedded.WithTopic(orders, 2), embedded.WithTopic("other", 2))
+			}, embedded.WithBrokers(2), embedded.WithTopic("other", 2))
 		})
 	}
 }
@@ -138,7 +138,7 @@ func TestPromiseNoAvoidance(t *testing.T) {
 					_ = p.Publish(orders, newMessage("x"))
 				}
 				require.Equal(t, 20, a.take(), "each second message goes there first")
-			}, embedded.WithBrokers(2), embedded.WithTopic(orders, 2))
+			}, embedded.WithBrokers(2))
 		})
 	}
 }
@@ -160,13 +160,13 @@ func TestPromiseAvoidanceConfig(t *testing.T) {
 		time.Sleep(time.Second)
 		publishTo(t, own, orders, 2)
 		require.Equal(t, 1, a.take())
-	}, embedded.WithBrokers(2), embedded.WithTopic(orders, 2))
+	}, embedded.WithBrokers(2))
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		a := startAt(c, "broker-a", embedded.DelayAnswer(100*time.Millisecond))
 		p := publisherOn(t, c, func(c *publisher.Config) { c.Avoidance.SlowAfter = 100 * time.Millisecond })
 		publishTo(t, p, orders, 20)
 		require.Equal(t, 1, a.take())
-	}, embedded.WithBrokers(2), embedded.WithTopic(orders, 2))
+	}, embedded.WithBrokers(2))
 }
 
 // A broker is tried again by one request, whatever crowd is there: of its own topic
@@ -197,7 +197,7 @@ func TestPromiseAvoidanceProbe(t *testing.T) {
 		wg.Wait()
 		require.Equal(t, 1, a.take())
 		require.Equal(t, int64(1), late.Load(), "nobody else pays for it")
-	}, embedded.WithBrokers(2), embedded.WithTopic(orders, 2), embedded.WithTopic("other", 2))
+	}, embedded.WithBrokers(2), embedded.WithTopic("other", 2))
 }
 
 // Avoidance is a preference. Where all brokers ail those that answer are
@@ -222,7 +222,7 @@ func TestPromiseAvoidanceIsAPreference(t *testing.T) {
 				require.Empty(t, result.Failed, "one that is slow is better than one that is dead")
 			}
 		}
-	}, embedded.WithBrokers(2), embedded.WithTopic(orders, 1))
+	}, embedded.WithBrokers(2))
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		everySend(c, embedded.DelayAnswer(600*time.Millisecond))
 		p := publisherOn(t, c, nil)
@@ -234,7 +234,7 @@ func TestPromiseAvoidanceIsAPreference(t *testing.T) {
 		for _, name := range []string{"broker-a", "broker-b", "broker-c"} {
 			require.InDelta(t, 10, perBroker[name], 2, "where all are slow none is preferred: %v", perBroker)
 		}
-	}, embedded.WithBrokers(3), embedded.WithTopic(orders, 1))
+	}, embedded.WithBrokers(3))
 }
 
 // Ordering keys stay where they belong, and a broker that stores one is forgiven.
@@ -265,7 +265,7 @@ func TestPromiseAvoidanceAndKeys(t *testing.T) {
 		require.NotZero(t, a.take())
 		publishTo(t, p, orders, 20)
 		require.InDelta(t, 10, a.take(), 2, "the keyed message was its trial")
-	}, embedded.WithBrokers(2), embedded.WithTopic(orders, 2))
+	}, embedded.WithBrokers(2))
 }
 
 // A caller who leaves early says little about the broker.
@@ -295,7 +295,7 @@ func TestPromiseAvoidanceNeedsEvidence(t *testing.T) {
 				}
 				publishTo(t, p, orders, 20)
 				require.InDelta(t, 10, a.take(), 2)
-			}, embedded.WithBrokers(2), embedded.WithTopic(orders, 2))
+			}, embedded.WithBrokers(2))
 		})
 	}
 }
