@@ -97,6 +97,39 @@ func TestPromiseBatchLeavesTimeForAnother(t *testing.T) {
 	}, embedded.WithBrokers(2))
 }
 
+// Where callers share a request that has the time of the one who waits longest.
+func TestPromiseBatchHasTheLongestTime(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		onSend(c, func(n int, _ embedded.Request) embedded.Fault {
+			switch {
+			case n <= 2: // one at each broker
+				return embedded.DelayAnswer(100 * time.Millisecond)
+			case n == 3:
+				return embedded.Ignore()
+			default:
+				return embedded.Fault{}
+			}
+		})
+		seen := newResults()
+		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+		publisher.NeverHurry(p)
+		first := gathering(p, "first", "second")
+		calls := make([]*underWay, 2)
+		for i, limit := range []time.Duration{400 * time.Millisecond, time.Second} {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			calls[i] = publishing(p, orders, messageIn(ctx))
+		}
+		requirePublished(t, first[0], first[1], calls[1])
+		require.Equal(t, publisher.MayBeStored, calls[0].resultOf(t).Outcome)
+		require.Equal(t, 400*time.Millisecond, calls[0].took)
+		for range 3 {
+			seen.next(t)
+		}
+		require.Equal(t, 600*time.Millisecond, seen.next(t).Failed[0].Took, "of 900 ms that are left")
+	}, embedded.WithBrokers(2))
+}
+
 // A broker that is known to be dead is no reason to be short with the other.
 func TestPromiseAttemptLeavesNoTimeForTheDead(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
