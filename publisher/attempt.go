@@ -69,6 +69,10 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err := p.client.Connect(ctx, addr); err != nil {
 		return storedBatch{}, err
 	}
+	keys, err := p.decorator.keys(ctx)
+	if err != nil {
+		return storedBatch{}, err
+	}
 	if !b.sending() {
 		return storedBatch{}, errNobodyWaits
 	}
@@ -76,7 +80,7 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
-	answer, err := p.client.Invoke(ctx, addr, header, *data)
+	answer, err := p.client.Invoke(ctx, addr, p.decorator.apply(keys, header, *data), *data)
 	if len(b.entries) > 1 {
 		p.bodies.Put(data)
 	}

@@ -31,6 +31,9 @@ func judge(err error) verdict {
 	var status *headers.StatusError
 	var op *transport.OpError
 	var unreadable *answerError
+	if isSecurityError(err) {
+		return verdict{}
+	}
 	switch {
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
