@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -157,12 +158,13 @@ func storesWhatIsSigned(t *testing.T, w *securedWorld) {
 	}
 }
 
-// signsHeartbeats: the broker knows the producer by its heartbeat, and forgets it
-// by its goodbye, neither of which it takes unsigned.
+// signsHeartbeats: the broker takes the producer's heartbeat and its goodbye, as
+// it does from nobody unsigned, and knows the producer by the one.
 func signsHeartbeats(t *testing.T, w *securedWorld) {
 	group := newTopic(t, "group")
+	var tap answerTap
 	p, err := publisher.New(publisher.Config{
-		NameServers: w.nameServers, Dial: w.dial, ProducerGroup: group, HeartbeatInterval: 20 * time.Millisecond,
+		NameServers: w.nameServers, Dial: tap.dialer(w.dial), ProducerGroup: group,
 		Credentials: publisher.NewCredentials(alice, aliceSecret), SendTimeout: 20 * time.Second,
 	}, nil)
 	require.NoError(t, err)
@@ -175,7 +177,68 @@ func signsHeartbeats(t *testing.T, w *securedWorld) {
 	}
 	require.Eventually(t, func() bool { return len(members()) == 1 }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, p.Close())
-	require.Empty(t, members())
+	require.Eventually(t, func() bool { return len(members()) == 0 }, time.Minute, 10*time.Millisecond)
+	answers := tap.answers(t)
+	require.GreaterOrEqual(t, len(answers), 4, "to lookup, heartbeat, send and goodbye")
+	for _, a := range answers {
+		require.NoError(t, a.Err())
+	}
+}
+
+// answerTap keeps what servers answer on the connections that it dials.
+type answerTap struct {
+	mu    sync.Mutex
+	conns []*tappedConn
+}
+
+// tappedConn is a connection whose bytes from the server are kept.
+type tappedConn struct {
+	net.Conn
+	tap  *answerTap
+	read []byte // guarded by the tap's mutex
+}
+
+func (c *tappedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.tap.mu.Lock()
+	defer c.tap.mu.Unlock()
+	c.read = append(c.read, b[:n]...)
+	return n, err
+}
+
+func (a *answerTap) dialer(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c := &tappedConn{Conn: nc, tap: a}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.conns = append(a.conns, c)
+		return c, nil
+	}
+}
+
+// answers returns the answers of all connections.
+func (a *answerTap) answers(t testing.TB) []headers.Command {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []headers.Command
+	for _, c := range a.conns {
+		for rest := c.read; len(rest) > 0; {
+			size, err := headers.FrameSize([headers.FrameLengthSize]byte(rest), headers.MaxFrameSize)
+			require.NoError(t, err)
+			command, err := headers.ParseFrame(rest[headers.FrameLengthSize:][:size])
+			require.NoError(t, err)
+			all, rest = append(all, command), rest[headers.FrameLengthSize+size:]
+		}
+	}
+	return all
 }
 
 // tellsRefusalsApart: each cause has its error, at the first attempt.
