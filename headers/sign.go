@@ -77,6 +77,9 @@ func Signature(fields Fields, body []byte, secretKey string) string {
 	slices.SortFunc(list, func(a, b field) int { return cmp.Compare(string(a.name), string(b.name)) })
 	mac := hmac.New(sha1.New, []byte(secretKey))
 	for _, f := range list {
+		if len(f.value) == 0 && fields.serialization == Binary {
+			f.value = []byte("null") // what Java makes of an empty value there
+		}
 		mac.Write(f.value) // a hash.Hash returns no error
 	}
 	mac.Write(body)

@@ -1,7 +1,9 @@
 package headers_test
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +87,20 @@ func TestSignatureOfFieldsThatAreThereTwice(t *testing.T) {
 	twice := mustParse(t, mustEncode(t, command{1, headers.FieldList{{"a", "1"}, {"b", "2"}, {"a", "3"}}}))
 	once := mustParse(t, mustEncode(t, command{1, headers.FieldList{{"a", "3"}, {"b", "2"}}}))
 	require.Equal(t, headers.Signature(once.Fields, nil, "k"), headers.Signature(twice.Fields, nil, "k"))
+}
+
+// An empty value of a binary header is null to Java, which signs the word. Nothing
+// here sends one.
+func TestSignatureOfEmptyValue(t *testing.T) {
+	empty := mustEncode(t, command{1, headers.FieldList{{"a", "x"}, {"b", "1"}}})
+	at := bytes.Index(empty, []byte("\x00\x01a\x00\x00\x00\x01x"))
+	empty = slices.Delete(empty, at+7, at+8)
+	empty[at+6] = 0
+	for _, length := range []int{3, 7, 28} { // of the frame, the header, the ext fields
+		empty[length]--
+	}
+	word := mustParse(t, mustEncode(t, command{1, headers.FieldList{{"a", "null"}, {"b", "1"}}}))
+	require.Equal(t, headers.Signature(word.Fields, nil, "k"), headers.Signature(mustParse(t, empty).Fields, nil, "k"))
 }
 
 func TestSignedRequestDoesNotShowItsFields(t *testing.T) {

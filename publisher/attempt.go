@@ -30,10 +30,13 @@ func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, erro
 	ctx := p.limits.limit(parent, limit.at)
 	defer p.limits.stop(ctx)
 	stored, err := b.try(ctx.Context)
-	if err == errNobodyWaits || err == errKeysMove {
-		return storedBatch{}, err
+	if err == nil || err == errNobodyWaits || err == errKeysMove {
+		return stored, err
 	}
-	if err != nil && ctx.Err() != nil && parent.Err() == nil {
+	if refusal := refusalOf(err); refusal != nil {
+		return storedBatch{}, refusal
+	}
+	if ctx.Err() != nil && parent.Err() == nil {
 		err = timedOut(err, limit.cause)
 	}
 	return stored, err

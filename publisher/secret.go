@@ -12,9 +12,9 @@ const redacted = "[redacted]"
 // the encoders of the encoding packages write [redacted] in its place. It is read
 // from configuration files like a string. The zero value is the empty text.
 type Secret struct {
-	// text is behind a pointer since fmt asks no method of values in unexported
-	// fields of structs, and follows no pointer there.
-	text *string
+	// reveal keeps the text where nothing that prints values looks: fmt asks no
+	// method of values in unexported fields, and others follow pointers.
+	reveal func() string
 }
 
 // NewSecret returns text as a Secret.
@@ -22,19 +22,19 @@ func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
-	return Secret{text: &text}
+	return Secret{reveal: func() string { return text }}
 }
 
 // Reveal returns the text itself.
 func (s Secret) Reveal() string {
-	if s.text == nil {
+	if s.IsEmpty() {
 		return ""
 	}
-	return *s.text
+	return s.reveal()
 }
 
 // IsEmpty reports whether the text is empty.
-func (s Secret) IsEmpty() bool { return s.text == nil }
+func (s Secret) IsEmpty() bool { return s.reveal == nil }
 
 // String returns [redacted], or nothing if the text is empty.
 func (s Secret) String() string {

@@ -1,9 +1,6 @@
 package publisher
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // The errors of this file are final: the publisher makes no further attempt with
 // the message, and no broker has it. They carry no secrets.
@@ -95,11 +92,3 @@ func (e *CertificateError) Error() string {
 
 // Unwrap returns the cause.
 func (e *CertificateError) Unwrap() error { return e.Err }
-
-// isSecurityError reports whether err is, or wraps, an error of this file.
-func isSecurityError(err error) bool {
-	var credentials *CredentialsError
-	var access *AccessError
-	var certificate *CertificateError
-	return errors.As(err, &credentials) || errors.As(err, &access) || errors.As(err, &certificate)
-}

@@ -33,10 +33,13 @@ func (cn *conn) readLoop() {
 
 // read handles frames until one cannot be had, and says why.
 func (cn *conn) read() error {
-	for {
+	for heard := false; ; heard = true {
 		cn.standBack()
 		cmd, err := cn.in.next()
 		if err != nil {
+			if !heard {
+				err = certificateRefused(err, false)
+			}
 			return cn.readError(err)
 		}
 		cn.handle(cmd)
