@@ -49,10 +49,13 @@ func (b *batch) attempt(parent context.Context, ctx limited, limit deadline) (st
 	if err == nil {
 		stored, err = b.try(ctx.Context, route, queue)
 	}
-	if err == errNobodyWaits || err == errKeysMove {
-		return storedBatch{}, err
+	if err == nil || err == errNobodyWaits || err == errKeysMove {
+		return stored, err
 	}
-	if err != nil && ctx.Err() != nil && parent.Err() == nil {
+	if refusal := refusalOf(err); refusal != nil {
+		return storedBatch{}, refusal
+	}
+	if ctx.Err() != nil && parent.Err() == nil {
 		err = timedOut(err, limit.cause)
 	}
 	return stored, err
@@ -88,6 +91,10 @@ func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.Mes
 	if err := p.client.Connect(ctx, addr); err != nil {
 		return storedBatch{}, err
 	}
+	keys, err := p.decorator.keys(ctx)
+	if err != nil {
+		return storedBatch{}, err
+	}
 	if !b.sending() {
 		return storedBatch{}, errNobodyWaits
 	}
@@ -95,7 +102,7 @@ func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.Mes
 	if err != nil {
 		return storedBatch{}, err
 	}
-	answer, err := p.client.Invoke(ctx, addr, header, *data)
+	answer, err := p.client.Invoke(ctx, addr, p.decorator.apply(keys, header, *data), *data)
 	if len(b.entries) > 1 {
 		p.bodies.Put(data)
 	}

@@ -2,7 +2,6 @@ package publisher
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"strings"
 
@@ -46,13 +45,13 @@ func judge(err error) verdict {
 	var status *headers.StatusError
 	var op *transport.OpError
 	var unreadable *answerError
+	if refusalOf(err) != nil {
+		return verdict{} // the same credentials, or certificate, will fail again
+	}
 	switch {
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
 		// servers. They say nothing of the message, which no broker has seen.
-		if areUntrusted(nameServers) {
-			return verdict{refresh: true}
-		}
 		return verdict{next: retryHere, refresh: true}
 	case errors.As(err, &status):
 		return judgeStatus(status)
@@ -67,8 +66,11 @@ func judge(err error) verdict {
 
 // judgeOp classifies calls that brought no answer.
 func judgeOp(op *transport.OpError) verdict {
-	if op.Op == "encode" || isUntrusted(op) {
-		return verdict{} // the same request, or the same certificate, will fail again
+	if op.Op == "encode" {
+		return verdict{} // the same request will fail again
+	}
+	if op.Op == "decorate" {
+		return verdict{next: retryHere, refresh: true} // no request was made
 	}
 	v := verdict{next: retryElsewhere, refresh: true, broker: signUnreachable}
 	if errors.Is(op, context.DeadlineExceeded) || errors.Is(op, context.Canceled) {
@@ -78,22 +80,6 @@ func judgeOp(op *transport.OpError) verdict {
 		v.outcome = MayBeStored
 	}
 	return v
-}
-
-// isUntrusted reports whether a TLS certificate was refused.
-func isUntrusted(err error) bool {
-	var untrusted *tls.CertificateVerificationError
-	return errors.As(err, &untrusted)
-}
-
-// areUntrusted reports whether the certificate of every name server was refused.
-func areUntrusted(e *routing.NameServersError) bool {
-	for _, server := range e.Servers {
-		if !isUntrusted(server) {
-			return false
-		}
-	}
-	return len(e.Servers) > 0
 }
 
 // judgeRouting classifies the errors of finding a queue and its broker, at which
@@ -136,9 +122,8 @@ func judgeStatus(s *headers.StatusError) verdict {
 			return verdict{next: retryElsewhere, refresh: true, broker: signAnswered}
 		case has("message body size exceeded"):
 			return verdict{next: split, broker: signAnswered} // said of batches
-		case has("AclException", "The specified topic", "longer than"):
-			// 4.9: credentials or a topic name that will not do.
-			return verdict{}
+		case has("The specified topic", "longer than"):
+			return verdict{} // 4.9: a topic name that will not do
 		}
 		// Mostly a store that failed, in a state that only the broker knows.
 		return verdict{outcome: MayBeStored, next: retryElsewhere, broker: signRefuses}
@@ -152,8 +137,8 @@ func judgeStatus(s *headers.StatusError) verdict {
 	case headers.TopicNotExist, headers.NotLeaderForQueue:
 		return verdict{next: retryElsewhere, refresh: true, broker: signAnswered}
 	case headers.NoPermission:
-		if has("Sending message to topic[", "has no permission", "username cannot be null", "is not found", "check signature failed") {
-			return verdict{} // a system topic, or 5.x authentication
+		if has("Sending message to topic[") {
+			return verdict{} // a system topic
 		}
 		return verdict{next: retryElsewhere, refresh: true, broker: signRefuses} // a broker that is read-only for now
 	case headers.InvalidParameter:

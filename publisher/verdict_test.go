@@ -100,7 +100,7 @@ func TestJudge(t *testing.T) {
 		}}, lookup},
 		{"name server untrusted", &routing.NameServersError{Servers: []*routing.NameServerError{
 			{Err: &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}},
-		}}, verdict{refresh: true}},
+		}}, end},
 		{"no address", &routing.BrokerNotFoundError{}, nowhere},
 		{"no master", &routing.NoQueueError{Reason: routing.NoMaster}, lookup},
 		{"read-only topic", &routing.NoQueueError{Reason: routing.NoWritePermission}, lookup},
