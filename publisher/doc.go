@@ -15,6 +15,7 @@
 //	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer
 //	load.go        how many requests each broker has in work
+//	health.go      which brokers were slow or failed, and for how long that counts
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
 //	result.go      what became of a message
 //	errors.go      what Publish returns when not all is well
