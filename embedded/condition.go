@@ -27,7 +27,7 @@ const (
 	GoingAway
 	// Hanging keeps connections open and answers nothing, as a process that was
 	// stopped (SIGSTOP). When the broker is in another condition again it does all
-	// that it was asked for meanwhile, late, for the connections that are left.
+	// that it was asked for meanwhile, late, whether or not somebody still waits.
 	Hanging
 )
 
@@ -54,10 +54,8 @@ func (b *Broker) SetCondition(c Condition) {
 	}
 	b.mu.Unlock()
 	for _, h := range late {
-		if !h.conn.isClosed() {
-			h.conn.suffer(Delay(0), h.cmd)
-			h.conn.flush()
-		}
+		h.conn.suffer(Delay(0), h.cmd)
+		h.conn.flush()
 	}
 }
 

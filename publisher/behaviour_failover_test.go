@@ -245,8 +245,9 @@ func failedOf(all []publisher.Result) []publisher.Attempt {
 
 // testTrouble has a trouble begin while messages are published. One attempt finds
 // out; no message after it is late or fails, and all are stored by the other broker.
-// When the trouble is over a publisher that tries again uses the broker again.
-func testTrouble(t *testing.T, tw *twin, trouble func(t testing.TB, yes bool), check func(publisher.Attempt), prepare ...func(t testing.TB, topic string)) {
+// When the trouble is over a publisher that tries again uses the broker again. It
+// reports whether it took an attempt to find out.
+func testTrouble(t *testing.T, tw *twin, trouble func(t testing.TB, yes bool), check func(publisher.Attempt), prepare ...func(t testing.TB, topic string)) (found bool) {
 	t.Helper()
 	once, again := tallyOf(t, tw, time.Hour, prepare...), tallyOf(t, tw, 200*time.Millisecond, prepare...)
 	for _, y := range []*tally{once, again} {
@@ -268,12 +269,14 @@ func testTrouble(t *testing.T, tw *twin, trouble func(t testing.TB, yes bool), c
 		}
 		if y == once {
 			require.LessOrEqual(t, len(failed), 1)
+			found = len(failed) == 1
 		}
 	}
 	over()
 	again.until(t, "broker-b")
 	once.check(t, tw.world)
 	again.check(t, tw.world)
+	return found
 }
 
 // hasCode is a check of attempts that a broker has answered.
@@ -298,25 +301,26 @@ func TestFailover(t *testing.T) {
 
 func testFailover(t *testing.T, tw *twin) {
 	t.Run("read-only", func(t *testing.T) {
-		testTrouble(t, tw, tw.readOnly, hasCode(t, headers.NoPermission, "sending message is forbidden"), tw.orderTopic)
+		require.True(t, testTrouble(t, tw, tw.readOnly, hasCode(t, headers.NoPermission, "sending message is forbidden"), tw.orderTopic))
 	})
 	t.Run("route without write", func(t *testing.T) { testRouteWithoutWrite(t, tw) })
 	t.Run("busy", func(t *testing.T) {
-		testTrouble(t, tw, tw.busy, hasCode(t, headers.SystemBusy, "[REJECTREQUEST]"))
+		require.True(t, testTrouble(t, tw, tw.busy, hasCode(t, headers.SystemBusy, "[REJECTREQUEST]")))
 	})
 	if tw.full != nil {
 		t.Run("full", func(t *testing.T) {
-			testTrouble(t, tw, tw.full, hasCode(t, headers.ServiceNotAvailable, "service not available now"))
+			require.True(t, testTrouble(t, tw, tw.full, hasCode(t, headers.ServiceNotAvailable, "service not available now")))
 		})
 	}
 	t.Run("hanging", func(t *testing.T) {
-		testTrouble(t, tw, tw.hanging, func(a publisher.Attempt) {
+		require.True(t, testTrouble(t, tw, tw.hanging, func(a publisher.Attempt) {
 			if !errors.Is(a.Err, publisher.ErrAttemptTimeout) {
 				require.ErrorIs(t, a.Err, transport.ErrStalled) // said of the connection
 			}
-		})
+		}))
 	})
 	t.Run("dead", func(t *testing.T) {
+		// The route may tell before an attempt does.
 		testTrouble(t, tw, tw.dead, func(a publisher.Attempt) {
 			var op *transport.OpError
 			require.ErrorAs(t, a.Err, &op)

@@ -19,6 +19,7 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, 4<<20, c.MaxMessageSize)
 	require.Equal(t, 32000, c.MaxPropertiesSize)
 	require.Equal(t, 2*time.Second, c.AttemptTimeout)
+	require.Equal(t, AvoidanceConfig{SlowAfter: 550 * time.Millisecond, FailedFor: 10 * time.Second}, c.Avoidance)
 	require.Equal(t, BackoffConfig{Min: 10 * time.Millisecond, Max: time.Second}, c.Backoff)
 	require.Equal(t, BatchConfig{MaxMessages: 1024, MaxBytes: 1 << 20}, c.Batch)
 	require.Equal(t, WaitingConfig{Messages: 65536, Bytes: 64 << 20}, c.Waiting)
@@ -59,6 +60,8 @@ func TestConfigFaults(t *testing.T) {
 		"AttemptTimeout":        {NameServers: valid, AttemptTimeout: -1},
 		"Backoff.Min":           {NameServers: valid, Backoff: BackoffConfig{Min: 2, Max: 1}},
 		"Backoff.Max":           {NameServers: valid, Backoff: BackoffConfig{Max: -1}},
+		"Avoidance.SlowAfter":   {NameServers: valid, Avoidance: AvoidanceConfig{SlowAfter: -1}},
+		"Avoidance.FailedFor":   {NameServers: valid, Avoidance: AvoidanceConfig{FailedFor: -1}},
 		"DialTimeout":           {NameServers: valid, DialTimeout: -1},
 		"HeartbeatInterval":     {NameServers: valid, HeartbeatInterval: -1},
 		"RouteRefreshInterval":  {NameServers: valid, RouteRefreshInterval: -1},
