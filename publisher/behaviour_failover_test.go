@@ -403,7 +403,7 @@ func TestFullBroker(t *testing.T) {
 		"broker-b": {JavaOptions: []string{"-Drocketmq.broker.diskSpaceWarningLevelRatio=0.001"}},
 	}})
 	y := tallyOf(t, tw, time.Hour)
-	// The broker looks at its disk a minute after its start.
+	// The broker looks at its disk now and then, first some time after its start.
 	var full publisher.Attempt
 	require.Eventually(t, func() bool {
 		failed := failedOf(y.publish(t, 1))
