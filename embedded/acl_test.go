@@ -76,7 +76,9 @@ func TestACLAnswers(t *testing.T) {
 		{"superuser", message("theirs"), "x", root, [2]string{}},
 		{"producer's heartbeat", headers.Heartbeat{}, `{"clientID":"c","producerDataSet":[{"groupName":"g"}],"consumerDataSet":[]}`, user, [2]string{}},
 		{
-			"consumer's heartbeat", headers.Heartbeat{}, consumer, user,
+			"consumer's heartbeat",
+			headers.Heartbeat{},
+			consumer, user,
 			[2]string{"No default permission for group:g", "User:user has no permission to access Group:g from 127.0.0.1, no matched policies."},
 		},
 		{"goodbye", &headers.UnregisterClient{ClientID: "c", ProducerGroup: "g"}, "", user, [2]string{}},
