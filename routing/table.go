@@ -128,7 +128,11 @@ func (t *Table) BrokerAddr(ctx context.Context, topic, broker string) (string, e
 	if addr, ok := r.BrokerAddr(broker); ok {
 		return addr, nil
 	}
-	return "", &BrokerNotFoundError{Topic: topic, Broker: broker, NameServers: t.servers.addrs()}
+	notFound := &BrokerNotFoundError{Topic: topic, Broker: broker, NameServers: t.servers.addrs()}
+	if at := slices.IndexFunc(r.unusable, func(e *BrokerAddressError) bool { return e.Broker == broker }); at >= 0 {
+		notFound.Unusable = r.unusable[at]
+	}
+	return "", notFound
 }
 
 // Refresh has the topic looked up again in the background, at once or, if it was
