@@ -147,11 +147,17 @@ type NameServersError struct {
 	Topic string
 	// Servers has one error per name server, in the order they were asked.
 	Servers []*NameServerError
+	// Unresolved says why there is no name server to be asked: a *ResolveError, if
+	// Config.Resolver has brought no list yet. Servers is empty then.
+	Unresolved error
 }
 
 // Error lists each name server with what went wrong there.
 func (e *NameServersError) Error() string {
 	var b strings.Builder
+	if e.Unresolved != nil {
+		return fmt.Sprintf("routing: topic %q: %v", e.Topic, e.Unresolved)
+	}
 	fmt.Fprintf(&b, "routing: topic %q: no name server gave a usable answer", e.Topic)
 	for i, s := range e.Servers {
 		if i == 0 {
@@ -164,11 +170,14 @@ func (e *NameServersError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the errors of the single name servers.
+// Unwrap returns the errors of the single name servers, or Unresolved.
 func (e *NameServersError) Unwrap() []error {
-	errs := make([]error, len(e.Servers))
+	errs := make([]error, len(e.Servers), len(e.Servers)+1)
 	for i, s := range e.Servers {
 		errs[i] = s
+	}
+	if e.Unresolved != nil {
+		errs = append(errs, e.Unresolved)
 	}
 	return errs
 }
