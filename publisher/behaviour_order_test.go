@@ -78,6 +78,30 @@ func TestKeysGoWhereJavaSendsThem(t *testing.T) {
 	}
 }
 
+// On an order topic, whose queues are in the order of its configuration, too.
+func TestKeysOfAnOrderTopicGoWhereJavaSendsThem(t *testing.T) {
+	for _, version := range realbroker.Versions() {
+		t.Run("real "+version, func(t *testing.T) {
+			w := ownCluster(t, realbroker.Config{Version: version, Brokers: 2, NameServerProps: map[string]string{"orderMessageEnable": "true"}})
+			topic := newTopic(t, "ordered")
+			w.createTopic(t, topic, 3)
+			w.real.Admin(t, "updateOrderConf", "-m", "put", "-t", topic, "-v", "broker-b:3;broker-a:2")
+			seen := newResults()
+			p := publisherIn(t, w, func(c *publisher.Config) { byPayload(c); c.OnResult = seen.add })
+			used := make(map[string]bool)
+			for _, key := range []string{"a", "order", "polygenelubricants", "Größe", "订单", "k😀", "x y", "42", "43", "44", "45"} {
+				require.NoError(t, p.Publish(topic, newMessage(key+"-0")))
+				ours := seen.next(t).MessageQueue
+				java := w.real.JavaProduce(t, topic, 1, "--hash", key)[0]
+				require.Equal(t, java.BrokerName, ours.BrokerName, key)
+				require.Equal(t, java.QueueID, ours.QueueID, key)
+				used[fmt.Sprint(ours)] = true
+			}
+			require.Len(t, used, 5, "no queue is in the same place in the order of names")
+		})
+	}
+}
+
 // A broker with queues of some keys is killed and comes back. Nothing that was
 // acknowledged is missing, and in each queue the messages of a key are in order,
 // those apart that an attempt without an answer has stored twice.
