@@ -111,9 +111,10 @@ func TestNamespaceV2FieldsAreJavas(t *testing.T) {
 			require.True(t, codes[code], "%s: %v", who, code)
 		}
 	}
-	for _, code := range []headers.RequestCode{headers.CodeSendMessageV2, headers.CodeSendBatchMessage} {
-		require.Equal(t, namesOf(java, code), namesOf(ours, code), code.String())
-	}
+	require.Equal(t, namesOf(java, headers.CodeSendMessageV2), namesOf(ours, headers.CodeSendMessageV2))
+	// Our batches have no properties of their own (i), only their messages do.
+	batch := slices.DeleteFunc(namesOf(java, headers.CodeSendBatchMessage), func(name string) bool { return name == "i" })
+	require.Equal(t, batch, namesOf(ours, headers.CodeSendBatchMessage))
 }
 
 // namesOf returns the names of the fields of the first request with that code.

@@ -10,6 +10,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
 // requireTypeRefused asserts that the proxy refused a message for its type, with a
@@ -88,6 +89,22 @@ func TestProxy(t *testing.T) {
 		topic := newTopic(t, "proxied-new")
 		requireTypeRefused(t, through(nil).Publish(topic, newMessage("x")), "UNSPECIFIED")
 		require.NotContains(t, w.real.Topics(t), topic)
+	})
+	t.Run("unknown topic", func(t *testing.T) {
+		// A proxy does not say which brokers there are (code 106).
+		topic := newTopic(t, "proxied-unknown")
+		p := through(func(c *publisher.Config) { c.AutoCreate.DefaultTopic = newTopic(t, "no-default") })
+		err := p.Publish(topic, newMessage("x"))
+		var missing *routing.NoRouteError
+		require.ErrorAs(t, err, &missing)
+		require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
+	})
+	t.Run("namespace", func(t *testing.T) {
+		topic := newTopic(t, "proxied-spaced")
+		w.createTopic(t, "space%"+topic, 2)
+		p := through(func(c *publisher.Config) { c.Namespace = "space" })
+		require.NoError(t, p.Publish(topic, newMessages(3)...))
+		require.Len(t, w.read(t, "space%"+topic, 3), 3)
 	})
 	t.Run("JSON headers", func(t *testing.T) {
 		topic := newTopic(t, "proxied-json")
