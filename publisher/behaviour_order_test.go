@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
@@ -78,7 +79,23 @@ func TestKeysGoWhereJavaSendsThem(t *testing.T) {
 	}
 }
 
-// On an order topic, whose queues are in the order of its configuration, too.
+// On an order topic, whose queues are in the order of its configuration, too. The
+// places are what the Java client of 5.5.0 answered.
+func TestKeysOfAnOrderTopic(t *testing.T) {
+	placesOfJava := map[string]string{
+		"a": "broker-b2", "order": "broker-b0", "polygenelubricants": "broker-a0", "Größe": "broker-b0",
+		"订单": "broker-a1", "k😀": "broker-b1", "x y": "broker-a0", "42": "broker-b2", "45": "broker-b0",
+	}
+	w := embeddedWorld(t, embedded.WithBrokers(2), embedded.WithTopic(orders, 3), embedded.WithOrderTopic(orders, "broker-b:3;broker-a:2"))
+	seen := newResults()
+	p := publisherIn(t, w, func(c *publisher.Config) { byPayload(c); c.OnResult = seen.add })
+	for key, place := range placesOfJava {
+		require.NoError(t, p.Publish(orders, newMessage(key+"-0")))
+		ours := seen.next(t).MessageQueue
+		require.Equal(t, place, fmt.Sprint(ours.BrokerName, ours.QueueID), key)
+	}
+}
+
 func TestKeysOfAnOrderTopicGoWhereJavaSendsThem(t *testing.T) {
 	for _, version := range realbroker.Versions() {
 		t.Run("real "+version, func(t *testing.T) {
