@@ -96,6 +96,20 @@ func (c *Config) aclProps() map[string]string {
 	}
 }
 
+// proxyACL are the settings that make a proxy check what brokers check. It asks
+// them for users and policies, as the superuser.
+func (c *Config) proxyACL() map[string]string {
+	if c.ACL == nil {
+		return nil
+	}
+	settings := c.aclProps()
+	const auth = "org.apache.rocketmq.proxy.auth."
+	settings["authenticationMetadataProvider"] = auth + "ProxyAuthenticationMetadataProvider"
+	settings["authorizationMetadataProvider"] = auth + "ProxyAuthorizationMetadataProvider"
+	delete(settings, "initAuthenticationUser")
+	return settings
+}
+
 // writeACL writes what a broker of the cluster looks for in its home.
 func (h home) writeACL(c *Config) error {
 	if c.ACL == nil || !c.oldACL() {

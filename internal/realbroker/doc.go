@@ -13,7 +13,8 @@
 // servers certificates.
 //
 // It needs Java 11 or later (a JDK) and Maven. [Require] skips a test where
-// they are missing. The jars, about 95 MB a version, are fetched once into
+// they are missing. The jars, about 95 MB a version, and as much again for a
+// proxy, are fetched once into
 // watermill-rocketmq under [os.UserCacheDir], or into the folder that the
 // environment variable ROCKETMQ_JARS_DIR names.
 package realbroker
