@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -122,7 +123,7 @@ func (b *Broker) permissionOf(t *topic) int {
 // orderFault is why a send to an order topic is refused, empty if it is not. The
 // broker's mu is held.
 func (b *Broker) orderFault(t *topic) string {
-	if !b.readOnly || !t.ordered {
+	if !b.readOnly || !t.ordered && b.cluster.cfg.orderTopics[t.name] == "" {
 		return ""
 	}
 	return "the broker[" + b.storeHost.Addr().String() + "] sending message is forbidden"
@@ -157,5 +158,5 @@ func (c *Cluster) SetOrderTopic(name string) error {
 func (c *Cluster) orderConfOf(topic string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.orderConf[topic]
+	return cmp.Or(c.orderConf[topic], c.cfg.orderTopics[topic])
 }

@@ -61,8 +61,8 @@
 //     is not supported and there is no check-back (39).
 //   - Send-back (36), retry and dead letters, request-reply (324 to 326), POP and
 //     what belongs to it (200050 to 200151, 400, 401), message traces.
-//   - Batch consume queues (inner batches), compaction topics, static
-//     topics, light message queues.
+//   - Batch consume queues (inner batches), compaction topics, static topics, light
+//     message queues. Order topics with WithOrderTopic and SetOrderTopic only.
 //   - The limit on the whole of a stored message; only body and properties are
 //     measured.
 //
@@ -76,7 +76,9 @@
 // Name servers share what they know and know it at once: there is no registration
 // every 30 s, none is missing after a name server's restart, and a killed broker
 // stays in the routes until Broker.Unregister instead of for 120 s. There are no
-// system topics but TBW102, no VIP port, no HA port, no proxy, no namespaces.
+// system topics but TBW102, no HA port, no proxy, and a VIP port with WithVIPPort
+// only. Namespaces are as in real brokers: those of v1 are a part of names, and the
+// fields of v2 (nsd and ns) mean nothing.
 //
 // Security: access control only as WithACL sets it up: users are superusers or
 // may publish to topics, and nobody is let in by address. Without it signatures

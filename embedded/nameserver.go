@@ -105,7 +105,8 @@ func routeJSON(routes []brokerRoute, orderConf string, quoted, five bool) []byte
 	dst = append(dst, `],"filterServerTable":{},`...)
 	if orderConf != "" {
 		dst = append(dst, `"orderTopicConf":`...)
-		dst = append(strconv.AppendQuote(dst, orderConf), ',')
+		dst = strconv.AppendQuote(dst, orderConf)
+		dst = append(dst, ',')
 	}
 	dst = append(dst, `"queueDatas":[`...)
 	for i, r := range routes {

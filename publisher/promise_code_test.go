@@ -86,7 +86,7 @@ func TestPromisePermanentCodes(t *testing.T) {
 				elapsed := stopwatch()
 				err := publisherOn(t, cluster, nil).Publish(orders, newMessage("x"))
 				require.Zero(t, elapsed())
-				var status *headers.StatusError
+				var status *headers.StatusError // in what else the error is
 				require.ErrorAs(t, failureOf(t, err), &status)
 				require.Equal(t, &headers.StatusError{Code: c.code, Remark: c.remark}, status)
 				require.Equal(t, c.outcome, failureOf(t, err).Outcome())

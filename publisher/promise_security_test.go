@@ -145,7 +145,7 @@ func TestPromiseNameServersRefuse(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		c.Intercept(func(r embedded.Request) embedded.Fault {
 			if r.Code == headers.CodeTopicRoute {
-				return embedded.Answer(headers.NoPermission, "User:alice has no permission to access Topic:orders from 127.0.0.1, no matched policies.")
+				return embedded.Answer(headers.SystemError, "User:alice has no permission to access Topic:orders from 127.0.0.1, no matched policies.")
 			}
 			return embedded.Fault{}
 		})

@@ -62,6 +62,7 @@ type conn struct {
 	retired bool
 	silence silence
 	turn    turn
+	heard   bool   // something was read from the peer
 	op      string // what failed when the connection ended
 	err     error  // why it ended; set once
 }

@@ -33,13 +33,10 @@ func (cn *conn) readLoop() {
 
 // read handles frames until one cannot be had, and says why.
 func (cn *conn) read() error {
-	for heard := false; ; heard = true {
+	for {
 		cn.standBack()
 		cmd, err := cn.in.next()
 		if err != nil {
-			if !heard {
-				err = certificateRefused(err, false)
-			}
 			return cn.readError(err)
 		}
 		cn.handle(cmd)
@@ -55,6 +52,8 @@ func (cn *conn) readError(err error) error {
 		return fmt.Errorf("closed by the peer within a frame: %w", err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("nothing read for %v: %w", cn.client.cfg.IdleTimeout, err)
+	case !cn.hasHeard():
+		return certificateRefused(err, false)
 	default:
 		return err
 	}
@@ -95,6 +94,7 @@ func (in *incoming) Read(p []byte) (int, error) {
 	if n > 0 {
 		in.cn.mu.Lock()
 		in.cn.silence.hear(time.Now())
+		in.cn.heard = true
 		in.cn.mu.Unlock()
 	}
 	return n, err

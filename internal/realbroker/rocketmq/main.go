@@ -1,6 +1,6 @@
 // Command rocketmq runs a real RocketMQ cluster on this machine, made of jars
 // that Maven fetches, until it is interrupted. It prints the address of the name
-// server, and with -acl and -tls what a client has to know then. Everything the
+// server, and with -acl, -tls and -proxy what a client has to know then. Everything the
 // cluster stored is gone when it ends.
 package main
 
@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	version := flags.String("version", realbroker.Versions()[0], "the version of RocketMQ to run")
 	brokers := flags.Int("brokers", 1, "the number of brokers, all masters")
 	acl := flags.Bool("acl", false, "brokers want signed requests; the user is printed")
+	proxy := flags.Bool("proxy", false, "add a RocketMQ Proxy in cluster mode, of 5.x; its remoting address is printed")
 	secure := flags.Bool("tls", false, "servers have a certificate; the file of its authority is printed")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if *fetch {
 		return fetchAll(ctx, log)
 	}
-	cfg := realbroker.Config{Version: *version, Brokers: *brokers}
+	cfg := realbroker.Config{Version: *version, Brokers: *brokers, Proxy: *proxy}
 	if *acl {
 		cfg.ACL = &realbroker.ACL{}
 	}
@@ -74,6 +75,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "name server: %s\n", strings.Join(cluster.NameServers(), ";"))
+	if *proxy {
+		fmt.Fprintf(out, "proxy: %s\n", cluster.Proxy())
+	}
 	if *acl {
 		user := realbroker.Superuser()
 		fmt.Fprintf(out, "access key: %s\nsecret key: %s\n", user.Name, user.Secret)
@@ -109,8 +113,17 @@ func fetchAll(ctx context.Context, log io.Writer) error {
 		if err := realbroker.Fetch(ctx, version); err != nil {
 			return err
 		}
+		if err := realbroker.FetchProxy(ctx, version); err != nil {
+			return err
+		}
 		fmt.Fprintf(log, "RocketMQ %s is here\n", version)
 	}
+	// A few tests want a 5.x of the time before 5.3.
+	const middle = "5.1.4"
+	if err := realbroker.Fetch(ctx, middle); err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "RocketMQ %s is here\n", middle)
 	return nil
 }
 
