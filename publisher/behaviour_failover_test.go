@@ -152,7 +152,7 @@ func realTwin(t *testing.T, cfg realbroker.Config) *twin {
 		},
 		badQueue: headers.InvalidParameter,
 	}
-	if strings.HasPrefix(cfg.Version, "4.") {
+	if strings.HasPrefix(cfg.Version, "4.") || strings.HasPrefix(cfg.Version, "5.1.") {
 		tw.badQueue = headers.SystemError
 	}
 	return tw
@@ -296,6 +296,7 @@ func TestFailover(t *testing.T) {
 	t.Run("embedded 5.5", func(t *testing.T) { testFailover(t, embeddedTwin(t, headers.Version5_5_0)) })
 	t.Run("embedded 4.9", func(t *testing.T) { testFailover(t, embeddedTwin(t, headers.Version4_9_7)) })
 	t.Run("real 5.5.0", func(t *testing.T) { testFailover(t, realTwin(t, realbroker.Config{Version: "5.5.0"})) })
+	t.Run("real 5.1.4", func(t *testing.T) { testFailover(t, realTwin(t, realbroker.Config{Version: "5.1.4"})) })
 	t.Run("real 4.9.7", func(t *testing.T) { testFailover(t, realTwin(t, realbroker.Config{Version: "4.9.7"})) })
 }
 
