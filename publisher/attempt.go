@@ -113,10 +113,9 @@ func (b *batch) choose(route *routing.Route) (routing.MessageQueue, error) {
 		b.current.MessageQueue = l.queue
 		return l.queue, nil
 	}
-	queue := o.p.selector.Select(route, append(o.load.avoid(route), b.avoid...))
-	o.load.add(queue.BrokerName)
+	queue, err := b.selectQueue(route)
 	b.current.MessageQueue = queue
-	return queue, nil
+	return queue, err
 }
 
 // release says that the broker has no longer this request in work.

@@ -77,8 +77,8 @@ type Config struct {
 	// has none. Nil, the default, is for messages that all have none. It is
 	// called by many goroutines at once. An error refuses the message.
 	//
-	// All messages of a key go to one queue: the one that the Java client's
-	// SelectMessageQueueByHash picks. A queue that keys go to has one request
+	// All messages of a key go to one queue: with Queues.KeyHash unset the one
+	// that the Java client's SelectMessageQueueByHash picks. A queue that keys go to has one request
 	// under way, so the messages of a key are stored in the order in which they
 	// were handed over: in the order of one Publish call, and those of a call
 	// before those of a call that began after it had returned. A message that
@@ -89,6 +89,9 @@ type Config struct {
 	// The key is also stored in the property __SHARDINGKEY, so it has to be a
 	// legal property value.
 	OrderingKey func(topic string, msg *message.Message) (string, error)
+
+	// Queues says which of a topic's queues a message goes to.
+	Queues QueuesConfig
 
 	// Batch limits how messages share requests.
 	Batch BatchConfig
@@ -248,6 +251,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Compression.Threshold, 4096)
 	setDefault(&c.MaxPropertiesSize, marshaler.DefaultMaxPropertiesSize)
 	setDefault(&c.MaxMessageSize, 4<<20)
+	c.Queues.setDefaults()
 	setDefault(&c.SendTimeout, 3*time.Second)
 	setDefault(&c.AttemptTimeout, 2*time.Second)
 	setDefault(&c.Backoff.Max, time.Second)
@@ -290,6 +294,9 @@ func (c Config) Validate() error {
 	}
 	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
 		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
+	}
+	if !c.Queues.KeyHash.legal() {
+		fault("Queues.KeyHash is %q, want java, fnv1a, siphash or proxy", c.Queues.KeyHash)
 	}
 	if c.Headers != BinaryHeaders && c.Headers != JSONHeaders {
 		fault("Headers is %q, want binary or json", c.Headers)

@@ -44,7 +44,8 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 	if mapped.Property.Name != "" {
 		list = append(list, mapped.Property)
 	}
-	if e.keyed, e.keyHash = key != "", hashKey(key); e.keyed {
+	if e.keyed = key != ""; e.keyed {
+		e.keyHash = p.cfg.Queues.KeyHash.sum(key)
 		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
 	}
 	own := len(list)

@@ -1,0 +1,83 @@
+package publisher
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+)
+
+// QueuesConfig says which queue a message goes to.
+type QueuesConfig struct {
+	// Selector chooses the queue of messages without an ordering key, once for
+	// each attempt of a request: messages that share the request share the queue.
+	// routing.RoundRobin by default; routing.Random, or one of your own, which is
+	// called by many goroutines at once. One that returns a queue that is not the
+	// route's fails the messages with a *SelectorError.
+	Selector routing.Selector
+	// KeyHash chooses the queue of an ordering key. JavaHash by default.
+	KeyHash KeyHash
+}
+
+func (c *QueuesConfig) setDefaults() {
+	if c.Selector == nil {
+		c.Selector = routing.RoundRobin{}
+	}
+	setDefault(&c.KeyHash, JavaHash)
+}
+
+// ownSelector reports whether the selector is one of this project, which may run
+// while a lock is held.
+func (c *QueuesConfig) ownSelector() bool {
+	switch c.Selector.(type) {
+	case routing.RoundRobin, routing.Random:
+		return true
+	}
+	return false
+}
+
+// SelectorError means that Config.Queues.Selector returned a queue that is not
+// one of the route's. The attempt sent nothing, and no other is made.
+type SelectorError struct {
+	// Topic is RocketMQ's name of the topic.
+	Topic string
+	// MessageQueue is what the selector returned.
+	MessageQueue routing.MessageQueue
+}
+
+// Error names topic and queue.
+func (e *SelectorError) Error() string {
+	return fmt.Sprintf("queue selector returned queue %d of broker %q of topic %q for topic %q, which has no such queue: nothing was sent",
+		e.MessageQueue.QueueID, e.MessageQueue.BrokerName, e.MessageQueue.Topic, e.Topic)
+}
+
+// selectQueue chooses the queue of an attempt that has no ordering key, and counts
+// the attempt as load of its broker. The outbox's mutex is held, and is given
+// back while a selector of the user's own runs.
+func (b *batch) selectQueue(route *routing.Route) (routing.MessageQueue, error) {
+	o := b.lane.outbox
+	queues := &o.p.cfg.Queues
+	avoid := append(o.load.avoid(route), b.avoid...)
+	var queue routing.MessageQueue
+	if queues.ownSelector() {
+		queue = queues.Selector.Select(route, avoid)
+	} else {
+		avoid := slices.Clone(avoid) // that one is the outbox's
+		queue = o.unlocked(func() routing.MessageQueue {
+			return queues.Selector.Select(route, avoid)
+		})
+		if !slices.Contains(route.Queues(), queue) {
+			return routing.MessageQueue{}, &SelectorError{Topic: route.Topic(), MessageQueue: queue}
+		}
+	}
+	o.load.add(queue.BrokerName)
+	return queue, nil
+}
+
+// unlocked runs f without the mutex, which is held again when it returns, and when
+// it panics.
+func (o *outbox) unlocked(f func() routing.MessageQueue) routing.MessageQueue {
+	o.mu.Unlock()
+	defer o.mu.Lock()
+	return f()
+}
