@@ -55,7 +55,9 @@ type Config struct {
 
 	// MaxMessageSize is the most bytes of a body, as sent: after compression.
 	// 4 MiB by default, the broker's own default (maxMessageSize of
-	// MessageStoreConfig, 5.5.0). A larger message is refused before sending.
+	// MessageStoreConfig, 5.5.0). A larger message is refused before sending, with
+	// a *MessageTooLargeError. A timer message has 1 KiB less for body and
+	// properties together: brokers take a larger one and never deliver it.
 	MaxMessageSize int
 
 	// SendTimeout bounds a Publish call: all attempts for all of its messages,

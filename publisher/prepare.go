@@ -72,8 +72,8 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		return err
 	}
 	size := len(e.data)
-	if size > p.cfg.MaxMessageSize {
-		return &MessageTooLargeError{Size: size, Limit: p.cfg.MaxMessageSize}
+	if err := p.checkSize(size, list); err != nil {
+		return err
 	}
 	if e.data, err = appendProperties(e.data, &e.id, list); err != nil {
 		return &MarshalError{err}
