@@ -79,8 +79,8 @@ type Config struct {
 	// has none. Nil, the default, is for messages that all have none. It is
 	// called by many goroutines at once. An error refuses the message.
 	//
-	// All messages of a key go to one queue: with Queues.KeyHash unset the one
-	// that the Java client's SelectMessageQueueByHash picks. A queue that keys go to has one request
+	// All messages of a key go to one queue: the one that the Java client's
+	// SelectMessageQueueByHash picks, unless Queues says otherwise. A queue that keys go to has one request
 	// under way, so the messages of a key are stored in the order in which they
 	// were handed over: in the order of one Publish call, and those of a call
 	// before those of a call that began after it had returned. A message that
@@ -297,8 +297,8 @@ func (c Config) Validate() error {
 	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
 		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
 	}
-	if !c.Queues.KeyHash.legal() {
-		fault("Queues.KeyHash is %q, want java, fnv1a, siphash or proxy", c.Queues.KeyHash)
+	if err := c.Queues.validate(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Headers != BinaryHeaders && c.Headers != JSONHeaders {
 		fault("Headers is %q, want binary or json", c.Headers)

@@ -3,6 +3,7 @@ package publisher_test
 import (
 	"fmt"
 	"log"
+	"strconv"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -77,4 +78,39 @@ func ExampleKeyHash() {
 	// Output:
 	// java 5
 	// fnv1a 4
+}
+
+// A hash of your own may as well be the number of a queue that the message names.
+func ExampleQueuesConfig_keyHashFunc() {
+	cluster := startBroker(embedded.WithTopic("orders", 8))
+	defer cluster.Close()
+	pub, err := publisher.New(publisher.Config{
+		NameServers: cluster.NameServers(),
+		Dial:        cluster.Dial,
+		OrderingKey: func(_ string, msg *message.Message) (string, error) { return msg.Metadata.Get("shard"), nil },
+		Queues: publisher.QueuesConfig{KeyHashFunc: func(key string) uint64 {
+			shard, err := strconv.ParseUint(key, 10, 64)
+			if err != nil {
+				return 0 // what has no number goes to the first queue
+			}
+			return shard
+		}},
+		OnResult: func(r publisher.Result) { fmt.Println(r.MessageQueue.QueueID) },
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pub.Close()
+
+	for _, shard := range []string{"3", "11", "none"} {
+		msg := message.NewMessage("6f1a", []byte("a book"))
+		msg.Metadata.Set("shard", shard)
+		if err := pub.Publish("orders", msg); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// 3
+	// 3
+	// 0
 }

@@ -40,7 +40,7 @@ func (o *outbox) laneOf(e *entry) *lane {
 	}
 	var queue routing.MessageQueue
 	if o.spread != nil {
-		queue = o.queues[o.p.cfg.Queues.KeyHash.place(e.keyHash, len(o.queues))]
+		queue = o.p.cfg.Queues.of(e.keyHash, o.queues)
 	}
 	l := o.keyed[queue]
 	if l == nil {

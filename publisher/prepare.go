@@ -45,7 +45,7 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		list = append(list, mapped.Property)
 	}
 	if e.keyed = key != ""; e.keyed {
-		e.keyHash = p.cfg.Queues.KeyHash.sum(key)
+		e.keyHash = p.cfg.Queues.sumOf(key)
 		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
 	}
 	own := len(list)

@@ -220,10 +220,22 @@ func TestPromiseFailedCallStopsAllItsKeys(t *testing.T) {
 // When the number of queues changes keys move, and no message is overtaken by a
 // later one of its key: it is stored before that in time, if in another queue.
 func TestPromiseKeysMoveInOrder(t *testing.T) {
+	for name, queues := range map[string]publisher.QueuesConfig{
+		"java":    {},
+		"siphash": {KeyHash: publisher.SipHash},
+		"proxy":   {KeyHash: publisher.ProxyHash},
+		"own":     {KeyHashFunc: func(key string) uint64 { return uint64(len(key)) + uint64(key[len(key)-1]) }},
+	} {
+		t.Run(name, func(t *testing.T) { keysMoveInOrder(t, queues) })
+	}
+}
+
+func keysMoveInOrder(t *testing.T, queuesConfig publisher.QueuesConfig) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		seen := newResults()
 		p := publisherOn(t, c, func(c *publisher.Config) {
 			byPayload(c)
+			c.Queues = queuesConfig
 			c.RouteRefreshInterval = time.Second
 			c.SendTimeout = time.Hour
 			c.Batch.MaxMessages = 3

@@ -15,15 +15,51 @@ type QueuesConfig struct {
 	// called by many goroutines at once. One that returns a queue that is not the
 	// route's fails the messages with a *SelectorError.
 	Selector routing.Selector
-	// KeyHash chooses the queue of an ordering key. JavaHash by default.
+	// KeyHash chooses the queue of an ordering key as another client does.
+	// JavaHash by default.
 	KeyHash KeyHash
+	// KeyHashFunc is a hash of your own instead: the key goes to the queue at the
+	// remainder of its division by the number of queues, in the order of
+	// routing.Route.Queues. So it may as well be a number that the key names. The
+	// same key must have the same hash each time. It is called by many goroutines
+	// at once.
+	KeyHashFunc func(key string) uint64
 }
 
 func (c *QueuesConfig) setDefaults() {
 	if c.Selector == nil {
 		c.Selector = routing.RoundRobin{}
 	}
-	setDefault(&c.KeyHash, JavaHash)
+	if c.KeyHashFunc == nil {
+		setDefault(&c.KeyHash, JavaHash)
+	}
+}
+
+// validate checks what setDefaults has been through.
+func (c *QueuesConfig) validate() error {
+	switch {
+	case c.KeyHashFunc != nil && c.KeyHash != "":
+		return fmt.Errorf("Queues.KeyHash (%q) and Queues.KeyHashFunc are both set", c.KeyHash)
+	case c.KeyHashFunc == nil && !c.KeyHash.legal():
+		return fmt.Errorf("Queues.KeyHash is %q, want java, fnv1a, siphash or proxy", c.KeyHash)
+	}
+	return nil
+}
+
+// sumOf returns the hash of a key.
+func (c *QueuesConfig) sumOf(key string) uint64 {
+	if c.KeyHashFunc != nil {
+		return c.KeyHashFunc(key)
+	}
+	return c.KeyHash.sum(key)
+}
+
+// of picks the queue of a hash.
+func (c *QueuesConfig) of(sum uint64, queues []routing.MessageQueue) routing.MessageQueue {
+	if c.KeyHashFunc != nil {
+		return queues[sum%uint64(len(queues))]
+	}
+	return queues[c.KeyHash.place(sum, len(queues))]
 }
 
 // ownSelector reports whether the selector is one of this project, which may run

@@ -28,19 +28,3 @@ func TestRandomAvoids(t *testing.T) {
 	}
 	require.Zero(t, testing.AllocsPerRun(100, func() { routing.Random{}.Select(r, nil) }))
 }
-
-func TestListedKeepsTheNameServersOrder(t *testing.T) {
-	r := parsed(t, "t", routeBody(brokerSpec{"b", `"0":"b:1"`, 2, 6}, brokerSpec{"c", `"1":"c:1"`, 2, 6}, brokerSpec{"a", `"0":"a:1"`, 1, 6}))
-	queue := func(broker string, id int32) routing.MessageQueue {
-		return routing.MessageQueue{Topic: "t", BrokerName: broker, QueueID: id}
-	}
-	require.Equal(t, []routing.MessageQueue{queue("a", 0), queue("b", 0), queue("b", 1)}, r.Queues())
-	require.Equal(t, []routing.MessageQueue{queue("b", 0), queue("b", 1), queue("a", 0)}, r.Listed())
-
-	r = parsed(t, "t", withMember(routeBody(brokerSpec{"a", `"0":"a:1"`, 2, 6}), `"orderTopicConf":"b:1;a:1"`))
-	require.Equal(t, []routing.MessageQueue{queue("b", 0), queue("a", 0)}, r.Queues())
-	require.Equal(t, []routing.MessageQueue{queue("a", 0), queue("a", 1)}, r.Listed(), "proxies do not know the configuration")
-
-	r = parsed(t, "t", withMember(routeBody(brokerSpec{"a", `"1":"a:1"`, 2, 6}), `"orderTopicConf":"a:1"`))
-	require.Equal(t, r.Queues(), r.Listed(), "never empty")
-}
