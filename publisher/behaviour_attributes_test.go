@@ -64,9 +64,14 @@ func TestJavaFiltersByTagAndFindsByKey(t *testing.T) {
 		seen := newResults()
 		p := publisherIn(t, w, func(c *publisher.Config) { c.OnResult = seen.add })
 		byTag := make(map[string][]string)
+		var messages []*message.Message
 		for _, tag := range []string{"paid", "sent", "in parts", "Größe", "", "paid"} {
 			msg := messageWith(marshaler.MetadataTag, tag)
 			byTag[tag] = append(byTag[tag], msg.UUID)
+			messages = append(messages, msg)
+		}
+		require.NoError(t, p.Publish(topic, messages[:4]...)) // a batch
+		for _, msg := range messages[4:] {
 			require.NoError(t, p.Publish(topic, msg))
 		}
 		w.read(t, topic, 6) // all are visible

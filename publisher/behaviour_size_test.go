@@ -214,3 +214,23 @@ func TestLargestMessagesPass(t *testing.T) {
 		})
 	}
 }
+
+// What the limit of timer messages is there for: this broker takes a larger one and
+// never delivers it, while one that is due later comes.
+func TestBrokerLosesLargerTimerMessages(t *testing.T) {
+	w := realWorld(t, sharedCluster(t, realbroker.Versions()[0]))
+	topic := newTopic(t, "lost")
+	w.createTopic(t, topic, 1)
+	for _, timer := range []struct {
+		size  int
+		delay string
+	}{{maxBody, "1000"}, {3, "3000"}} {
+		p := publisherIn(t, w, func(c *publisher.Config) {
+			c.MaxMessageSize = maxBody + 1<<16
+			c.Compression.Codec = publisher.NoCompression
+			c.Marshaler = fixedMarshaler{Body: make([]byte, timer.size), Properties: []headers.Property{{Name: "TIMER_DELAY_MS", Value: timer.delay}}}
+		})
+		require.NoError(t, p.Publish(topic, newMessage("x")))
+	}
+	require.Len(t, w.read(t, topic, 1)[0].Body, 3)
+}

@@ -102,7 +102,7 @@ func (b *batch) selectQueue(route *routing.Route) (routing.MessageQueue, error) 
 		queue = o.unlocked(func() routing.MessageQueue {
 			return queues.Selector.Select(route, avoid)
 		})
-		if !slices.Contains(route.Queues(), queue) {
+		if !slices.Contains(route.Queues(), queue) && !slices.Contains(route.Listed(), queue) {
 			return routing.MessageQueue{}, &SelectorError{Topic: route.Topic(), MessageQueue: queue}
 		}
 	}
