@@ -113,9 +113,13 @@ func (b *batch) choose(route *routing.Route) (routing.MessageQueue, error) {
 		b.current.MessageQueue = l.queue
 		return l.queue, nil
 	}
-	queue, err := b.selectQueue(route)
+	queue, err := o.ask(route, append(o.avoidable(o.load.avoid(route)), b.avoid...))
+	if err != nil {
+		return routing.MessageQueue{}, err
+	}
+	o.load.add(queue.BrokerName)
 	b.current.MessageQueue = queue
-	return queue, err
+	return queue, nil
 }
 
 // release says that the broker has no longer this request in work.

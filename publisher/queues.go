@@ -87,27 +87,28 @@ func (e *SelectorError) Error() string {
 		e.MessageQueue.QueueID, e.MessageQueue.BrokerName, e.MessageQueue.Topic, e.Topic)
 }
 
-// selectQueue chooses the queue of an attempt that has no ordering key, and counts
-// the attempt as load of its broker. The outbox's mutex is held, and is given
-// back while a selector of the user's own runs.
-func (b *batch) selectQueue(route *routing.Route) (routing.MessageQueue, error) {
-	o := b.lane.outbox
+// ask asks the selector for a queue, and checks what one of the user's own says.
+// The outbox's mutex is held, and is given back while such a selector runs: avoid
+// has to be a slice that nobody else writes to then, as avoidable makes it.
+func (o *outbox) ask(route *routing.Route, avoid []string) (routing.MessageQueue, error) {
 	queues := &o.p.cfg.Queues
-	avoid := append(o.load.avoid(route), b.avoid...)
-	var queue routing.MessageQueue
 	if queues.ownSelector() {
-		queue = queues.Selector.Select(route, avoid)
-	} else {
-		avoid := slices.Clone(avoid) // that one is the outbox's
-		queue = o.unlocked(func() routing.MessageQueue {
-			return queues.Selector.Select(route, avoid)
-		})
-		if !slices.Contains(route.Queues(), queue) && !slices.Contains(route.Listed(), queue) {
-			return routing.MessageQueue{}, &SelectorError{Topic: route.Topic(), MessageQueue: queue}
-		}
+		return queues.Selector.Select(route, avoid), nil
 	}
-	o.load.add(queue.BrokerName)
+	queue := o.unlocked(func() routing.MessageQueue { return queues.Selector.Select(route, avoid) })
+	if !slices.Contains(route.Queues(), queue) && !slices.Contains(route.Listed(), queue) {
+		return routing.MessageQueue{}, &SelectorError{Topic: route.Topic(), MessageQueue: queue}
+	}
 	return queue, nil
+}
+
+// avoidable returns the brokers to avoid of a slice that is the outbox's, fit for
+// ask.
+func (o *outbox) avoidable(avoid []string) []string {
+	if o.p.cfg.Queues.ownSelector() {
+		return avoid
+	}
+	return slices.Clone(avoid)
 }
 
 // unlocked runs f without the mutex, which is held again when it returns, and when
