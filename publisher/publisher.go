@@ -28,6 +28,7 @@ type Publisher struct {
 	compressor *body.Compressor
 	client     *transport.Client
 	routes     *routing.Table
+	selector   routing.Selector
 	heart      *heart
 	outboxes   outboxes
 	calls      callPool
@@ -63,13 +64,14 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		logger = watermill.NopLogger{}
 	}
 	p := &Publisher{
-		cfg:     cfg,
-		logger:  logger.With(watermill.LogFields{"producer_group": cfg.ProducerGroup}),
-		now:     time.Now,
-		drained: make(chan struct{}),
-		cut:     make(chan struct{}),
-		closed:  make(chan struct{}),
-		gate:    gate{limit: cfg.Waiting},
+		cfg:      cfg,
+		logger:   logger.With(watermill.LogFields{"producer_group": cfg.ProducerGroup}),
+		now:      time.Now,
+		drained:  make(chan struct{}),
+		cut:      make(chan struct{}),
+		closed:   make(chan struct{}),
+		selector: cfg.Queues.Selector,
+		gate:     gate{limit: cfg.Waiting},
 
 		hurryAfter: hurryAfter,
 		bodies:     pool.Buffers{Fresh: 4 << 10, Most: 2 * cfg.Batch.MaxBytes},

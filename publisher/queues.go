@@ -62,10 +62,10 @@ func (c *QueuesConfig) of(sum uint64, queues []routing.MessageQueue) routing.Mes
 	return queues[c.KeyHash.place(sum, len(queues))]
 }
 
-// ownSelector reports whether the selector is one of this project, which may run
-// while a lock is held.
-func (c *QueuesConfig) ownSelector() bool {
-	switch c.Selector.(type) {
+// isOwn reports whether the selector is one of this project, which may run while a
+// lock is held.
+func isOwn(s routing.Selector) bool {
+	switch s.(type) {
 	case routing.RoundRobin, routing.Random:
 		return true
 	}
@@ -91,11 +91,11 @@ func (e *SelectorError) Error() string {
 // The outbox's mutex is held, and is given back while such a selector runs: avoid
 // has to be a slice that nobody else writes to then, as avoidable makes it.
 func (o *outbox) ask(route *routing.Route, avoid []string) (routing.MessageQueue, error) {
-	queues := &o.p.cfg.Queues
-	if queues.ownSelector() {
-		return queues.Selector.Select(route, avoid), nil
+	selector := o.p.selector
+	if isOwn(selector) {
+		return selector.Select(route, avoid), nil
 	}
-	queue := o.unlocked(func() routing.MessageQueue { return queues.Selector.Select(route, avoid) })
+	queue := o.unlocked(func() routing.MessageQueue { return selector.Select(route, avoid) })
 	if !slices.Contains(route.Queues(), queue) && !slices.Contains(route.Listed(), queue) {
 		return routing.MessageQueue{}, &SelectorError{Topic: route.Topic(), MessageQueue: queue}
 	}
@@ -105,7 +105,7 @@ func (o *outbox) ask(route *routing.Route, avoid []string) (routing.MessageQueue
 // avoidable returns the brokers to avoid of a slice that is the outbox's, fit for
 // ask.
 func (o *outbox) avoidable(avoid []string) []string {
-	if o.p.cfg.Queues.ownSelector() {
+	if isOwn(o.p.selector) {
 		return avoid
 	}
 	return slices.Clone(avoid)
