@@ -44,6 +44,10 @@
 //   - an empty body is stored, timer properties are ignored
 //   - a name server does not answer a request code that it does not know
 //   - 361 is not supported, bad parameters are SYSTEM_ERROR
+//   - a batch needs no permission on its topic, only a known user (WithACL)
+//
+// and before 5.3.0 refused access (WithACL) is SYSTEM_ERROR with an AclException,
+// from then on NO_PERMISSION.
 //
 // # What it does not model
 //
@@ -74,8 +78,10 @@
 // stays in the routes until Broker.Unregister instead of for 120 s. There are no
 // system topics but TBW102, no VIP port, no HA port, no proxy, no namespaces.
 //
-// Security: no ACL, no authentication; signatures are ignored. TLS only as
-// WithTLS sets it up: without it, there is no self-signed certificate.
+// Security: access control only as WithACL sets it up: users are superusers or
+// may publish to topics, and nobody is let in by address. Without it signatures
+// are not looked at. TLS only as WithTLS sets it up: without it, there is no
+// self-signed certificate.
 //
 // Consumers: no SQL92 filters (as a broker without enablePropertyFilter), no
 // broker-side rebalance, no offset reset, no flow control, no cold-data control.

@@ -128,6 +128,11 @@ type Config struct {
 	// TLS turns TLS on for name servers and brokers. Certificates are verified.
 	TLS *tls.Config
 
+	// Credentials sign every request, to brokers and name servers. Nil, the
+	// default, signs none. NewCredentials is for a user who stays the same, a
+	// provider of your own for keys that change.
+	Credentials CredentialsProvider
+
 	// Headers chooses how request headers are written: BinaryHeaders (default)
 	// or JSONHeaders. Every broker since 4.9 reads both.
 	Headers HeaderFormat
@@ -297,7 +302,7 @@ func (c Config) Validate() error {
 	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
 		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
 	}
-	if err := c.Queues.validate(); err != nil {
+	if err := c.checkCredentials(); err != nil {
 		faults = append(faults, err)
 	}
 	if c.Headers != BinaryHeaders && c.Headers != JSONHeaders {
@@ -345,6 +350,9 @@ func (c Config) Validate() error {
 	}
 	if c.Batch.MaxBytes > c.MaxMessageSize {
 		fault("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)
+	}
+	if err := c.Queues.validate(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Backoff.Min > c.Backoff.Max {
 		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)
