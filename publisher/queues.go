@@ -83,7 +83,7 @@ type SelectorError struct {
 
 // Error names topic and queue.
 func (e *SelectorError) Error() string {
-	return fmt.Sprintf("queue selector returned queue %d of broker %q of topic %q for topic %q, which has no such queue: nothing was sent",
+	return fmt.Sprintf("queue selector returned queue %d of broker %q of topic %q for topic %q, which has no such queue: this attempt sent nothing",
 		e.MessageQueue.QueueID, e.MessageQueue.BrokerName, e.MessageQueue.Topic, e.Topic)
 }
 
