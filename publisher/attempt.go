@@ -11,13 +11,13 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
-// storedBatch is where a broker has put a batch.
+// storedBatch is where a broker has put a batch, or where a batch was sent one-way.
 type storedBatch struct {
 	queue     routing.MessageQueue
 	addr      string
-	status    SendStatus
-	offset    int64  // of the first message; the others follow
-	offsetIDs []byte // of all messages, joined by commas
+	status    SendStatus // StatusNone for one-way
+	offset    int64      // of the first message; the others follow
+	offsetIDs []byte     // of all messages, joined by commas
 }
 
 // attempt tries to store the batch once.
@@ -76,12 +76,20 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
-	answer, err := p.client.Invoke(ctx, addr, header, *data)
+	var answer headers.Command
+	if b.lane.oneway {
+		err = p.client.InvokeOneway(ctx, addr, header, *data)
+	} else {
+		answer, err = p.client.Invoke(ctx, addr, header, *data)
+	}
 	if len(b.entries) > 1 {
 		p.bodies.Put(data)
 	}
 	if err != nil {
 		return storedBatch{}, err
+	}
+	if b.lane.oneway {
+		return storedBatch{queue: queue, addr: addr}, nil
 	}
 	status := storedStatus(headers.ResponseCode(answer.Code))
 	if status == StatusNone {
@@ -142,13 +150,14 @@ func (b *batch) connecting(addr string) {
 // are not sent, as they have been told. It reports whether any are left.
 func (b *batch) sending() bool {
 	o := b.lane.outbox
+	now := o.p.now()
 	o.mu.Lock()
 	for _, e := range b.entries {
 		if e.state != entryDone && e.call.failed {
 			e.result.Attempts-- // this one comes to nothing
 		}
 	}
-	woken := b.dropEnded()
+	woken := b.dropEnded(now)
 	b.current.Outcome = MayBeStored
 	o.mu.Unlock()
 	wake(woken)

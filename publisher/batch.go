@@ -87,6 +87,9 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			return false
 		}
 		v := judge(err)
+		if b.lane.oneway && v.outcome != NotSent {
+			v.again = false // a broker may have it, and will never say so
+		}
 		b.react(v, b.fail(v, err))
 		switch {
 		case v.content && len(b.entries) > 1:
@@ -137,14 +140,15 @@ func (b *batch) isOf(c *call) bool {
 // are any.
 func (b *batch) begin() bool {
 	o := b.lane.outbox
+	now := o.p.now()
 	o.mu.Lock()
-	woken := b.dropEnded()
+	woken := b.dropEnded(now)
 	for _, e := range b.entries {
 		e.batch = b
 		e.result.Attempts++
 	}
 	b.tries++
-	b.current = Attempt{Began: o.p.now()}
+	b.current = Attempt{Began: now}
 	o.mu.Unlock()
 	wake(woken)
 	return len(b.entries) > 0
@@ -153,14 +157,14 @@ func (b *batch) begin() bool {
 // dropEnded drops the entries that nobody waits for any more, and those of calls
 // that have failed, of which no message is sent once more. It returns the calls
 // that are to be woken. The outbox's mutex is held.
-func (b *batch) dropEnded() (woken []*call) {
+func (b *batch) dropEnded(now time.Time) (woken []*call) {
 	live := b.entries[:0]
 	for _, e := range b.entries {
 		switch {
 		case e.state == entryDone:
 		case e.call.failed:
 			e.giveUp(ErrNotAttempted, b.last)
-			if c := e.finish(); c != nil {
+			if c := e.finish(now); c != nil {
 				woken = append(woken, c)
 			}
 		default:
@@ -276,8 +280,16 @@ func (b *batch) finish(err error) {
 	b.settle(func(_ int, e *entry) { e.result.Err = err })
 }
 
-// store ends the batch with the answer of a broker that has all of it.
+// store ends the batch with the answer of a broker that has all of it. One that
+// was sent one-way has no answer, so nobody knows more than that it has left.
 func (b *batch) store(s storedBatch) {
+	if b.lane.oneway {
+		b.settle(func(_ int, e *entry) {
+			e.result.Outcome = MayBeStored
+			e.result.MessageQueue, e.result.BrokerAddr = s.queue, s.addr
+		})
+		return
+	}
 	undurable := s.status != SendOK && !b.lane.outbox.p.cfg.AcceptNotDurable
 	b.settle(func(i int, e *entry) {
 		r := e.result
@@ -294,6 +306,7 @@ func (b *batch) store(s storedBatch) {
 // settle gives those that still wait their final results.
 func (b *batch) settle(result func(i int, e *entry)) {
 	o := b.lane.outbox
+	now := o.p.now()
 	o.mu.Lock()
 	var woken, failed []*call
 	for i, e := range b.entries {
@@ -301,7 +314,7 @@ func (b *batch) settle(result func(i int, e *entry)) {
 			continue
 		}
 		result(i, e)
-		c := e.finish()
+		c := e.finish(now)
 		if c != nil {
 			woken = append(woken, c)
 		} else if e.call.failed {
@@ -309,7 +322,7 @@ func (b *batch) settle(result func(i int, e *entry)) {
 		}
 	}
 	for _, c := range failed {
-		woken = o.withdraw(c, woken)
+		woken = o.withdraw(c, now, woken)
 	}
 	o.tidy()
 	o.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/pool"
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
@@ -36,6 +37,7 @@ type Publisher struct {
 	bodies     pool.Buffers
 	limits     timeLimits
 	gate       gate
+	delivery   delivery
 	senders    sync.WaitGroup
 	hurryAfter time.Duration // const hurryAfter, unless a test says otherwise
 
@@ -43,6 +45,7 @@ type Publisher struct {
 	closing  bool
 	inFlight int
 	stopped  bool // no sender may be started
+	handed   generations
 	// drained is closed when the publisher is closing and the last call ends.
 	drained chan struct{}
 	// cut is closed when the calls still under way have to end.
@@ -83,6 +86,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	if p.compressor, err = cfg.compressor(); err != nil {
 		return nil, fmt.Errorf("publisher: config: Compression: %w", err)
 	}
+	p.delivery.p = p
 	p.marshal = appendMarshal(cfg.Marshaler)
 	p.client, err = transport.New(transport.Config{
 		Dial:          cfg.Dial,
@@ -159,13 +163,8 @@ func (p *Publisher) send(topic string, messages []*message.Message, how manner) 
 // publish prepares all messages, hands them to the topic's outbox and waits. What
 // became of them is in the call's results.
 func (p *Publisher) publish(c *call, topic string, messages []*message.Message) {
-	mapped, err := p.mapTopic(topic)
-	if err != nil {
-		refuse(c.results, 0, err)
-		return
-	}
-	if at := slices.Index(messages, nil); at >= 0 {
-		refuse(c.results, at, ErrNilMessage)
+	mapped, ok := p.checkCall(c, topic, messages)
+	if !ok {
 		return
 	}
 	need := needOf(messages)
@@ -178,15 +177,38 @@ func (p *Publisher) publish(c *call, topic string, messages []*message.Message) 
 		now = p.now()
 	}
 	defer p.gate.leave(need)
-	for i, msg := range messages {
-		if err := p.prepare(&c.entries[i], c.manner, topic, mapped, msg, now); err != nil {
-			refuse(c.results, i, err)
-			return
-		}
+	if !p.prepareAll(c, topic, mapped, messages, now) {
+		return
 	}
 	if live := c.cutEnded(messages); live > 0 {
 		p.outboxes.of(p, mapped.Name).deliver(c, messages[:live], now)
 	}
+}
+
+// checkCall looks at what is wrong with a call before it has taken any memory. It
+// reports whether the call may go on.
+func (p *Publisher) checkCall(c *call, topic string, messages []*message.Message) (marshaler.MappedTopic, bool) {
+	mapped, err := p.mapTopic(topic)
+	if err != nil {
+		refuse(c.results, 0, err)
+		return mapped, false
+	}
+	if at := slices.Index(messages, nil); at >= 0 {
+		refuse(c.results, at, ErrNilMessage)
+		return mapped, false
+	}
+	return mapped, true
+}
+
+// prepareAll prepares the call's messages, and reports whether none was refused.
+func (p *Publisher) prepareAll(c *call, topic string, mapped marshaler.MappedTopic, messages []*message.Message, now time.Time) bool {
+	for i, msg := range messages {
+		if err := p.prepare(&c.entries[i], c.manner, topic, mapped, msg, now); err != nil {
+			refuse(c.results, i, err)
+			return false
+		}
+	}
+	return true
 }
 
 // refuse makes err the error of one message, for which all of them stay behind.
@@ -204,15 +226,22 @@ func (p *Publisher) report(c *call, topic string) error {
 	if !failed && p.cfg.OnResult == nil {
 		return nil
 	}
-	c.fillIDs()
-	if p.cfg.OnResult != nil {
-		for _, own := range c.results {
-			own.Failed = slices.Clone(own.Failed)
-			p.cfg.OnResult(own)
-		}
-	}
+	p.tell(c)
 	if failed {
 		return &Error{Topic: topic, Results: c.results}
 	}
 	return nil
+}
+
+// tell fills in what is still missing in the call's results and tells OnResult of
+// each, if there is one.
+func (p *Publisher) tell(c *call) {
+	c.fillIDs(p.now())
+	if p.cfg.OnResult == nil {
+		return
+	}
+	for _, own := range c.results {
+		own.Failed = slices.Clone(own.Failed)
+		p.cfg.OnResult(own)
+	}
 }
