@@ -284,7 +284,6 @@ func TestPromiseAsyncTimeAndContexts(t *testing.T) {
 		msg = messageIn(ctx)
 		require.NoError(t, p.PublishAsync(orders, msg))
 		next(time.Second, msg.UUID, context.DeadlineExceeded)
-
 	})
 }
 
