@@ -76,6 +76,7 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
+	b.tellSend(queue, addr, len(*data))
 	var answer headers.Command
 	if b.lane.oneway {
 		err = p.client.InvokeOneway(ctx, addr, header, *data)
@@ -159,6 +160,7 @@ func (b *batch) sending() bool {
 	}
 	woken := b.dropEnded(now)
 	b.current.Outcome = MayBeStored
+	b.listUUIDs()
 	o.mu.Unlock()
 	wake(woken)
 	return len(b.entries) > 0

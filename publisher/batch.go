@@ -25,6 +25,7 @@ type batch struct {
 	tries int
 	// header is that of the attempt under way.
 	header headers.SendMessage
+	uuids  []string // space for what hooks are told
 
 	// current is the attempt under way, zero between two, and last the error of
 	// the latest failed one. Guarded by the outbox's mutex.
@@ -49,7 +50,8 @@ func (p *batchPool) get(l *lane) *batch {
 // none looks at the batch any more.
 func (p *batchPool) put(b *batch) {
 	clear(b.entries)
-	*b = batch{entries: b.entries[:0], avoid: b.avoid[:0]}
+	clear(b.uuids)
+	*b = batch{entries: b.entries[:0], avoid: b.avoid[:0], uuids: b.uuids[:0]}
 	p.pool.Put(b)
 }
 
@@ -90,15 +92,18 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 		if b.lane.oneway && v.outcome != NotSent {
 			v.again = false // a broker may have it, and will never say so
 		}
-		b.react(v, b.fail(v, err))
+		failed := b.fail(v, err)
+		b.tellAttempt(failed)
+		b.react(v, failed.Addr)
 		switch {
 		case v.content && len(b.entries) > 1:
+			b.tellRetry(0, err)
 			return b.halve(parent, end)
 		case !v.again:
 			b.finish(err)
 			return true
 		}
-		b.pause(parent, end)
+		b.pause(parent, end, err)
 	}
 }
 
@@ -149,6 +154,7 @@ func (b *batch) begin() bool {
 	}
 	b.tries++
 	b.current = Attempt{Began: now}
+	b.listUUIDs()
 	o.mu.Unlock()
 	wake(woken)
 	return len(b.entries) > 0
@@ -190,8 +196,8 @@ func (b *batch) unbegin() {
 }
 
 // fail notes the failed attempt in the results of those that still wait. It
-// returns the address that it went to, empty if it did not get that far.
-func (b *batch) fail(v verdict, err error) (addr string) {
+// returns the attempt.
+func (b *batch) fail(v verdict, err error) Attempt {
 	o := b.lane.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -210,7 +216,7 @@ func (b *batch) fail(v verdict, err error) (addr string) {
 		}
 	}
 	b.current, b.last = Attempt{}, err
-	return a.Addr
+	return a
 }
 
 // react lets the rest of the publisher learn from a failed attempt.
@@ -226,11 +232,12 @@ func (b *batch) react(v verdict, addr string) {
 
 // pause waits before the next attempt, or until there may be none. Others may
 // send meanwhile, unless their order counts.
-func (b *batch) pause(parent context.Context, end deadline) {
+func (b *batch) pause(parent context.Context, end deadline, err error) {
 	length := b.lane.outbox.p.cfg.Backoff.pause(b.tries)
 	if !end.at.IsZero() {
 		length = min(length, end.at.Sub(b.lane.outbox.p.now()))
 	}
+	b.tellRetry(length, err)
 	if b.lane.rest() {
 		defer b.lane.resume()
 	}
@@ -283,6 +290,7 @@ func (b *batch) finish(err error) {
 // store ends the batch with the answer of a broker that has all of it. One that
 // was sent one-way has no answer, so nobody knows more than that it has left.
 func (b *batch) store(s storedBatch) {
+	b.tellSent(&s)
 	if b.lane.oneway {
 		b.settle(func(_ int, e *entry) {
 			e.result.Outcome = MayBeStored

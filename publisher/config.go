@@ -95,7 +95,7 @@ type Config struct {
 
 	// Waiting bounds what all Publish calls together hold in memory. At the limit
 	// further calls wait, in the order of coming, for as long as SendTimeout and
-	// their messages' contexts allow.
+	// their messages' contexts allow; PublishAsync returns ErrWaitingFull.
 	Waiting WaitingConfig
 
 	// AcceptNotDurable takes the answers FLUSH_DISK_TIMEOUT,
@@ -104,10 +104,18 @@ type Config struct {
 	// broker has the message, but it is not yet on disk or on a replica.
 	AcceptNotDurable bool
 
-	// OnResult is told what became of each message, for every Publish, before
-	// that returns. It runs on the goroutine that publishes, so many may run at
-	// once, and Publish waits for it. It must not call Close.
+	// OnResult is told what became of each message, once. For Publish and
+	// PublishOneway it runs on the goroutine that publishes, before the call
+	// returns, so many may run at once, and the call waits for it. For
+	// PublishAsync it runs on a goroutine of the publisher, for one result after
+	// the other; messages count as waiting (see Waiting) until it has returned. It
+	// must not call Close or Flush. For asynchronous messages it should not call
+	// Publish either, which may wait for room that only its own return gives back;
+	// PublishAsync it may call.
 	OnResult func(Result)
+
+	// Hooks are told of requests, retries, connections and routes.
+	Hooks Hooks
 
 	// AutoCreate says how brokers that may create topics are asked to.
 	AutoCreate AutoCreateConfig

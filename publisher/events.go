@@ -12,12 +12,23 @@ import (
 // connected introduces the producer to a broker it has just connected to.
 func (p *Publisher) connected(addr string) {
 	p.logger.Debug("Connected to RocketMQ", watermill.LogFields{"addr": addr})
+	if hook := p.cfg.Hooks.Connected; hook != nil {
+		hook(addr)
+	}
 	p.heart.greet(addr)
 }
 
 // disconnected looks for where the broker of a lost connection is now.
 func (p *Publisher) disconnected(addr string, err error) {
-	if errors.Is(err, transport.ErrClosed) {
+	closed := errors.Is(err, transport.ErrClosed)
+	if hook := p.cfg.Hooks.Disconnected; hook != nil {
+		if closed {
+			hook(addr, ErrClosed)
+		} else {
+			hook(addr, err)
+		}
+	}
+	if closed {
 		return
 	}
 	p.logger.Info("Connection to RocketMQ lost", watermill.LogFields{"addr": addr, "cause": err.Error()})
@@ -28,11 +39,14 @@ func (p *Publisher) nameServerFailed(addr string, err error) {
 	p.logger.Info("RocketMQ name server failed", watermill.LogFields{"addr": addr, "cause": err.Error()})
 }
 
-func (p *Publisher) routeChanged(topic string, _, route *routing.Route) {
+func (p *Publisher) routeChanged(topic string, before, route *routing.Route) {
 	p.logger.Debug("Topic route changed", watermill.LogFields{
 		"rocketmq_topic": topic,
 		"queues":         len(route.Queues()),
 	})
+	if hook := p.cfg.Hooks.RouteChanged; hook != nil {
+		hook(topic, before, route)
+	}
 }
 
 func (p *Publisher) refreshFailed(topic string, err error) {

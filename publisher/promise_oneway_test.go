@@ -207,6 +207,7 @@ func TestPromiseOnewayDoesNotRepeat(t *testing.T) {
 		})
 		require.NoError(t, p.Publish(orders, newMessage("x")))
 		seen.next(t)
+		synctest.Wait() // until the heartbeat that greets a broker is over
 		close(stuck)
 		err := p.PublishOneway(orders, newMessage("x"))
 		require.ErrorIs(t, err, publisher.ErrAttemptTimeout)
