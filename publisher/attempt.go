@@ -18,6 +18,10 @@ type storedBatch struct {
 	status    SendStatus // StatusNone for one-way
 	offset    int64      // of the first message; the others follow
 	offsetIDs []byte     // of all messages, joined by commas
+	// region is the broker's, and untraced says that it wants no traces. They are
+	// only looked for where messages are traced.
+	region   string
+	untraced bool
 }
 
 // attempt tries to store the batch once.
@@ -105,7 +109,11 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 		p.routes.Refresh(queue.Topic)
 	}
 	queue.QueueID = result.QueueID
-	return storedBatch{queue, addr, status, result.QueueOffset, result.OffsetMessageIDs}, nil
+	stored := storedBatch{queue: queue, addr: addr, status: status, offset: result.QueueOffset, offsetIDs: result.OffsetMessageIDs}
+	if p.tracer.traces(queue.Topic) {
+		stored.readTrace(&answer)
+	}
+	return stored, nil
 }
 
 // choose picks the queue of the next attempt: that of the keys, or any. Brokers

@@ -291,6 +291,7 @@ func (b *batch) finish(err error) {
 // was sent one-way has no answer, so nobody knows more than that it has left.
 func (b *batch) store(s storedBatch) {
 	b.tellSent(&s)
+	b.lane.outbox.p.tracer.note(b, &s)
 	if b.lane.oneway {
 		b.settle(func(_ int, e *entry) {
 			e.result.Outcome = MayBeStored

@@ -34,7 +34,8 @@ func (p *Publisher) leave() {
 //
 // Asynchronous messages are calls under way until OnResult has been told of them.
 // Close waits for that however long OnResult takes, the messages it has cut off
-// included, so that no result is lost.
+// included, so that no result is lost. Message traces are sent for as long as
+// CloseTimeout is not over.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	again := p.closing
@@ -47,6 +48,7 @@ func (p *Publisher) Close() error {
 		<-p.closed
 		return p.closeErr
 	}
+	began := p.now()
 	timer := time.NewTimer(p.cfg.CloseTimeout)
 	defer timer.Stop()
 	select {
@@ -70,6 +72,7 @@ func (p *Publisher) Close() error {
 	_ = p.client.Close()
 	p.senders.Wait()
 	p.waitTold()
+	p.tracer.close(p.cfg.CloseTimeout - p.now().Sub(began))
 	close(p.closed)
 	return p.closeErr
 }

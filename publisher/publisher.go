@@ -38,8 +38,11 @@ type Publisher struct {
 	limits     timeLimits
 	gate       gate
 	delivery   delivery
+	tracer     *tracer // nil if messages are not traced
 	senders    sync.WaitGroup
 	hurryAfter time.Duration // const hurryAfter, unless a test says otherwise
+	// plainTopics says that topics are RocketMQ's, and its own ones too.
+	plainTopics bool
 
 	mu       sync.Mutex // guards what follows
 	closing  bool
@@ -110,6 +113,11 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		return nil, fmt.Errorf("publisher: %w", err)
 	}
 	if p.heart, err = startHeart(p); err != nil {
+		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
+		return nil, err
+	}
+	if p.tracer, err = startTracer(p, logger); err != nil {
+		p.heart.stop()
 		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
 		return nil, err
 	}
