@@ -27,6 +27,23 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// A broker that has tracing switched off says so with each answer.
+func TestTraceSwitchedOffByBroker(t *testing.T) {
+	w := ownCluster(t, realbroker.Config{Version: "5.5.0", BrokerProps: map[string]string{"traceTopicEnable": "true", "traceOn": "false"}})
+	topic := newTopic(t, "untraced")
+	w.createTopic(t, topic, 4)
+	p, err := publisher.New(publisher.Config{
+		NameServers: w.nameServers, SendTimeout: 20 * time.Second, CloseTimeout: 20 * time.Second,
+		Trace: publisher.TraceConfig{Enabled: true},
+		Hooks: publisher.Hooks{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }},
+	}, nil)
+	require.NoError(t, err)
+	require.NoError(t, p.Publish(topic, newMessages(5)...))
+	require.NoError(t, p.Close())
+	require.Len(t, w.read(t, topic, 5), 5)
+	require.Empty(t, w.read(t, traceTopic, 0))
+}
+
 func testTrace(t *testing.T, w *world) {
 	topic := newTopic(t, "traced")
 	w.createTopic(t, topic, 4)

@@ -64,7 +64,8 @@ type tracer struct {
 	closed   bool
 
 	// Used by the goroutine alone.
-	lost   int // records lost since the latest log line
+	spare  []traceRecord // space for those that wait next
+	lost   int           // records lost since the latest log line
 	cause  error
 	logged time.Time
 }
@@ -258,7 +259,7 @@ func (t *tracer) gather() {
 func (t *tracer) sendSome() bool {
 	t.mu.Lock()
 	records, overflow := t.waiting, t.overflow
-	t.waiting, t.size, t.overflow, t.inHand = nil, 0, 0, len(records)
+	t.waiting, t.size, t.overflow, t.inHand = t.spare[:0], 0, 0, len(records)
 	t.mu.Unlock()
 	if overflow > 0 {
 		t.drop(overflow, errTraceFull)
@@ -271,6 +272,8 @@ func (t *tracer) sendSome() bool {
 		}
 	}
 	t.send(&m)
+	clear(records)
+	t.spare = records
 	return len(records) > 0
 }
 
