@@ -17,9 +17,14 @@
 //	load.go        how many requests each broker has in work
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
 //	result.go      what became of a message
+//	async.go       a call that nobody waits in
+//	delivery.go    tells OnResult of the results of such calls
+//	flush.go       waits until all of them have been told
+//	oneway.go      messages that want no answer
 //	errors.go      what Publish returns when not all is well
 //
 // Beside the road: heartbeat.go tells brokers that the producer lives, events.go
 // turns what the lower packages report into log lines, timelimit.go bounds attempts
-// in time, close.go ends it all.
+// in time, hooks.go tells the user's functions what happens, trace.go sends message
+// traces (tracerecord.go: what is in them), close.go ends it all.
 package publisher
