@@ -331,6 +331,57 @@ func TestPromiseAsyncContextEndsLater(t *testing.T) {
 	})
 }
 
+// countedContext counts the funcs that wait for its end.
+type countedContext struct {
+	context.Context
+	waiting *atomic.Int64
+	during  func() // happens while one is added
+}
+
+// Value hides the context inside, which would be used in its place.
+func (countedContext) Value(any) any { return nil }
+
+func (c countedContext) AfterFunc(f func()) (stop func() bool) {
+	c.waiting.Add(1)
+	undo := context.AfterFunc(c.Context, f)
+	c.during()
+	return func() bool {
+		c.waiting.Add(-1)
+		return undo()
+	}
+}
+
+// Nothing of a message is left with its context when it has been told of, in whatever
+// order things happen.
+func TestPromiseAsyncLeavesContexts(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, telling(newResults()))
+		var waiting atomic.Int64
+		during := func() {}
+		in := func() context.Context {
+			ctx, cancel := context.WithCancel(t.Context())
+			t.Cleanup(cancel)
+			return countedContext{ctx, &waiting, during}
+		}
+		for _, during = range []func(){func() {}, synctest.Wait} { // which lets the message be stored and told of
+			shared := in()
+			for range 20 {
+				require.NoError(t, p.PublishAsync(orders, messageIn(shared)))
+				require.NoError(t, p.PublishAsync(orders, messageIn(in()), newMessage("x"), messageIn(in())))
+			}
+			require.NoError(t, p.Flush(t.Context()))
+			require.Zero(t, waiting.Load())
+		}
+
+		everySend(c, embedded.DelayAnswer(time.Second))
+		require.NoError(t, p.PublishAsync(orders, messageIn(in()), messageIn(in())))
+		synctest.Wait()
+		require.EqualValues(t, 2, waiting.Load())
+		require.NoError(t, p.Flush(t.Context()))
+		require.Zero(t, waiting.Load())
+	})
+}
+
 // Failed attempts are made again and told of, as with Publish.
 func TestPromiseAsyncRetries(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
@@ -432,7 +483,7 @@ func TestPromiseAsyncFromOnResult(t *testing.T) {
 			}
 		})
 		require.NoError(t, p.PublishAsync(orders, newMessage("x")))
-		for c.Stored(orders) < 100 {
+		for c.Stored(orders) < 100 && !t.Failed() {
 			require.NoError(t, p.Flush(t.Context()))
 		}
 	})
