@@ -24,8 +24,13 @@
 //	result.go      what became of a message
 //	errors.go      what Publish returns when not all is well (securityerrors.go:
 //	               when credentials or certificates are refused)
+//	async.go       a call that nobody waits in
+//	delivery.go    tells OnResult of the results of such calls
+//	flush.go       waits until all of them have been told
+//	oneway.go      messages that want no answer
 //
 // Beside the road: heartbeat.go tells brokers that the producer lives, events.go
 // turns what the lower packages report into log lines, timelimit.go bounds attempts
-// in time, close.go ends it all.
+// in time, hooks.go tells the user's functions what happens, trace.go sends message
+// traces (tracerecord.go: what is in them), close.go ends it all.
 package publisher

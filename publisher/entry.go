@@ -1,6 +1,8 @@
 package publisher
 
 import (
+	"time"
+
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
@@ -82,9 +84,10 @@ func (e *entry) keepList(list []headers.Property) {
 
 // finish makes the entry's result final. It returns the call if that was the
 // last one it waited for. The outbox's mutex is held.
-func (e *entry) finish() *call {
+func (e *entry) finish(now time.Time) *call {
 	e.state = entryDone
 	c := e.call
+	e.result.Took = now.Sub(c.began)
 	if e.result.Err != nil {
 		c.failed = true
 	}

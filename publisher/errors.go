@@ -24,8 +24,9 @@ var (
 	ErrCloseTimeout = errors.New("publish calls did not end in time")
 )
 
-// Error is returned by Publish when not every message of the call is published.
-// It says of each what became of it.
+// Error is returned by Publish, PublishAsync and PublishOneway when not every message
+// of the call is published or, by the second, taken. It says of each what became of
+// it.
 type Error struct {
 	// Topic is the Watermill topic.
 	Topic string

@@ -33,6 +33,8 @@ type keys struct {
 // laneOf returns the lane of an entry.
 func (o *outbox) laneOf(e *entry) *lane {
 	switch {
+	case e.call.manner.oneway:
+		return &o.oneway
 	case !e.keyed && e.solo:
 		return &o.solo
 	case !e.keyed:

@@ -19,6 +19,9 @@ const retryTopicPrefix = "%RETRY%"
 
 // mapTopic turns the Watermill topic into a RocketMQ topic that a broker takes.
 func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
+	if p.plainTopics {
+		return marshaler.MappedTopic{Name: topic}, nil
+	}
 	mapped, err := p.cfg.Topics.MapTopic(topic)
 	if err != nil {
 		return marshaler.MappedTopic{}, err
