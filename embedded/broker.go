@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
@@ -18,8 +19,12 @@ type Broker struct {
 	srv     *server
 	vip     *server // nil without WithVIPPort
 
+	condition atomic.Int32 // a Condition; changed with mu held
+
 	mu         sync.Mutex // guards the fields below; never held across I/O or foreign code
 	registered bool       // with the name servers
+	readOnly   bool
+	held       []held // requests that wait while the broker hangs
 	topics     map[string]*topic
 	log        []logEntry // by offset
 	logEnd     int64
@@ -213,6 +218,9 @@ func (b *Broker) host() netip.AddrPort {
 
 // handle answers a request.
 func (b *Broker) handle(rq *request) answer {
+	if a, yes := b.turnAway(rq); yes {
+		return a
+	}
 	if refusal, refused := b.checkAccess(rq); refused {
 		return refusal
 	}

@@ -28,7 +28,8 @@ type Cluster struct {
 	interceptors atomic.Pointer[[]interceptor] // nil without any; changed under mu
 	closing      sync.Once
 
-	mu              sync.Mutex // guards the fields below
+	mu              sync.Mutex        // guards the fields below
+	orderConf       map[string]string // by topic, see SetOrderTopic
 	lastInterceptor int
 	watchers        map[chan struct{}]struct{} // of AwaitMessages, each with room for one
 	users           []User                     // with WithACL

@@ -155,6 +155,9 @@ func (c *conn) handle(frame []byte, cmd headers.Command) {
 		c.suffer(fault, own)
 		return
 	}
+	if b, ok := c.srv.handler.(*Broker); ok && b.keepBack(c, frame) {
+		return
+	}
 	rq := request{conn: c, cmd: cmd}
 	c.send(rq.reply(), c.srv.handler.handle(&rq))
 }

@@ -62,7 +62,7 @@
 //   - Send-back (36), retry and dead letters, request-reply (324 to 326), POP and
 //     what belongs to it (200050 to 200151, 400, 401), message traces.
 //   - Batch consume queues (inner batches), compaction topics, static topics, light
-//     message queues. Order topics with WithOrderTopic only.
+//     message queues. Order topics with WithOrderTopic and SetOrderTopic only.
 //   - The limit on the whole of a stored message; only body and properties are
 //     measured.
 //
@@ -92,6 +92,6 @@
 // Wire: a first frame of less than 12 bytes is judged at once, where 5.x waits
 // for more; PROXY protocol lines are not understood. Requests of one connection
 // are worked on in order, so that only Delay, DelayAnswer and long polls change
-// the order of answers. The language in answers is GO. GO_AWAY comes from Answer
-// only. Remarks that carry a Java exception are shorter than the real ones.
+// the order of answers. The language in answers is GO. GO_AWAY comes from
+// Answer and SetCondition. Remarks that carry a Java exception are shorter than the real ones.
 package embedded

@@ -78,7 +78,7 @@ func (n *NameServer) route(rq *request) answer {
 		return refuse(headers.TopicNotExist, "No topic route info in name server for the topic: "+name+v.faq())
 	}
 	quoted := rq.cmd.Version >= versionStandardJSON || rq.cmd.Fields.Bool("acceptStandardJsonOnly")
-	return answer{body: routeJSON(routes, n.cluster.cfg.orderTopics[name], quoted, v.five)}
+	return answer{body: routeJSON(routes, n.cluster.orderConfOf(name), quoted, v.five)}
 }
 
 func (b *Broker) route(name string) (brokerRoute, bool) {
@@ -89,7 +89,7 @@ func (b *Broker) route(name string) (brokerRoute, bool) {
 	if t == nil || !b.registered {
 		return brokerRoute{}, false
 	}
-	return brokerRoute{name: b.name, addr: addr, read: t.read, write: t.write, perm: t.perm}, true
+	return brokerRoute{name: b.name, addr: addr, read: t.read, write: t.write, perm: b.permissionOf(t)}, true
 }
 
 // routeJSON is TopicRouteData as fastjson writes it. The keys of the address

@@ -121,6 +121,12 @@ func (b *Broker) checkSend(rq *request, h *headers.SendMessage) (*topic, answer)
 	if int(h.QueueID) >= max(t.read, t.write) {
 		return nil, refuseSend(v.badParameter, fmt.Sprintf("request queueId[%d] is illegal, %s Producer: %s", h.QueueID, t.describe(v.five), rq.conn.remoteText))
 	}
+	if fault := b.orderFault(t); fault != "" {
+		return nil, refuseSend(headers.NoPermission, fault)
+	}
+	if fault := b.diskFault(); fault != "" {
+		return nil, refuseSend(headers.ServiceNotAvailable, fault)
+	}
 	return t, answer{}
 }
 

@@ -23,11 +23,13 @@ const (
 
 // topic is a topic on one broker. The broker's mu guards it.
 type topic struct {
-	name   string
-	read   int
-	write  int
-	perm   int
-	queues map[int32]*queue // made when first used
+	name  string
+	read  int
+	write int
+	perm  int
+	// ordered: see SetOrderTopic.
+	ordered bool
+	queues  map[int32]*queue // made when first used
 }
 
 // queue is one queue of a topic on one broker.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
@@ -24,16 +26,33 @@ type storedBatch struct {
 	untraced bool
 }
 
-// attempt tries to store the batch once.
-func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, error) {
+// limitOf returns when an attempt that begins now has to end, and why.
+func (b *batch) limitOf(end deadline) deadline {
 	p := b.lane.outbox.p
 	limit := deadline{p.now().Add(p.cfg.AttemptTimeout), ErrAttemptTimeout}
 	if !end.at.IsZero() && end.at.Before(limit.at) {
 		limit = end
 	}
-	ctx := p.limits.limit(parent, limit.at)
+	return limit
+}
+
+// attempt tries to store the batch once, within ctx, which it stops. It ends earlier
+// when there are other brokers to be tried in the time that is left.
+func (b *batch) attempt(parent context.Context, ctx limited, limit deadline) (storedBatch, error) {
+	p := b.lane.outbox.p
+	route, queue, others, err := b.find(ctx.Context)
+	if others {
+		if share := b.share(); share.Before(limit.at) {
+			limit = deadline{share, ErrAttemptTimeout}
+			ctx = ctx.shorten(share)
+		}
+	}
 	defer p.limits.stop(ctx)
-	stored, err := b.try(ctx.Context)
+	defer b.release(queue)
+	var stored storedBatch
+	if err == nil {
+		stored, err = b.try(ctx.Context, route, queue)
+	}
 	if err == nil || err == errNobodyWaits || err == errKeysMove {
 		return stored, err
 	}
@@ -56,18 +75,18 @@ func timedOut(err, cause error) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// try is an attempt within ctx.
-func (b *batch) try(ctx context.Context) (storedBatch, error) {
+// find picks the queue of an attempt. See choose.
+func (b *batch) find(ctx context.Context) (route *routing.Route, queue routing.MessageQueue, others bool, err error) {
+	route, err = b.lane.outbox.p.routes.Route(ctx, b.lane.outbox.topic)
+	if err == nil {
+		queue, others, err = b.choose(route)
+	}
+	return route, queue, others, err
+}
+
+// try is an attempt to store the batch in the queue, within ctx.
+func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.MessageQueue) (storedBatch, error) {
 	p := b.lane.outbox.p
-	route, err := p.routes.Route(ctx, b.lane.outbox.topic)
-	if err != nil {
-		return storedBatch{}, err
-	}
-	queue, err := b.choose(route)
-	if err != nil {
-		return storedBatch{}, err
-	}
-	defer b.release(queue)
 	addr, err := p.routes.BrokerAddr(ctx, queue.Topic, queue.BrokerName)
 	if err != nil {
 		return storedBatch{}, err
@@ -112,6 +131,7 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if status == StatusNone {
 		return storedBatch{}, answer.Err()
 	}
+	b.learn(queue.BrokerName, signAnswered)
 	result, err := headers.ParseStoredPlace(&answer)
 	if err != nil {
 		return storedBatch{}, &answerError{err}
@@ -129,41 +149,81 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 }
 
 // choose picks the queue of the next attempt: that of the keys, or any. Brokers
-// that failed this batch are avoided then, and those that have more requests of
-// the topic in work than others: one that hangs is not given the next as well.
-func (b *batch) choose(route *routing.Route) (routing.MessageQueue, error) {
+// that failed this batch are avoided then, before them those that failed others or
+// were slow (health.go), and before these, those that have more requests of the
+// topic in work than others: one that hangs is not given the next as well. It
+// reports whether there are other brokers that are good for the attempt after this.
+func (b *batch) choose(route *routing.Route) (queue routing.MessageQueue, others bool, err error) {
 	l, o := b.lane, b.lane.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if l.keyed {
 		if !o.keysStay(route) {
-			return routing.MessageQueue{}, errKeysMove
+			return routing.MessageQueue{}, false, errKeysMove
 		}
 		b.current.MessageQueue = l.queue
-		return l.queue, nil
+		return l.queue, false, nil
 	}
-	queue, err := o.ask(route, append(o.avoidable(o.load.avoid(route)), b.avoid...))
-	if err != nil {
-		return routing.MessageQueue{}, err
+	health := &o.p.health
+	avoid := o.avoidable(o.load.avoid(route))
+	busy := len(avoid)
+	if !health.anyAiling() {
+		avoid = append(avoid, b.avoid...)
+		if queue, err = o.ask(route, avoid); err != nil {
+			return routing.MessageQueue{}, false, err
+		}
+	} else {
+		now := o.p.now()
+		for range 2 { // the second time if another has just taken the broker to try it
+			avoid = append(health.appendAvoided(avoid[:busy], o.load.names, now), b.avoid...)
+			if queue, err = o.ask(route, avoid); err != nil {
+				return routing.MessageQueue{}, false, err
+			}
+			if slices.Contains(avoid, queue.BrokerName) || health.take(queue.BrokerName, now) {
+				break
+			}
+		}
 	}
 	o.load.add(queue.BrokerName)
 	b.current.MessageQueue = queue
-	return queue, nil
+	others = slices.ContainsFunc(o.load.names, func(name string) bool {
+		return name != queue.BrokerName && !slices.Contains(avoid[busy:], name)
+	})
+	return queue, others, nil
 }
 
-// release says that the broker has no longer this request in work.
+// leastAttempt is the time that an attempt gets, if there is as much: in less even
+// a sound broker may not answer.
+const leastAttempt = 100 * time.Millisecond
+
+// share is when an attempt has to end for another one to come after it: when two
+// thirds of the time are over that the batch has left. These are the proportions of
+// the default AttemptTimeout and SendTimeout.
+func (b *batch) share() time.Time {
+	now := b.lane.outbox.p.now()
+	// Lanes are rows, so one of these two has the most time of all.
+	end := b.entries[0].call.until
+	if last := b.entries[len(b.entries)-1].call.until; last.After(end) {
+		end = last
+	}
+	return now.Add(max(end.Sub(now)*2/3, leastAttempt))
+}
+
+// release says that the broker, if there was one, has no longer this request in
+// work, and that the attempt's limit is about to be stopped.
 func (b *batch) release(queue routing.MessageQueue) {
 	l, o := b.lane, b.lane.outbox
-	if l.keyed {
-		return
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.load.remove(queue.BrokerName)
+	b.limit = nil
+	if !l.keyed && queue.BrokerName != "" {
+		o.load.remove(queue.BrokerName)
+	}
 }
 
-// connecting notes where the attempt goes.
+// connecting notes where the attempt goes, and when.
 func (b *batch) connecting(addr string) {
+	b.asked = b.lane.outbox.p.now()
 	b.lane.outbox.mu.Lock()
 	defer b.lane.outbox.mu.Unlock()
 	b.current.Addr = addr
@@ -182,6 +242,7 @@ func (b *batch) sending() bool {
 		}
 	}
 	woken := b.dropEnded(now)
+	b.waiting = len(b.entries)
 	b.current.Outcome = MayBeStored
 	b.listUUIDs()
 	o.mu.Unlock()

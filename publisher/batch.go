@@ -23,6 +23,8 @@ type batch struct {
 	// avoid names the brokers that failed, the latest last.
 	avoid []string
 	tries int
+	// asked is when the attempt under way turned to its broker.
+	asked time.Time
 	// header is that of the attempt under way.
 	header headers.SendMessage
 	uuids  []string // space for what hooks are told
@@ -31,6 +33,12 @@ type batch struct {
 	// the latest failed one. Guarded by the outbox's mutex.
 	current Attempt
 	last    error
+	// waiting counts the entries that the attempt, or the pause after it, is for,
+	// and that still have somebody who waits. Guarded by the outbox's mutex, as is
+	// what ends the attempt or the pause when there are none any more.
+	waiting int
+	limit   *timeLimit
+	pausing chan struct{}
 }
 
 // batchPool keeps batches for reuse. The zero value is ready.
@@ -74,10 +82,13 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			b.giveUp(cause)
 			return true
 		}
-		if !b.begin() {
+		limit := b.limitOf(end)
+		ctx := b.lane.outbox.p.limits.limit(parent, limit.at)
+		if !b.begin(ctx.own) {
+			b.lane.outbox.p.limits.stop(ctx)
 			return true
 		}
-		stored, err := b.attempt(parent, end)
+		stored, err := b.attempt(parent, ctx, limit)
 		switch {
 		case err == nil:
 			b.store(stored)
@@ -90,16 +101,21 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 		}
 		v := judge(err)
 		if b.lane.oneway && v.outcome != NotSent {
-			v.again = false // a broker may have it, and will never say so
+			v.next = giveUp // a broker may have it, and will never say so
 		}
-		failed := b.fail(v, err)
+		failed, anybody := b.fail(v, err)
 		b.tellAttempt(failed)
-		b.react(v, failed.Addr)
+		if !anybody {
+			return true
+		}
+		if v.refresh {
+			b.lane.outbox.p.routes.Refresh(b.lane.outbox.topic)
+		}
 		switch {
-		case v.content && len(b.entries) > 1:
+		case v.next == split && len(b.entries) > 1:
 			b.tellRetry(0, err)
 			return b.halve(parent, end)
-		case !v.again:
+		case v.next == split, v.next == giveUp:
 			b.finish(err)
 			return true
 		}
@@ -142,8 +158,8 @@ func (b *batch) isOf(c *call) bool {
 }
 
 // begin starts an attempt for those that still wait, and reports whether there
-// are any.
-func (b *batch) begin() bool {
+// are any. The attempt ends with limit, unless that is nil.
+func (b *batch) begin(limit *timeLimit) bool {
 	o := b.lane.outbox
 	now := o.p.now()
 	o.mu.Lock()
@@ -154,6 +170,7 @@ func (b *batch) begin() bool {
 	}
 	b.tries++
 	b.current = Attempt{Began: now}
+	b.waiting, b.limit, b.asked = len(b.entries), limit, time.Time{}
 	b.listUUIDs()
 	o.mu.Unlock()
 	wake(woken)
@@ -195,10 +212,11 @@ func (b *batch) unbegin() {
 	b.current = Attempt{}
 }
 
-// fail notes the failed attempt in the results of those that still wait. It
-// returns the attempt.
-func (b *batch) fail(v verdict, err error) Attempt {
+// fail notes the failed attempt in the results of those that still wait, and what
+// it shows of the broker. It returns the attempt, and whether anybody waits.
+func (b *batch) fail(v verdict, err error) (failed Attempt, anybody bool) {
 	o := b.lane.outbox
+	b.learn(b.current.MessageQueue.BrokerName, v.broker)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := b.current
@@ -210,24 +228,39 @@ func (b *batch) fail(v verdict, err error) Attempt {
 			e.result.addFailed(a)
 		}
 	}
-	if a.MessageQueue.BrokerName != "" {
+	if a.MessageQueue.BrokerName != "" && v.next == retryElsewhere {
 		b.avoid = append(b.avoid, a.MessageQueue.BrokerName)
 		if len(b.avoid) > 2*keptAttempts {
 			b.avoid = b.avoid[1:]
 		}
 	}
 	b.current, b.last = Attempt{}, err
-	return a
+	return a, b.waiting > 0
 }
 
-// react lets the rest of the publisher learn from a failed attempt.
-func (b *batch) react(v verdict, addr string) {
-	p := b.lane.outbox.p
-	if v.refresh {
-		p.routes.Refresh(b.lane.outbox.topic)
+// learn tells what the attempt that has just ended shows of its broker.
+func (b *batch) learn(broker string, s sign) {
+	if b.asked.IsZero() || s == signNone {
+		return
 	}
-	if v.retire {
-		p.client.Retire(addr)
+	p := b.lane.outbox.p
+	now := p.now()
+	p.health.learn(broker, s, now.Sub(b.asked), now)
+}
+
+// miss is told that one of those that the batch is for does not wait any more.
+// With the last of them the attempt under way ends, which still may store the
+// messages, or the pause. The outbox's mutex is held.
+func (b *batch) miss(cause error) {
+	if b.waiting--; b.waiting != 0 {
+		return
+	}
+	if b.limit != nil {
+		b.limit.end(cause)
+	}
+	if b.pausing != nil {
+		close(b.pausing)
+		b.pausing = nil
 	}
 }
 
@@ -238,6 +271,10 @@ func (b *batch) pause(parent context.Context, end deadline, err error) {
 	if !end.at.IsZero() {
 		length = min(length, end.at.Sub(b.lane.outbox.p.now()))
 	}
+	nobody := b.awaitNobody()
+	if nobody == nil {
+		return
+	}
 	b.tellRetry(length, err)
 	if b.lane.rest() {
 		defer b.lane.resume()
@@ -247,8 +284,21 @@ func (b *batch) pause(parent context.Context, end deadline, err error) {
 	select {
 	case <-timer.C:
 	case <-parent.Done():
+	case <-nobody:
 	case <-b.lane.outbox.p.cut:
 	}
+}
+
+// awaitNobody returns a channel that is closed when nobody waits for the batch
+// any more, nil if that is so already.
+func (b *batch) awaitNobody() <-chan struct{} {
+	b.lane.outbox.mu.Lock()
+	defer b.lane.outbox.mu.Unlock()
+	if b.waiting == 0 {
+		return nil
+	}
+	b.pausing = make(chan struct{})
+	return b.pausing
 }
 
 // pause returns the pause after the given number of failed attempts.

@@ -30,8 +30,9 @@ type call struct {
 	// refer to the call when it is over.
 	contexts bool
 	outbox   *outbox // that it is watched by
-	// began is when the time of its messages began.
-	began time.Time
+	// began is when the time of its messages began, until when that of the last
+	// of them will be over.
+	began, until time.Time
 
 	// before and after are its neighbours in the outbox's watch.
 	before, after *call
@@ -133,6 +134,22 @@ func sharedContext(messages []*message.Message) (context.Context, bool) {
 		}
 	}
 	return shared, true
+}
+
+// lastDeadline is when the last of the messages runs out of time, which is at limit
+// at the latest.
+func lastDeadline(messages []*message.Message, limit time.Time) time.Time {
+	var last time.Time
+	for _, msg := range messages {
+		own, ok := msg.Context().Deadline()
+		if !ok || !own.Before(limit) {
+			return limit
+		}
+		if own.After(last) {
+			last = own
+		}
+	}
+	return last
 }
 
 // wait returns when every entry has its final result. The outbox's watch ends

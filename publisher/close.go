@@ -28,7 +28,8 @@ func (p *Publisher) leave() {
 // goroutine and connection of the publisher. Calls that did not end in time are
 // cut off: they return an *Error around ErrClosed, and Close returns
 // ErrCloseTimeout, perhaps before they have returned. A broker that does not
-// answer the goodbye makes Close, and calls that wait for an answer, 3 s later.
+// answer the goodbye makes Close up to 1 s later, within CloseTimeout: when calls
+// have taken all of it, brokers learn of the end by that of the connection.
 // Close may be called again, from several goroutines and while Publish blocks;
 // each call returns when all is over, with the same result.
 //
@@ -37,6 +38,7 @@ func (p *Publisher) leave() {
 // included, so that no result is lost. Message traces are sent for as long as
 // CloseTimeout is not over.
 func (p *Publisher) Close() error {
+	end := time.Now().Add(p.cfg.CloseTimeout)
 	p.mu.Lock()
 	again := p.closing
 	p.closing = true
@@ -66,7 +68,7 @@ func (p *Publisher) Close() error {
 	p.mu.Unlock()
 	p.outboxes.cut()
 	p.heart.stop()
-	p.heart.unregister()
+	p.heart.unregister(min(goodbyeTimeout, time.Until(end)))
 	// Both only wait for goroutines that they end themselves; neither can fail.
 	_ = p.routes.Close()
 	_ = p.client.Close()

@@ -81,13 +81,19 @@ type Config struct {
 	SendTimeout time.Duration
 
 	// AttemptTimeout bounds one attempt within SendTimeout. 2 s by default, so
-	// that there is time left to try another broker when one hangs. An attempt
-	// that runs out of time may have stored the message, so a retry after it may
-	// store it twice, under the same message id.
+	// that there is time left to try another broker when one hangs. For the same
+	// reason an attempt gets at most two thirds of the time that its message has
+	// left (but 100 ms), as long as the topic has another broker that is well and
+	// has not failed the message. An attempt that runs out of time may have stored
+	// the message, so a retry after it may store it twice, under the same message
+	// id.
 	AttemptTimeout time.Duration
 
 	// Backoff is the pause between attempts.
 	Backoff BackoffConfig
+
+	// Avoidance keeps messages away from brokers that were slow or failed.
+	Avoidance AvoidanceConfig
 
 	// OrderingKey returns the ordering key of a message, empty for a message that
 	// has none. Nil, the default, is for messages that all have none. It is
@@ -242,6 +248,30 @@ type BackoffConfig struct {
 	Max time.Duration
 }
 
+// AvoidanceConfig says which brokers get no messages for a while, of any topic of
+// the publisher, because others were slow to be stored there or failed. It is what
+// the Java client has as sendLatencyFaultEnable (MQFaultStrategy, 5.5.0), where it
+// is off by default.
+//
+// Avoidance is a preference. A topic whose brokers all ail is published as if none
+// did, but for those that do not answer, if others do. When a broker's time is over
+// one request tries it: if that is stored, the broker is used as before. Messages
+// with an ordering key belong to one queue and go to its broker, however it fares.
+type AvoidanceConfig struct {
+	// Off switches it off: each message may go to any broker that has not failed
+	// that message.
+	Off bool
+	// SlowAfter is the latency from which a broker counts as slow. It is then
+	// avoided for 2 s, and for longer if it was slower, up to 30 s for 15 s. 550 ms
+	// by default. These are the Java client's steps.
+	SlowAfter time.Duration
+	// FailedFor is how long a broker is avoided that could not be reached, did
+	// not answer, or takes no messages: read-only, busy, full, or shutting down. As
+	// much is added each time that it fails again, up to three times. 10 s by
+	// default, as in the Java client.
+	FailedFor time.Duration
+}
+
 // BatchConfig limits how many messages share a request. A message never waits for
 // others to come: what is sent together has gathered while an earlier request to
 // the topic was under way, or came in one Publish call. Linger changes that.
@@ -337,6 +367,8 @@ func (c *Config) setDefaults() {
 	setDefault(&c.AttemptTimeout, 2*time.Second)
 	setDefault(&c.Backoff.Max, time.Second)
 	setDefault(&c.Backoff.Min, min(10*time.Millisecond, c.Backoff.Max))
+	setDefault(&c.Avoidance.SlowAfter, 550*time.Millisecond)
+	setDefault(&c.Avoidance.FailedFor, 10*time.Second)
 	setDefault(&c.Batch.MaxMessages, 1024)
 	if c.MaxMessageSize > 0 {
 		setDefault(&c.Batch.MaxBytes, min(1<<20, c.MaxMessageSize))
@@ -417,6 +449,8 @@ func (c Config) Validate() error {
 		{"AttemptTimeout", c.AttemptTimeout},
 		{"Backoff.Min", c.Backoff.Min},
 		{"Backoff.Max", c.Backoff.Max},
+		{"Avoidance.SlowAfter", c.Avoidance.SlowAfter},
+		{"Avoidance.FailedFor", c.Avoidance.FailedFor},
 		{"DialTimeout", c.DialTimeout},
 		{"HeartbeatInterval", c.HeartbeatInterval},
 		{"RouteRefreshInterval", c.RouteRefreshInterval},

@@ -21,6 +21,7 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, 4<<20, c.MaxMessageSize)
 	require.Equal(t, 32000, c.MaxPropertiesSize)
 	require.Equal(t, 2*time.Second, c.AttemptTimeout)
+	require.Equal(t, AvoidanceConfig{SlowAfter: 550 * time.Millisecond, FailedFor: 10 * time.Second}, c.Avoidance)
 	require.Equal(t, BackoffConfig{Min: 10 * time.Millisecond, Max: time.Second}, c.Backoff)
 	require.Equal(t, BatchConfig{MaxMessages: 1024, MaxBytes: 1 << 20}, c.Batch)
 	require.Equal(t, WaitingConfig{Messages: 65536, Bytes: 64 << 20}, c.Waiting)
@@ -74,6 +75,8 @@ func TestConfigFaults(t *testing.T) {
 		"HTTPResolver.URL":       {Resolver: routing.HTTPResolver{URL: "host:8080"}},
 		"ResolveInterval":        {Resolver: routing.DNSResolver{Names: valid}, ResolveInterval: -1},
 		"without a Resolver":     {NameServers: valid, ResolveInterval: time.Minute},
+		"Avoidance.SlowAfter":    {NameServers: valid, Avoidance: AvoidanceConfig{SlowAfter: -1}},
+		"Avoidance.FailedFor":    {NameServers: valid, Avoidance: AvoidanceConfig{FailedFor: -1}},
 	} {
 		t.Run(field, func(t *testing.T) {
 			require.ErrorContains(t, c.Validate(), field)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
 // encoded returns the fields that a request has on the wire.
@@ -75,5 +76,6 @@ func TestDecoratorWithoutCredentials(t *testing.T) {
 	var none *CredentialsError
 	require.False(t, errors.As(err, &none))
 	require.ErrorIs(t, err, context.Canceled)
-	require.True(t, judge(err).again)
+	require.Equal(t, verdict{next: retryHere, refresh: true}, judge(&transport.OpError{Op: "decorate", Err: err}), "the broker is not to blame")
+	require.NotEqual(t, giveUp, judge(err).next)
 }

@@ -19,6 +19,7 @@
 //	decorator.go   what all requests carry: their signature
 //	queues.go      the queue of a message without a key
 //	load.go        how many requests each broker has in work
+//	health.go      which brokers were slow or failed, and for how long that counts
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
 //	refusal.go     failures that come from access control and certificates
 //	result.go      what became of a message

@@ -85,6 +85,9 @@ func (e *entry) keepList(list []headers.Property) {
 // finish makes the entry's result final. It returns the call if that was the
 // last one it waited for. The outbox's mutex is held.
 func (e *entry) finish(now time.Time) *call {
+	if e.state == entrySending {
+		e.batch.miss(e.result.Err)
+	}
 	e.state = entryDone
 	c := e.call
 	e.result.Took = now.Sub(c.began)

@@ -12,7 +12,8 @@ var (
 	// confirmed the message. The attempts and their errors are in the Result.
 	ErrSendTimeout = errors.New("send timeout")
 	// ErrAttemptTimeout is the error of an attempt that took longer than
-	// Config.AttemptTimeout. It is found in Attempt.Err.
+	// Config.AttemptTimeout, or than its share of the time that its message had
+	// left. It is found in Attempt.Err.
 	ErrAttemptTimeout = errors.New("attempt timeout")
 	// ErrNilMessage means that a message of the call was nil.
 	ErrNilMessage = errors.New("message is nil")

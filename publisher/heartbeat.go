@@ -14,8 +14,14 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-// heartbeatTimeout bounds one heartbeat, and the goodbye to one broker.
-const heartbeatTimeout = 3 * time.Second
+const (
+	// heartbeatTimeout bounds one heartbeat.
+	heartbeatTimeout = 3 * time.Second
+	// goodbyeTimeout bounds the goodbye to all brokers. They forget a producer whose
+	// connection ends as well (ClientHousekeepingService, 5.5.0), so there is not
+	// much to be gained by waiting.
+	goodbyeTimeout = time.Second
+)
 
 // heart tells brokers that the producer lives: each broker when the connection
 // to it is new, and all brokers of the topics in use every HeartbeatInterval.
@@ -114,7 +120,7 @@ func (h *heart) brokers() []string {
 // delays the next beat by heartbeatTimeout at most, and no other broker's.
 func (h *heart) beat(addrs []string) {
 	h.setBeating(addrs)
-	h.each(h.ctx, addrs, headers.Heartbeat{}, h.data)
+	h.each(h.ctx, heartbeatTimeout, addrs, headers.Heartbeat{}, h.data)
 	h.setBeating(nil)
 }
 
@@ -126,8 +132,8 @@ func (h *heart) setBeating(addrs []string) {
 
 // each sends a request to every address at once and waits for all answers. What
 // fails is logged: nobody waits for it, and the next beat is the next try.
-func (h *heart) each(ctx context.Context, addrs []string, r headers.Request, body []byte) {
-	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
+func (h *heart) each(ctx context.Context, limit time.Duration, addrs []string, r headers.Request, body []byte) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, addr := range addrs {
@@ -152,10 +158,13 @@ func (h *heart) stop() {
 	<-h.done
 }
 
-// unregister says goodbye to every broker that is connected. One that does not
+// unregister says goodbye to every broker that is connected, in that time. One that does not
 // answer finds out by the closed connection.
-func (h *heart) unregister() {
+func (h *heart) unregister(limit time.Duration) {
+	if limit <= 0 {
+		return
+	}
 	connected := h.p.client.Connected()
 	addrs := slices.DeleteFunc(h.brokers(), func(addr string) bool { return !slices.Contains(connected, addr) })
-	h.each(context.Background(), addrs, &headers.UnregisterClient{ClientID: h.clientID, ProducerGroup: h.p.cfg.ProducerGroup}, nil)
+	h.each(context.Background(), limit, addrs, &headers.UnregisterClient{ClientID: h.clientID, ProducerGroup: h.p.cfg.ProducerGroup}, nil)
 }

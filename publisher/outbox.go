@@ -49,7 +49,7 @@ type start struct {
 // returns when each has its result.
 func (o *outbox) deliver(c *call, messages []*message.Message, now time.Time) {
 	ctx, shared := sharedContext(messages)
-	c.contexts = !shared
+	c.contexts, c.until = !shared, lastDeadline(messages, c.began.Add(o.p.cfg.SendTimeout))
 	starts, carried := o.submit(c, now)
 	if carried {
 		starts[0].lane.carry(ctx, starts[0].batch, deadline{c.began.Add(o.p.cfg.SendTimeout), ErrSendTimeout})

@@ -189,10 +189,9 @@ func TestPromiseBatchSendTimeoutWaiting(t *testing.T) {
 			}
 			return holding(500*time.Millisecond)(n, r)
 		})
-		p := publisherOn(t, c, func(c *publisher.Config) { c.AttemptTimeout = time.Minute })
-		calls := append(occupied(p), gathering(p, numbered(8)...)...)
-		time.Sleep(time.Second) // the batch of 8 is under way, and stays there
-		waits := gathering(p, "waits")[0]
+		p := publisherOn(t, c, func(c *publisher.Config) { c.AttemptTimeout, c.Batch.MaxMessages = time.Minute, 8 })
+		calls := append(occupied(p), gathering(p, numbered(8*held)...)...)
+		waits := gathering(p, "waits")[0] // behind requests that take all of its time
 		for _, u := range calls[held:] {
 			require.Equal(t, publisher.MayBeStored, u.resultOf(t).Outcome)
 			require.Equal(t, 3*time.Second, u.took)
@@ -203,7 +202,7 @@ func TestPromiseBatchSendTimeoutWaiting(t *testing.T) {
 		require.Equal(t, publisher.NotSent, result.Outcome)
 		require.Zero(t, result.Attempts)
 		time.Sleep(time.Hour)
-		require.Len(t, seen.list(), held+1)
+		require.Len(t, seen.list(), 2*held)
 	})
 }
 

@@ -107,7 +107,6 @@ func TestPromiseCloseCutsOff(t *testing.T) {
 		prepare func(c *embedded.Cluster)
 		dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 		outcome publisher.Outcome
-		goodbye time.Duration // how long the brokers take for it
 	}{
 		"answer": {
 			prepare: func(c *embedded.Cluster) { everySend(c, embedded.Ignore()) },
@@ -126,8 +125,7 @@ func TestPromiseCloseCutsOff(t *testing.T) {
 				return nil, context.Cause(ctx)
 			},
 		},
-		// Calls that wait for nothing but time end at once even when brokers no
-		// longer answer, for which Close waits three seconds.
+		// With no time left there is no goodbye that a broker could fail to answer.
 		"pause, silent broker": {
 			prepare: func(c *embedded.Cluster) {
 				everySend(c, embedded.Answer(headers.FlowControl, ""))
@@ -138,7 +136,6 @@ func TestPromiseCloseCutsOff(t *testing.T) {
 					return embedded.Fault{}
 				})
 			},
-			goodbye: 3 * time.Second,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +151,7 @@ func TestPromiseCloseCutsOff(t *testing.T) {
 				e := closing(p)
 				require.Equal(t, publisher.ErrCloseTimeout, e.closed)
 				require.Equal(t, publisher.ErrCloseTimeout, p.Close(), "each call returns the same")
-				require.Equal(t, 5*time.Second+cut.goodbye, e.closedAt)
+				require.Equal(t, 5*time.Second, e.closedAt)
 				require.Equal(t, 5*time.Second, e.publishedAt)
 				require.ErrorIs(t, e.published, publisher.ErrClosed)
 				require.Equal(t, []publisher.Outcome{cut.outcome, publisher.NotSent}, outcomes(failureOf(t, e.published)))
@@ -279,6 +276,30 @@ func TestPromiseCloseUnregisters(t *testing.T) {
 		require.Zero(t, elapsed(), "a broker that is gone is not waited for")
 		require.ElementsMatch(t, []string{"broker-a", "broker-b"}, goodbyes)
 	}, embedded.WithBrokers(3))
+}
+
+// Brokers that do not answer the goodbye are waited for side by side, a second in
+// all, and not beyond CloseTimeout.
+func TestPromiseCloseSilentBrokers(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{
+		10 * time.Second: time.Second, 300 * time.Millisecond: 300 * time.Millisecond,
+	} {
+		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+			c.Intercept(func(r embedded.Request) embedded.Fault {
+				if r.Code == headers.CodeUnregisterClient {
+					return embedded.Ignore()
+				}
+				return embedded.Fault{}
+			})
+			p := unclosedPublisherOn(t, c, func(c *publisher.Config) { c.CloseTimeout = limit })
+			for _, msg := range newMessages(3) { // each to another broker
+				require.NoError(t, p.Publish(orders, msg))
+			}
+			elapsed := stopwatch()
+			require.NoError(t, p.Close())
+			require.Equal(t, want, elapsed())
+		}, embedded.WithBrokers(3))
+	}
 }
 
 // A heartbeat that is never answered does not hold up Close.

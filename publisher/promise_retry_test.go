@@ -66,7 +66,8 @@ func TestPromiseBridgesARestart(t *testing.T) {
 	})
 }
 
-// A retry goes to the broker that has not failed, if there is one.
+// A retry goes to the broker that has not failed, if there is one. Without
+// Avoidance this is all that is learnt from a failure.
 func TestPromiseAvoidsTheFailedBroker(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		c.Intercept(func(r embedded.Request) embedded.Fault {
@@ -76,7 +77,7 @@ func TestPromiseAvoidsTheFailedBroker(t *testing.T) {
 			return embedded.Fault{}
 		})
 		seen := newResults()
-		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult, c.Avoidance.Off = seen.add, true })
 		failed := 0
 		for range 24 {
 			result := publishOne(t, p, seen)

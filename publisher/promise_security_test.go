@@ -233,6 +233,10 @@ func TestPromiseRotationUnderLoad(t *testing.T) {
 // Whatever is printed, in whatever way: the secret key and the token are not in
 // it.
 func TestPromiseSecretsAreNotShown(t *testing.T) {
+	synctest.Test(t, secretsAreNotShown)
+}
+
+func secretsAreNotShown(t *testing.T) {
 	const secret, token = "5ecret-key", "5ecret-token"
 	credentials := publisher.NewCredentials(alice, secret)
 	credentials.SecurityToken = publisher.NewSecret(token)
@@ -271,6 +275,7 @@ func TestPromiseSecretsAreNotShown(t *testing.T) {
 		for _, topic := range []string{orders, "closed"} {
 			show(p.Publish(topic, newMessage("x")))
 		}
+		synctest.Wait() // heartbeats are refused as well, and logged
 		require.NoError(t, p.Close())
 		require.NoError(t, c.Close())
 		show(cfg, &cfg, p, *publisherValue(p))

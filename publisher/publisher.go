@@ -33,6 +33,7 @@ type Publisher struct {
 	selector   routing.Selector
 	heart      *heart
 	outboxes   outboxes
+	health     health
 	calls      callPool
 	batches    batchPool
 	bodies     pool.Buffers
@@ -79,6 +80,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		closed:   make(chan struct{}),
 		selector: cfg.Queues.Selector,
 		gate:     gate{limit: cfg.Waiting},
+		health:   health{cfg: cfg.Avoidance, probeTime: cfg.AttemptTimeout},
 
 		hurryAfter: hurryAfter,
 		bodies:     pool.Buffers{Fresh: 4 << 10, Most: 2 * cfg.Batch.MaxBytes},

@@ -125,6 +125,6 @@ func TestRefusalByNameServers(t *testing.T) {
 
 	for _, some := range []error{lookup(unknown, down), lookup(down, untrusted), lookup(none, down), lookup()} {
 		require.NoError(t, refusalOf(some))
-		require.Equal(t, verdict{again: true, refresh: true}, judge(some))
+		require.Equal(t, verdict{next: retryHere, refresh: true}, judge(some))
 	}
 }

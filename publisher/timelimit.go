@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -15,6 +16,7 @@ import (
 // is more time by now.
 type timeLimit struct {
 	done chan struct{}
+	err  error // set before done is closed
 
 	mu    sync.Mutex // guards what follows
 	timer *time.Timer
@@ -34,11 +36,12 @@ func (l *timeLimit) Deadline() (time.Time, bool) {
 // Done is closed at the deadline.
 func (l *timeLimit) Done() <-chan struct{} { return l.done }
 
-// Err is context.DeadlineExceeded from the deadline on.
+// Err is context.DeadlineExceeded from the deadline on, and what end was given
+// before.
 func (l *timeLimit) Err() error {
 	select {
 	case <-l.done:
-		return context.DeadlineExceeded
+		return l.err
 	default:
 		return nil
 	}
@@ -76,8 +79,38 @@ func (l *timeLimit) fire() {
 		l.timer.Reset(left)
 		return
 	}
-	l.at = time.Time{}
+	l.close(context.DeadlineExceeded)
+}
+
+// close ends the context. The mutex is held.
+func (l *timeLimit) close(err error) {
+	l.at, l.err = time.Time{}, err
 	close(l.done)
+}
+
+// end ends the context before its deadline, unless it has ended or is not in use.
+// A cause that is not context.Canceled is one of time, so that what waits with
+// the context takes it for such.
+func (l *timeLimit) end(cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.at.IsZero():
+	case errors.Is(cause, context.Canceled):
+		l.close(context.Canceled)
+	default:
+		l.close(context.DeadlineExceeded)
+	}
+}
+
+// shorten brings the deadline forward.
+func (l *timeLimit) shorten(at time.Time) {
+	l.mu.Lock()
+	ended := l.at.IsZero()
+	l.mu.Unlock()
+	if !ended {
+		l.set(at)
+	}
 }
 
 // release ends a use and reports whether there may be another.
@@ -111,6 +144,16 @@ func (ls *timeLimits) limit(parent context.Context, at time.Time) limited {
 	}
 	l.set(at)
 	return limited{Context: l, own: l}
+}
+
+// shorten returns the context with an earlier deadline. It takes l's place.
+func (l limited) shorten(at time.Time) limited {
+	if l.own != nil {
+		l.own.shorten(at)
+		return l
+	}
+	ctx, cancel := context.WithDeadline(l.Context, at)
+	return limited{Context: ctx, cancel: func() { cancel(); l.cancel() }}
 }
 
 // stop gives the context back. It must not be used any more.

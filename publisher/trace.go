@@ -115,6 +115,7 @@ func traceConfig(c *Config) Config {
 		VIPChannel:           c.VIPChannel,
 		TLS:                  c.TLS,
 		Credentials:          c.Credentials,
+		Avoidance:            c.Avoidance,
 		Headers:              c.Headers,
 		DialTimeout:          c.DialTimeout,
 		HeartbeatInterval:    c.HeartbeatInterval,

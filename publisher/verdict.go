@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -13,16 +14,30 @@ import (
 type verdict struct {
 	// outcome of the attempt: whether the broker may have stored the message.
 	outcome Outcome
-	// again says that another attempt can succeed.
-	again bool
+	// next is what to do about it.
+	next step
 	// refresh says that the topic's route may be out of date.
 	refresh bool
-	// content says that the broker refuses what is in the request. One message
-	// of a batch may be the reason, or the size of all together.
-	content bool
-	// retire says that the broker wants the connection to end.
-	retire bool
+	// broker is what the attempt shows of the broker, for other messages.
+	broker sign
 }
+
+// step is what follows a failed attempt.
+type step int
+
+const (
+	// giveUp: no other attempt can succeed.
+	giveUp step = iota
+	// retryElsewhere: another broker may take what this one does not. If there is
+	// none, or the message belongs to a queue, it is this one again.
+	retryElsewhere
+	// retryHere: no broker is to blame; all of them are good for another attempt.
+	retryHere
+	// split: the broker refuses what is in the request. One message of a batch
+	// may be the reason, or the size of all together; for a single message it is
+	// the end.
+	split
+)
 
 // judge is the one place where failures are classified.
 func judge(err error) verdict {
@@ -37,13 +52,13 @@ func judge(err error) verdict {
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
 		// servers. They say nothing of the message, which no broker has seen.
-		return verdict{again: true, refresh: true}
+		return verdict{next: retryHere, refresh: true}
 	case errors.As(err, &status):
 		return judgeStatus(status)
 	case errors.As(err, &op):
 		return judgeOp(op)
 	case errors.As(err, &unreadable):
-		return verdict{outcome: MayBeStored}
+		return verdict{outcome: MayBeStored, broker: signAnswered}
 	default:
 		return judgeRouting(err)
 	}
@@ -54,7 +69,13 @@ func judgeOp(op *transport.OpError) verdict {
 	if op.Op == "encode" {
 		return verdict{} // the same request will fail again
 	}
-	v := verdict{again: true, refresh: true}
+	if op.Op == "decorate" {
+		return verdict{next: retryHere, refresh: true} // no request was made
+	}
+	v := verdict{next: retryElsewhere, refresh: true, broker: signUnreachable}
+	if errors.Is(op, context.DeadlineExceeded) || errors.Is(op, context.Canceled) {
+		v.broker = signUnanswered
+	}
 	if op.Sent {
 		v.outcome = MayBeStored
 	}
@@ -73,16 +94,19 @@ func judgeRouting(err error) verdict {
 	case errors.As(err, &noRoute), errors.As(err, &static), errors.As(err, &unsupported), errors.As(err, &selector):
 		return verdict{}
 	case errors.As(err, &noQueue):
-		again := noQueue.Reason == routing.NoMaster || noQueue.Reason == routing.NoWritePermission
-		return verdict{again: again, refresh: again}
+		if noQueue.Reason == routing.NoMaster || noQueue.Reason == routing.NoWritePermission {
+			return verdict{next: retryHere, refresh: true}
+		}
+		return verdict{}
 	default:
-		return verdict{again: true, refresh: true}
+		return verdict{next: retryElsewhere, refresh: true}
 	}
 }
 
 // judgeStatus classifies the answers of a broker. It goes by the code. Where one
 // code covers several causes it looks for fragments of the remark that are the
-// same in all broker versions; without one the wider meaning holds.
+// same in all broker versions; without one the wider meaning holds: the message
+// may be stored, and another broker may take it.
 func judgeStatus(s *headers.StatusError) verdict {
 	has := func(fragments ...string) bool {
 		for _, fragment := range fragments {
@@ -97,40 +121,42 @@ func judgeStatus(s *headers.StatusError) verdict {
 		switch {
 		case has("request queueId["):
 			// 4.9's way to say InvalidParameter: the topic has fewer queues now.
-			return verdict{again: true, refresh: true}
+			return verdict{next: retryElsewhere, refresh: true, broker: signAnswered}
 		case has("message body size exceeded"):
-			return verdict{content: true} // said of batches
+			return verdict{next: split, broker: signAnswered} // said of batches
 		case has("The specified topic", "longer than"):
 			return verdict{} // 4.9: a topic name that will not do
 		}
 		// Mostly a store that failed, in a state that only the broker knows.
-		return verdict{outcome: MayBeStored, again: true}
+		return verdict{outcome: MayBeStored, next: retryElsewhere, broker: signRefuses}
 	case headers.SystemBusy:
-		if has("[REJECTREQUEST]", "[TIMEOUT_CLEAN_QUEUE]", "[PCBUSY_CLEAN_QUEUE]") {
-			return verdict{again: true} // turned away at the door
+		if has("[REJECTREQUEST]", "[OVERLOAD]", "[TIMEOUT_CLEAN_QUEUE]", "[PCBUSY_CLEAN_QUEUE]") {
+			return verdict{next: retryElsewhere, broker: signRefuses} // turned away at the door
 		}
-		return verdict{outcome: MayBeStored, again: true}
+		return verdict{outcome: MayBeStored, next: retryElsewhere, broker: signRefuses}
 	case headers.ServiceNotAvailable, headers.NoBuyerID, headers.NotInCurrentUnit, headers.FlowControl:
-		return verdict{again: true}
+		return verdict{next: retryElsewhere, broker: signRefuses}
 	case headers.TopicNotExist, headers.NotLeaderForQueue:
-		return verdict{again: true, refresh: true}
+		return verdict{next: retryElsewhere, refresh: true, broker: signAnswered}
 	case headers.NoPermission:
 		if has("Sending message to topic[") {
 			return verdict{} // a system topic
 		}
-		return verdict{again: true, refresh: true} // a broker that is read-only for now
+		return verdict{next: retryElsewhere, refresh: true, broker: signRefuses} // a broker that is read-only for now
 	case headers.InvalidParameter:
-		again := has("queueId[")
-		return verdict{again: again, refresh: again}
+		if has("queueId[") {
+			return verdict{next: retryElsewhere, refresh: true, broker: signAnswered}
+		}
+		return verdict{broker: signAnswered}
 	case headers.GoAway:
-		return verdict{again: true, refresh: true, retire: true}
+		return verdict{next: retryElsewhere, refresh: true, broker: signRefuses}
 	case headers.MessageIllegal:
-		return verdict{content: true}
+		return verdict{next: split, broker: signAnswered}
 	case headers.RequestNotSupported, headers.VersionNotSupported:
 		return verdict{}
 	default:
 		// A code from the future: no reason to believe that it will go away, or
 		// that the message was not stored.
-		return verdict{outcome: MayBeStored}
+		return verdict{outcome: MayBeStored, broker: signAnswered}
 	}
 }

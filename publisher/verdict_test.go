@@ -20,11 +20,19 @@ func TestJudge(t *testing.T) {
 	}
 	var (
 		end      = verdict{}
-		unknown  = verdict{outcome: MayBeStored}
-		again    = verdict{again: true}
-		reroute  = verdict{again: true, refresh: true}
-		lost     = verdict{again: true, refresh: true, outcome: MayBeStored}
-		doubtful = verdict{again: true, outcome: MayBeStored}
+		invalid  = verdict{broker: signAnswered}
+		unknown  = verdict{outcome: MayBeStored, broker: signAnswered}
+		content  = verdict{next: split, broker: signAnswered}
+		doubtful = verdict{next: retryElsewhere, broker: signRefuses, outcome: MayBeStored}
+		refused  = verdict{next: retryElsewhere, broker: signRefuses}
+		closed   = verdict{next: retryElsewhere, broker: signRefuses, refresh: true}
+		moved    = verdict{next: retryElsewhere, broker: signAnswered, refresh: true}
+		gone     = verdict{next: retryElsewhere, broker: signUnreachable, refresh: true}
+		lost     = verdict{next: retryElsewhere, broker: signUnreachable, refresh: true, outcome: MayBeStored}
+		late     = verdict{next: retryElsewhere, broker: signUnanswered, refresh: true, outcome: MayBeStored}
+		noTime   = verdict{next: retryElsewhere, broker: signUnanswered, refresh: true}
+		lookup   = verdict{next: retryHere, refresh: true}
+		nowhere  = verdict{next: retryElsewhere, refresh: true}
 	)
 	for _, c := range []struct {
 		name string
@@ -32,36 +40,49 @@ func TestJudge(t *testing.T) {
 		want verdict
 	}{
 		{"store failed", status(headers.SystemError, "create mapped file failed, server is busy or broken."), doubtful},
-		{"4.9 queue gone", status(headers.SystemError, "request queueId[7] is illegal, TopicConfig [...]"), reroute},
+		{"4.9 queue gone", status(headers.SystemError, "request queueId[7] is illegal, TopicConfig [...]"), moved},
 		{"4.9 credentials", status(headers.SystemError, "org.apache.rocketmq.acl.common.AclException: No acl config for x"), end},
 		{"4.9 topic name", status(headers.SystemError, "The specified topic[a.b] contains illegal characters"), end},
 		{"busy", status(headers.SystemBusy, "[PC_SYNCHRONIZED]broker busy, start flow control for a while"), doubtful},
-		{"busy at the door", status(headers.SystemBusy, "[REJECTREQUEST]system busy, start flow control for a while"), again},
-		{"busy queue", status(headers.SystemBusy, "[TIMEOUT_CLEAN_QUEUE]broker busy, period in queue: 206ms"), again},
-		{"disk full", status(headers.ServiceNotAvailable, "service not available now."), again},
-		{"unit", status(headers.NotInCurrentUnit, ""), again},
-		{"flow control", status(headers.FlowControl, ""), again},
-		{"no topic", status(headers.TopicNotExist, "topic[x] not exist, apply first please!"), reroute},
-		{"moved queue", status(headers.NotLeaderForQueue, ""), reroute},
-		{"read-only broker", status(headers.NoPermission, "the broker[127.0.0.1] sending message is forbidden"), reroute},
+		{"busy at the door", status(headers.SystemBusy, "[REJECTREQUEST]system busy, start flow control for a while"), refused},
+		{"busy queue", status(headers.SystemBusy, "[TIMEOUT_CLEAN_QUEUE]broker busy, period in queue: 206ms"), refused},
+		{"disk full", status(headers.ServiceNotAvailable, "service not available now."), refused},
+		{"unit", status(headers.NotInCurrentUnit, ""), refused},
+		{"flow control", status(headers.FlowControl, ""), refused},
+		{"no topic", status(headers.TopicNotExist, "topic[x] not exist, apply first please!"), moved},
+		{"moved queue", status(headers.NotLeaderForQueue, ""), moved},
+		{"read-only broker", status(headers.NoPermission, "the broker[127.0.0.1] sending message is forbidden"), closed},
 		{"system topic", status(headers.NoPermission, "Sending message to topic[SELF_TEST_TOPIC] is forbidden."), end},
 		{"5.x no user", status(headers.NoPermission, "username cannot be null."), end},
 		{"5.x bad signature", status(headers.NoPermission, "check signature failed."), end},
 		{"5.x not allowed", status(headers.NoPermission, "User:x has no permission to access Topic:y"), end},
-		{"queue gone", status(headers.InvalidParameter, "request queueId[7] is illegal, TopicConfig [...]"), reroute},
-		{"topic name", status(headers.InvalidParameter, "The specified topic contains illegal characters"), end},
-		{"go away", status(headers.GoAway, ""), verdict{again: true, refresh: true, retire: true}},
-		{"illegal", status(headers.MessageIllegal, ""), verdict{content: true}},
-		{"batch too large", status(headers.SystemError, "message body size exceeded"), verdict{content: true}},
+		{"queue gone", status(headers.InvalidParameter, "request queueId[7] is illegal, TopicConfig [...]"), moved},
+		{"topic name", status(headers.InvalidParameter, "The specified topic contains illegal characters"), invalid},
+		{"go away", status(headers.GoAway, ""), closed},
+		{"illegal", status(headers.MessageIllegal, ""), content},
+		{"batch too large", status(headers.SystemError, "message body size exceeded"), content},
 		{"unknown request", status(headers.RequestNotSupported, ""), end},
+		{"overload", status(headers.SystemBusy, "[OVERLOAD]system busy, start flow control for a while"), refused},
+		{"busy queue of a full page cache", status(headers.SystemBusy, "[PCBUSY_CLEAN_QUEUE]broker busy, start flow control for a while"), refused},
+		{"busy, of the future", status(headers.SystemBusy, "too hot today"), doubtful},
+		{"error, of the future", status(headers.SystemError, "UNKNOWN_ERROR"), doubtful},
+		{"no replica", status(headers.SystemError, "in-sync replicas not enough"), doubtful},
+		{"4.9 property", status(headers.SystemError, "the property is longer than 127"), end},
+		{"version", status(headers.VersionNotSupported, ""), end},
+		{"buyer", status(headers.NoBuyerID, ""), refused},
+		{"no permission, of the future", status(headers.NoPermission, "not now"), closed},
+		{"5.x unknown user", status(headers.NoPermission, "User:x is not found."), end},
+		{"parameter, of the future", status(headers.InvalidParameter, "no"), invalid},
 		{"unknown code", status(4711, ""), unknown},
 		{"negative code", status(-1, ""), unknown},
-		{"wrapped", fmt.Errorf("x: %w", status(headers.GoAway, "")), verdict{again: true, refresh: true, retire: true}},
+		{"wrapped", fmt.Errorf("x: %w", status(headers.GoAway, "")), closed},
 
-		{"dial", &transport.OpError{Op: "dial", Err: errors.New("refused")}, reroute},
-		{"not written", &transport.OpError{Op: "write", Err: errors.New("reset")}, reroute},
+		{"dial", &transport.OpError{Op: "dial", Err: errors.New("refused")}, gone},
+		{"not written", &transport.OpError{Op: "write", Err: errors.New("reset")}, gone},
 		{"lost", &transport.OpError{Op: "read", Sent: true, Err: errors.New("EOF")}, lost},
-		{"attempt timeout", &transport.OpError{Op: "wait", Sent: true, Err: context.DeadlineExceeded}, lost},
+		{"attempt timeout", &transport.OpError{Op: "wait", Sent: true, Err: context.DeadlineExceeded}, late},
+		{"dial took too long", &transport.OpError{Op: "dial", Err: context.DeadlineExceeded}, noTime},
+		{"caller left", &transport.OpError{Op: "wait", Sent: true, Err: context.Canceled}, late},
 		{"encode", &transport.OpError{Op: "encode", Err: headers.ErrTooLarge}, end},
 		{"wrong CA", &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}, end},
 
@@ -70,22 +91,44 @@ func TestJudge(t *testing.T) {
 		{"no route", &routing.NoRouteError{}, end},
 		{"static topic", &routing.StaticTopicError{}, end},
 		{"foreign queue", &SelectorError{}, end},
-		{"no brokers", &routing.NoBrokersError{}, reroute},
-		{"name servers", &routing.NameServersError{}, reroute},
+		{"no brokers", &routing.NoBrokersError{}, nowhere},
+		{"name servers", &routing.NameServersError{}, lookup},
 		{"name server not ready", &routing.NameServersError{Servers: []*routing.NameServerError{
 			{Err: status(headers.SystemError, "name server not ready")},
-		}}, reroute},
+		}}, lookup},
 		{"name server lost", &routing.NameServersError{Servers: []*routing.NameServerError{
 			{Err: &transport.OpError{Op: "read", Sent: true, Err: errors.New("EOF")}},
-		}}, reroute},
+		}}, lookup},
 		{"name server untrusted", &routing.NameServersError{Servers: []*routing.NameServerError{
 			{Err: &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}},
 		}}, end},
-		{"no address", &routing.BrokerNotFoundError{}, reroute},
-		{"no master", &routing.NoQueueError{Reason: routing.NoMaster}, reroute},
-		{"read-only topic", &routing.NoQueueError{Reason: routing.NoWritePermission}, reroute},
+		{"no address", &routing.BrokerNotFoundError{}, nowhere},
+		{"no master", &routing.NoQueueError{Reason: routing.NoMaster}, lookup},
+		{"read-only topic", &routing.NoQueueError{Reason: routing.NoWritePermission}, lookup},
 		{"no queues", &routing.NoQueueError{Reason: routing.NoWriteQueues}, end},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, judge(c.err)) })
+	}
+}
+
+// The codes of consumers, administration and transactions never answer a send. One
+// that did would be a code like any that nobody knows: the broker may have stored
+// the message, and nothing says that another attempt would fare better.
+func TestJudgeForeignCodes(t *testing.T) {
+	codes := []headers.ResponseCode{
+		4, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 200, 201, 202, 203,
+		206, 207, 208, 209, 210, 211, 212, 213, 604, 2017, 2018,
+	}
+	for _, code := range codes {
+		want := verdict{outcome: MayBeStored, broker: signAnswered}
+		require.Equal(t, want, judge(&headers.StatusError{Code: code, Remark: "queueId["}), "code %d", code)
+	}
+}
+
+// The codes that say a message is stored are no failures and are never judged.
+func TestStoredStatus(t *testing.T) {
+	for code := range headers.ResponseCode(5000) {
+		_, stored := map[headers.ResponseCode]bool{0: true, 10: true, 11: true, 12: true}[code]
+		require.Equal(t, stored, storedStatus(code) != StatusNone, "code %d", code)
 	}
 }

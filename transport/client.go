@@ -31,9 +31,9 @@ type Client struct {
 	// ctx ends the dials under way when the client closes.
 	ctx    context.Context
 	cancel context.CancelFunc
-	// wg counts dials and the goroutines of connections. Adding to it happens
-	// under mu with closed checked, or while a goroutine is counted that has not
-	// ended, so that it cannot race with Close's Wait.
+	// wg counts dials and the goroutines of connections, those to come included:
+	// adding to it happens under mu with closed checked, or while the dial is
+	// counted, so that it cannot race with Close's Wait.
 	wg sync.WaitGroup
 
 	mu    sync.Mutex // guards what follows; never held while dialing or writing
@@ -136,8 +136,9 @@ func (c *Client) remove(cn *conn) {
 }
 
 // Retire stops using the connection to addr for new calls, which dial anew, and
-// closes it when the calls it carries have been answered. That is what a peer
-// asks for that answers GO_AWAY. Without a connection it does nothing.
+// closes it when the calls it carries have been answered. Without a connection it
+// does nothing. A connection on which the peer answers GO_AWAY, as servers do
+// that shut down gracefully (NettyRemotingAbstract, 5.5.0), is retired without it.
 func (c *Client) Retire(addr string) {
 	c.mu.Lock()
 	l := c.lines[addr]

@@ -233,7 +233,16 @@ func (cn *conn) withdraw(c *call, timedOut bool) (sent, ok bool) {
 // settle gives an answer to the pending call with its opaque number. There is
 // none when its caller gave up: then the answer is dropped, as is one to a
 // request that is not written yet or wants none, which only a broken peer sends.
+//
+// A server that shuts down gracefully answers GO_AWAY: calls to come dial anew,
+// and this connection ends with the last of those under way. It is this one
+// that is meant, which the client may have replaced already.
 func (cn *conn) settle(answer headers.Command) {
+	if headers.ResponseCode(answer.Code) == headers.GoAway {
+		// First, so that who gets the answer does not find the connection again.
+		cn.client.forget(cn)
+		defer cn.retire()
+	}
 	cn.mu.Lock()
 	c := cn.pending[answer.Opaque]
 	if c == nil || c.taken.IsZero() || c.oneway {
@@ -270,7 +279,8 @@ func (cn *conn) unlock() {
 }
 
 // fail ends the connection, once: it answers the pending calls and closes the
-// socket. Anybody may call it; it waits for nothing.
+// socket. Anybody may call it; it waits for nothing. The reader ends with it, so
+// that it is called for each connection.
 func (cn *conn) fail(op string, err error) {
 	cn.mu.Lock()
 	if cn.err != nil {
@@ -289,11 +299,11 @@ func (cn *conn) fail(op string, err error) {
 	cn.mu.Unlock()
 
 	// Closing may take seconds: TLS says goodbye first. fail may be run by a
-	// caller whose time is up. The writer, which is counted in wg until it sees
-	// broken, keeps the count from being zero here.
-	cn.client.wg.Go(func() {
-		_ = cn.nc.Close() // the connection is given up: err is the error that counts
-	})
+	// caller whose time is up.
+	go func() {
+		defer cn.client.wg.Done() // counted since the dial
+		_ = cn.nc.Close()         // the connection is given up: err is the error that counts
+	}()
 	close(cn.broken)
 	cn.client.forget(cn)
 	for _, c := range lost {

@@ -74,7 +74,7 @@ func (c *Client) dial(addr string, l *line) {
 	} else {
 		l.conn = newConn(c, addr, l, nc)
 		c.conns[l.conn] = struct{}{}
-		c.wg.Add(2)
+		c.wg.Add(3) // reader, writer, and who closes the socket
 	}
 	c.mu.Unlock()
 

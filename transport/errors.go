@@ -12,8 +12,8 @@ var (
 	// ErrStalled means that a connection was closed because its peer had been
 	// silent while calls ran out of time. See Config.StallTimeout.
 	ErrStalled = errors.New("peer is silent")
-	// ErrRetired means that a connection ended because Retire was called and its
-	// last answer had come.
+	// ErrRetired means that a connection ended because Retire was called, or the
+	// peer answered GO_AWAY, and its last answer had come.
 	ErrRetired = errors.New("connection retired")
 
 	// errGone means that a connection had ended before it took the request.

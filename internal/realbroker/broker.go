@@ -89,6 +89,7 @@ func startBroker(ctx context.Context, c *Cluster, i int) (*Broker, error) {
 		b.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		b.server.command = func() *exec.Cmd {
 			options := append([]string{"-Xmx512m", "-XX:MaxDirectMemorySize=1g"}, c.cfg.tlsOptions()...)
+			options = append(append(options, c.cfg.JavaOptions...), c.cfg.Only[name].JavaOptions...)
 			return h.java(options, c.jars.classPath(), "org.apache.rocketmq.broker.BrokerStartup", "-c", conf)
 		}
 		return b.server.start(ctx, c.registration(b))
@@ -133,6 +134,7 @@ func brokerProps(c *Cluster, h home, name string, port int) []string {
 	}
 	maps.Copy(props, c.cfg.aclProps())
 	maps.Copy(props, c.cfg.BrokerProps)
+	maps.Copy(props, c.cfg.Only[name].BrokerProps)
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(props)) {
 		lines = append(lines, key+"="+props[key])

@@ -14,6 +14,10 @@ type Config struct {
 	// BrokerProps are lines for the configuration file of every broker. They
 	// win over the settings of this package.
 	BrokerProps map[string]string
+	// JavaOptions are further options for the JVM of every broker.
+	JavaOptions []string
+	// Only has more of both for single brokers, by name.
+	Only map[string]BrokerSettings
 	// Brokers is the number of brokers, all of them masters of one cluster,
 	// named broker-a, broker-b and so on. Default 1, at most 26.
 	Brokers int
@@ -35,6 +39,12 @@ type Config struct {
 	// TLS gives the servers certificates of the caller's. Without, they have a
 	// certificate that nobody can verify.
 	TLS *TLS
+}
+
+// BrokerSettings are settings of one broker, which win over those of all.
+type BrokerSettings struct {
+	BrokerProps map[string]string
+	JavaOptions []string
 }
 
 func (c *Config) setDefaults() {

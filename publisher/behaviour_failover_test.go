@@ -1,0 +1,482 @@
+package publisher_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
+)
+
+// twin is a cluster of two masters and two name servers that creates no topics by
+// itself, and what befalls its second broker, broker-b.
+type twin struct {
+	*world
+	orderTopic, shrink, remove func(t testing.TB, topic string)
+	// Each of these begins with true and ends with false.
+	dead, hanging, busy, readOnly func(t testing.TB, yes bool)
+	full                          func(t testing.TB, yes bool) // nil where it cannot be
+	hangNameServer                func(t testing.TB, i int, yes bool)
+	leave                         func(t testing.TB) // goes away, and comes back when that is over
+	badQueue                      headers.ResponseCode
+}
+
+func embeddedTwin(t testing.TB, version headers.Version) *twin {
+	w := embeddedWorld(t, embedded.WithBrokers(2), embedded.WithNameServers(2), embedded.WithVersion(version), embedded.WithoutAutoCreateTopic())
+	c, b := w.embedded, w.embedded.Broker(1)
+	in := func(condition embedded.Condition) func(testing.TB, bool) {
+		return func(_ testing.TB, yes bool) {
+			if yes {
+				b.SetCondition(condition)
+			} else {
+				b.SetCondition(embedded.Well)
+			}
+		}
+	}
+	each := func(do func(b *embedded.Broker, topic string)) func(testing.TB, string) {
+		return func(_ testing.TB, topic string) {
+			for _, b := range c.Brokers() {
+				do(b, topic)
+			}
+		}
+	}
+	tw := &twin{
+		world:      w,
+		orderTopic: func(t testing.TB, topic string) { require.NoError(t, c.SetOrderTopic(topic)) },
+		shrink:     each(func(b *embedded.Broker, topic string) { b.SetQueues(topic, 1, 1) }),
+		remove:     each((*embedded.Broker).DeleteTopic),
+		dead: func(t testing.TB, yes bool) {
+			if yes {
+				b.Kill()
+				return
+			}
+			require.NoError(t, b.Start())
+		},
+		hanging:  in(embedded.Hanging),
+		busy:     in(embedded.Busy),
+		full:     in(embedded.DiskFull),
+		readOnly: func(_ testing.TB, yes bool) { b.SetWritable(!yes) },
+		badQueue: headers.InvalidParameter,
+	}
+	if version < headers.Version5_5_0 {
+		tw.badQueue = headers.SystemError
+	} else {
+		tw.leave = func(t testing.TB) {
+			b.SetCondition(embedded.GoingAway)
+			require.Eventually(t, func() bool { return c.Stats()["broker-b"].Open == 0 }, time.Minute, time.Millisecond)
+			b.Stop()
+			b.SetCondition(embedded.Well)
+			require.NoError(t, b.Start())
+		}
+	}
+	remove := [2]func(){}
+	tw.hangNameServer = func(_ testing.TB, i int, yes bool) {
+		if !yes {
+			remove[i]()
+			return
+		}
+		remove[i] = c.Intercept(func(r embedded.Request) embedded.Fault {
+			if r.Server == fmt.Sprintf("nameserver-%d", i) {
+				return embedded.Ignore()
+			}
+			return embedded.Fault{}
+		})
+	}
+	return tw
+}
+
+func realTwin(t *testing.T, cfg realbroker.Config) *twin {
+	cfg.Brokers, cfg.NameServers = 2, 2
+	props := map[string]string{
+		"autoCreateTopicEnable": "false",
+		// So that it has no room for messages while transientStorePoolEnable is on.
+		"transientStorePoolSize": "0",
+	}
+	for name, value := range cfg.BrokerProps {
+		props[name] = value
+	}
+	cfg.BrokerProps = props
+	w := ownCluster(t, cfg)
+	c, b := w.real, w.real.Broker(1)
+	set := func(t testing.TB, key, value string) {
+		c.Admin(t, "updateBrokerConfig", "-b", b.Addr, "-k", key, "-v", value)
+	}
+	tw := &twin{
+		world: w,
+		orderTopic: func(t testing.TB, topic string) {
+			c.Admin(t, "updateTopic", "-c", "DefaultCluster", "-t", topic, "-r", "2", "-w", "2", "-o", "true")
+		},
+		shrink: func(t testing.TB, topic string) { c.CreateTopic(t, topic, 1) },
+		remove: func(t testing.TB, topic string) { c.Admin(t, "deleteTopic", "-c", "DefaultCluster", "-t", topic) },
+		dead: func(t testing.TB, yes bool) {
+			if yes {
+				require.NoError(t, b.Kill())
+				return
+			}
+			require.NoError(t, b.Start())
+		},
+		hanging: func(t testing.TB, yes bool) {
+			if yes {
+				require.NoError(t, b.Pause())
+				return
+			}
+			require.NoError(t, b.Resume())
+		},
+		busy: func(t testing.TB, yes bool) { set(t, "transientStorePoolEnable", strconv.FormatBool(yes)) },
+		readOnly: func(t testing.TB, yes bool) {
+			permission := headers.PermRead | headers.PermWrite
+			if yes {
+				permission = headers.PermRead
+			}
+			set(t, "brokerPermission", strconv.Itoa(permission))
+		},
+		hangNameServer: func(t testing.TB, i int, yes bool) {
+			if yes {
+				require.NoError(t, c.NameServerPause(i))
+				return
+			}
+			require.NoError(t, c.NameServerResume(i))
+		},
+		badQueue: headers.InvalidParameter,
+	}
+	if strings.HasPrefix(cfg.Version, "4.") {
+		tw.badQueue = headers.SystemError
+	}
+	return tw
+}
+
+// tally publishes numbered messages to a topic, none of which may fail, and keeps
+// what became of them.
+type tally struct {
+	*publisher.Publisher
+	topic   string
+	seen    *results
+	results map[string]publisher.Result // by payload
+}
+
+// tallyOf makes a topic of two queues on each broker and a publisher that knows it.
+// The publisher avoids a broker that has failed for that long.
+func tallyOf(t testing.TB, tw *twin, failedFor time.Duration, prepare ...func(t testing.TB, topic string)) *tally {
+	t.Helper()
+	topic := newTopic(t, "failover")
+	tw.createTopic(t, topic, 2)
+	for _, do := range prepare {
+		do(t, topic)
+	}
+	y := &tally{topic: topic, seen: newResults(), results: make(map[string]publisher.Result)}
+	y.Publisher = publisherIn(t, tw.world, func(c *publisher.Config) {
+		c.OnResult, c.Avoidance.FailedFor = y.seen.add, failedFor
+		c.Avoidance.SlowAfter = time.Hour // a crowded machine is slow
+	})
+	return y
+}
+
+// publish publishes n messages, one after the other, and returns what became of them.
+func (y *tally) publish(t testing.TB, n int) []publisher.Result {
+	t.Helper()
+	var all []publisher.Result
+	for range n {
+		payload := fmt.Sprint("message ", len(y.results))
+		require.NoError(t, y.Publish(y.topic, message.NewMessage(watermill.NewUUID(), []byte(payload))))
+		result := y.seen.next(t)
+		y.results[payload] = result
+		all = append(all, result)
+	}
+	return all
+}
+
+// until publishes until a message is stored by that broker.
+func (y *tally) until(t testing.TB, broker string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return y.publish(t, 1)[0].MessageQueue.BrokerName == broker
+	}, 2*time.Minute, 20*time.Millisecond)
+}
+
+// check has the witness find each message where its result says, and no message
+// twice whose failed attempts are all said to have sent nothing.
+func (y *tally) check(t testing.TB, w *world) {
+	t.Helper()
+	var all []stored
+	if w.real != nil {
+		all = readAtLeast(t, w, y.topic, len(y.results))
+	} else {
+		for _, m := range w.embedded.Messages(y.topic) {
+			all = append(all, fromEmbedded(t, m))
+		}
+	}
+	copies := make(map[string]int)
+	for _, m := range all {
+		copies[string(m.Body)]++
+	}
+	for payload, result := range y.results {
+		require.Equal(t, payload, string(at(t, all, result).Body))
+		doubtful := false
+		for _, failed := range result.Failed {
+			doubtful = doubtful || failed.Outcome != publisher.NotSent
+		}
+		if !doubtful {
+			require.Equal(t, 1, copies[payload], "%s: %+v", payload, result)
+		}
+	}
+}
+
+// failedOf returns the failed attempts behind the results.
+func failedOf(all []publisher.Result) []publisher.Attempt {
+	var failed []publisher.Attempt
+	for _, r := range all {
+		failed = append(failed, r.Failed...)
+	}
+	return failed
+}
+
+// testTrouble has a trouble begin while messages are published. One attempt finds
+// out; no message after it is late or fails, and all are stored by the other broker.
+// When the trouble is over a publisher that tries again uses the broker again. It
+// reports whether it took an attempt to find out.
+func testTrouble(t *testing.T, tw *twin, trouble func(t testing.TB, yes bool), check func(publisher.Attempt), prepare ...func(t testing.TB, topic string)) (found bool) {
+	t.Helper()
+	once, again := tallyOf(t, tw, time.Hour, prepare...), tallyOf(t, tw, 200*time.Millisecond, prepare...)
+	for _, y := range []*tally{once, again} {
+		y.until(t, "broker-a")
+		y.until(t, "broker-b")
+	}
+	trouble(t, true)
+	over := sync.OnceFunc(func() { trouble(t, false) })
+	defer over() // also when something fails: the cluster is used on
+	for _, y := range []*tally{once, again} {
+		all := y.publish(t, 20)
+		failed := failedOf(all)
+		for _, r := range all {
+			require.Equal(t, "broker-a", r.MessageQueue.BrokerName)
+		}
+		for _, attempt := range failed {
+			require.Equal(t, "broker-b", attempt.MessageQueue.BrokerName)
+			check(attempt)
+		}
+		if y == once {
+			require.LessOrEqual(t, len(failed), 1)
+			found = len(failed) == 1
+		}
+	}
+	over()
+	again.until(t, "broker-b")
+	once.check(t, tw.world)
+	again.check(t, tw.world)
+	return found
+}
+
+// hasCode is a check of attempts that a broker has answered.
+func hasCode(t *testing.T, code headers.ResponseCode, fragment string) func(publisher.Attempt) {
+	return func(a publisher.Attempt) {
+		var status *headers.StatusError
+		require.ErrorAs(t, a.Err, &status)
+		require.Equal(t, code, status.Code)
+		require.Contains(t, status.Remark, fragment)
+		require.Equal(t, publisher.NotSent, a.Outcome)
+	}
+}
+
+// Whatever befalls one of two brokers, messages are published by the other.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	t.Run("embedded 5.5", func(t *testing.T) { testFailover(t, embeddedTwin(t, headers.Version5_5_0)) })
+	t.Run("embedded 4.9", func(t *testing.T) { testFailover(t, embeddedTwin(t, headers.Version4_9_7)) })
+	t.Run("real 5.5.0", func(t *testing.T) { testFailover(t, realTwin(t, realbroker.Config{Version: "5.5.0"})) })
+	t.Run("real 4.9.7", func(t *testing.T) { testFailover(t, realTwin(t, realbroker.Config{Version: "4.9.7"})) })
+}
+
+func testFailover(t *testing.T, tw *twin) {
+	t.Run("read-only", func(t *testing.T) {
+		require.True(t, testTrouble(t, tw, tw.readOnly, hasCode(t, headers.NoPermission, "sending message is forbidden"), tw.orderTopic))
+	})
+	t.Run("route without write", func(t *testing.T) { testRouteWithoutWrite(t, tw) })
+	t.Run("busy", func(t *testing.T) {
+		require.True(t, testTrouble(t, tw, tw.busy, hasCode(t, headers.SystemBusy, "[REJECTREQUEST]")))
+	})
+	if tw.full != nil {
+		t.Run("full", func(t *testing.T) {
+			require.True(t, testTrouble(t, tw, tw.full, hasCode(t, headers.ServiceNotAvailable, "service not available now")))
+		})
+	}
+	t.Run("hanging", func(t *testing.T) {
+		require.True(t, testTrouble(t, tw, tw.hanging, func(a publisher.Attempt) {
+			if !errors.Is(a.Err, publisher.ErrAttemptTimeout) {
+				require.ErrorIs(t, a.Err, transport.ErrStalled) // said of the connection
+			}
+		}))
+	})
+	t.Run("dead", func(t *testing.T) {
+		// The route may tell before an attempt does.
+		testTrouble(t, tw, tw.dead, func(a publisher.Attempt) {
+			var op *transport.OpError
+			require.ErrorAs(t, a.Err, &op)
+			require.Equal(t, op.Sent, a.Outcome == publisher.MayBeStored)
+		})
+	})
+	t.Run("name servers", func(t *testing.T) { testNameServers(t, tw) })
+	t.Run("fewer queues", func(t *testing.T) { testFewerQueues(t, tw) })
+	t.Run("topic deleted", func(t *testing.T) { testTopicDeleted(t, tw) })
+}
+
+// A read-only broker still stores what it is sent, but for order topics. The route
+// tells publishers to keep away.
+func testRouteWithoutWrite(t *testing.T, tw *twin) {
+	y := tallyOf(t, tw, time.Hour)
+	y.until(t, "broker-b")
+	tw.readOnly(t, true)
+	fresh := publisherIn(t, tw.world, func(c *publisher.Config) { c.OnResult = y.seen.add })
+	y.Publisher = fresh // it knows no route yet
+	for _, r := range y.publish(t, 20) {
+		require.Equal(t, "broker-a", r.MessageQueue.BrokerName)
+		require.Empty(t, r.Failed)
+	}
+	tw.readOnly(t, false)
+	y.check(t, tw.world)
+}
+
+// A name server that is silent is replaced by the other, whichever it is.
+func testNameServers(t *testing.T, tw *twin) {
+	for i := range 2 {
+		y := tallyOf(t, tw, time.Hour)
+		next := newTopic(t, "failover")
+		tw.createTopic(t, next, 2)
+		y.publish(t, 1)
+		tw.hangNameServer(t, i, true)
+		require.NoError(t, y.Publish(next, message.NewMessage("1", []byte("x"))), "a topic that has to be looked up")
+		tw.hangNameServer(t, i, false)
+		require.Len(t, tw.read(t, next, 1), 1)
+	}
+}
+
+// A queue that is gone is found out by the broker's answer, and the message goes to
+// one that is there.
+func testFewerQueues(t *testing.T, tw *twin) {
+	y := tallyOf(t, tw, time.Hour)
+	y.publish(t, 4)
+	tw.shrink(t, y.topic)
+	all := y.publish(t, 8)
+	failed := failedOf(all)
+	require.NotEmpty(t, failed)
+	for _, attempt := range failed {
+		hasCode(t, tw.badQueue, "queueId[1] is illegal")(attempt)
+	}
+	for _, r := range all {
+		require.Zero(t, r.MessageQueue.QueueID)
+	}
+}
+
+// A topic that was deleted is a clear error, and nothing is sent.
+func testTopicDeleted(t *testing.T, tw *twin) {
+	y := tallyOf(t, tw, time.Hour)
+	y.publish(t, 4)
+	tw.remove(t, y.topic)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	err := y.Publish(y.topic, messageIn(ctx))
+	require.ErrorIs(t, err, context.DeadlineExceeded, "the topic may come back")
+	require.ErrorIs(t, err, &headers.StatusError{Code: headers.TopicNotExist})
+	for _, failed := range failureOf(t, err).Results[0].Failed {
+		hasCode(t, headers.TopicNotExist, "not exist")(failed)
+	}
+	require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
+}
+
+// A broker whose disk is full refuses messages, for as long as it is.
+func TestFullBroker(t *testing.T) {
+	t.Parallel()
+	// 5.x takes no limit below 35 %, which the disk at hand may not have reached.
+	tw := realTwin(t, realbroker.Config{Version: "4.9.7", Only: map[string]realbroker.BrokerSettings{
+		"broker-b": {JavaOptions: []string{"-Drocketmq.broker.diskSpaceWarningLevelRatio=0.001"}},
+	}})
+	y := tallyOf(t, tw, time.Hour)
+	// The broker looks at its disk now and then, first some time after its start.
+	var full publisher.Attempt
+	require.Eventually(t, func() bool {
+		failed := failedOf(y.publish(t, 1))
+		if len(failed) > 0 {
+			full = failed[0]
+		}
+		return len(failed) > 0
+	}, 3*time.Minute, 100*time.Millisecond)
+	require.Equal(t, "broker-b", full.MessageQueue.BrokerName)
+	hasCode(t, headers.ServiceNotAvailable, "service not available now")(full)
+	for _, r := range y.publish(t, 20) {
+		require.Equal(t, "broker-a", r.MessageQueue.BrokerName)
+		require.Empty(t, r.Failed)
+	}
+	y.check(t, tw.world)
+}
+
+// A broker that shuts down gracefully answers GO_AWAY until its end. No message
+// fails, all are stored, and the connection is not used on.
+func TestGoAway(t *testing.T) {
+	t.Parallel()
+	test := func(t *testing.T, tw *twin) {
+		topic := newTopic(t, "goaway")
+		tw.createTopic(t, topic, 2)
+		var dialer countingDialer
+		told := make(chan struct{}, 100_000)
+		p := publisherIn(t, tw.world, func(c *publisher.Config) {
+			c.Dial = dialer.dial               // both kinds of cluster are on TCP
+			c.RouteRefreshInterval = time.Hour // it is the answer that tells, not the route
+			c.OnResult = func(r publisher.Result) {
+				for _, failed := range r.Failed {
+					var status *headers.StatusError
+					if errors.As(failed.Err, &status) && status.Code == headers.GoAway {
+						told <- struct{}{}
+					}
+				}
+			}
+		})
+		s := startStream(p, topic, 4)
+		s.await(t, 100)
+		tw.leave(t)
+		s.await(t, 100)
+		s.stop()
+		require.Empty(t, s.errs)
+		require.NotEmpty(t, told)
+		if tw.real != nil {
+			s.requireAllStored(t, readAtLeast(t, tw.world, topic, len(s.stored)))
+		} else {
+			var all []stored
+			for _, m := range tw.embedded.Messages(topic) {
+				all = append(all, fromEmbedded(t, m))
+			}
+			s.requireAllStored(t, all)
+		}
+		require.Positive(t, dialer.closed(tw.addrOfB()), "the connection that was told to go is closed")
+	}
+	t.Run("embedded", func(t *testing.T) { test(t, embeddedTwin(t, headers.Version5_5_0)) })
+	t.Run("real 5.5.0", func(t *testing.T) {
+		tw := realTwin(t, realbroker.Config{Version: "5.5.0", BrokerProps: map[string]string{
+			"enableShutdownGracefully": "true", "shutdownWaitTimeSeconds": "5",
+		}})
+		tw.leave = func(t testing.TB) {
+			require.NoError(t, tw.real.Broker(1).Stop())
+			require.NoError(t, tw.real.Broker(1).Start())
+		}
+		test(t, tw)
+	})
+}
+
+// addrOfB is where broker-b listens.
+func (tw *twin) addrOfB() string {
+	if tw.real != nil {
+		return tw.real.Broker(1).Addr
+	}
+	return tw.embedded.Broker(1).Addr()
+}

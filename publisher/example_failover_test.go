@@ -1,0 +1,49 @@
+package publisher_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+// One of two brokers is down. The message that finds out is sent to the other,
+// and those after it go there at once.
+func Example_failover() {
+	cluster := startBroker(embedded.WithBrokers(2), embedded.WithTopic("orders", 1))
+	defer cluster.Close()
+
+	failures := 0
+	pub, err := publisher.New(publisher.Config{
+		NameServers: cluster.NameServers(),
+		Dial:        cluster.Dial,
+		OnResult: func(r publisher.Result) {
+			for _, attempt := range r.Failed {
+				failures++
+				fmt.Println(attempt.MessageQueue.BrokerName, "failed,", attempt.Outcome)
+			}
+		},
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pub.Close()
+
+	cluster.Broker(0).Kill()
+	for i := range 10 {
+		if err := pub.Publish("orders", message.NewMessage(fmt.Sprint(i), []byte("a book"))); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, m := range cluster.Messages("orders")[:1] {
+		fmt.Println("stored by", m.BrokerName)
+	}
+	fmt.Println(len(cluster.Messages("orders")), "messages stored,", failures, "attempt failed")
+	// Output:
+	// broker-a failed, not sent
+	// stored by broker-b
+	// 10 messages stored, 1 attempt failed
+}
