@@ -187,9 +187,56 @@ func TestPromiseRotation(t *testing.T) {
 	}, embedded.WithACL(aliceIn))
 }
 
+// Keys that change with every request, while many publish, are never mixed up:
+// each request has one user's access key, token and signature.
+func TestPromiseRotationUnderLoad(t *testing.T) {
+	bobbyIn := embedded.User{AccessKey: bobby, SecretKey: bobbySecret, Publish: []string{orders}}
+	c, err := embedded.Start(embedded.WithTopic(orders, 4), embedded.WithACL(aliceIn, bobbyIn))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	var mixed, asked atomic.Int64
+	c.Intercept(func(r embedded.Request) embedded.Fault {
+		if token := r.Command.Fields.String(headers.FieldSecurityToken); token != "token of "+r.Command.Fields.String(headers.FieldAccessKey) {
+			mixed.Add(1)
+		}
+		return embedded.Fault{}
+	})
+	p := publisherOn(t, c, func(c *publisher.Config) {
+		c.SendTimeout = time.Minute
+		c.Credentials = publisher.CredentialsFunc(func(context.Context) (publisher.Credentials, error) {
+			keys := publisher.NewCredentials(alice, aliceSecret)
+			if asked.Add(1)%2 == 0 {
+				keys = publisher.NewCredentials(bobby, bobbySecret)
+			}
+			keys.SecurityToken = publisher.NewSecret("token of " + keys.AccessKey)
+			return keys, nil
+		})
+	})
+	const callers, calls = 16, 50
+	errs := make(chan error, callers)
+	for range callers {
+		go func() {
+			var err error
+			for range calls {
+				err = errors.Join(err, p.Publish(orders, newMessage("x")))
+			}
+			errs <- err
+		}()
+	}
+	for range callers {
+		require.NoError(t, <-errs)
+	}
+	require.Zero(t, mixed.Load())
+	require.Len(t, c.Messages(orders), callers*calls)
+}
+
 // Whatever is printed, in whatever way: the secret key and the token are not in
 // it.
 func TestPromiseSecretsAreNotShown(t *testing.T) {
+	synctest.Test(t, secretsAreNotShown)
+}
+
+func secretsAreNotShown(t *testing.T) {
 	const secret, token = "5ecret-key", "5ecret-token"
 	credentials := publisher.NewCredentials(alice, secret)
 	credentials.SecurityToken = publisher.NewSecret(token)
@@ -228,6 +275,7 @@ func TestPromiseSecretsAreNotShown(t *testing.T) {
 		for _, topic := range []string{orders, "closed"} {
 			show(p.Publish(topic, newMessage("x")))
 		}
+		synctest.Wait() // heartbeats are refused as well, and logged
 		require.NoError(t, p.Close())
 		require.NoError(t, c.Close())
 		show(cfg, &cfg, p, *publisherValue(p))

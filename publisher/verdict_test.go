@@ -90,6 +90,7 @@ func TestJudge(t *testing.T) {
 
 		{"no route", &routing.NoRouteError{}, end},
 		{"static topic", &routing.StaticTopicError{}, end},
+		{"foreign queue", &SelectorError{}, end},
 		{"no brokers", &routing.NoBrokersError{}, nowhere},
 		{"name servers", &routing.NameServersError{}, lookup},
 		{"name server not ready", &routing.NameServersError{Servers: []*routing.NameServerError{
