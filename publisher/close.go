@@ -29,6 +29,8 @@ func (p *Publisher) leave() {
 // cut off: they return an *Error around ErrClosed, and Close returns
 // ErrCloseTimeout, perhaps before they have returned. A broker that does not
 // answer the goodbye makes Close, and calls that wait for an answer, 3 s later.
+// Transactions that are open stay so, see Transaction; Close waits for the
+// Config.Transaction.Check calls under way, whose contexts it ends.
 // Close may be called again, from several goroutines and while Publish blocks;
 // each call returns when all is over, with the same result.
 func (p *Publisher) Close() error {
@@ -59,6 +61,7 @@ func (p *Publisher) Close() error {
 	p.stopped = true
 	p.mu.Unlock()
 	p.outboxes.cut()
+	p.checker.stop()
 	p.heart.stop()
 	p.heart.unregister()
 	// Both only wait for goroutines that they end themselves; neither can fail.

@@ -109,6 +109,9 @@ type Config struct {
 	// once, and Publish waits for it. It must not call Close.
 	OnResult func(Result)
 
+	// Transaction sets up transactions, see Publisher.BeginTransaction.
+	Transaction TransactionConfig
+
 	// AutoCreate says how brokers that may create topics are asked to.
 	AutoCreate AutoCreateConfig
 
@@ -265,6 +268,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.HeartbeatInterval, 30*time.Second)
 	setDefault(&c.RouteRefreshInterval, 30*time.Second)
 	setDefault(&c.CloseTimeout, 10*time.Second)
+	c.Transaction.setDefaults()
 }
 
 // maxGroupLength is what brokers since 5.4.0 take, so that the names of retry
@@ -340,6 +344,7 @@ func (c Config) Validate() error {
 	if c.Backoff.Min > c.Backoff.Max {
 		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)
 	}
+	faults = append(faults, c.Transaction.faults(c.Topics)...)
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("publisher: config: %w", err)
 	}

@@ -22,6 +22,7 @@ func (p *Publisher) disconnected(addr string, err error) {
 	}
 	p.logger.Info("Connection to RocketMQ lost", watermill.LogFields{"addr": addr, "cause": err.Error()})
 	p.routes.RefreshByAddr(addr)
+	p.heart.lose(addr)
 }
 
 func (p *Publisher) nameServerFailed(addr string, err error) {

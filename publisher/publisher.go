@@ -30,6 +30,8 @@ type Publisher struct {
 	routes     *routing.Table
 	selector   routing.Selector
 	heart      *heart
+	open       transactions
+	checker    *checker
 	outboxes   outboxes
 	calls      callPool
 	batches    batchPool
@@ -53,7 +55,8 @@ type Publisher struct {
 }
 
 // New checks the configuration and returns a Publisher. It needs no network: a
-// name server is asked when the first message is published. A nil logger logs
+// name server is asked when the first message is published, or, in the
+// background, at once if there is a Config.Transaction.Check. A nil logger logs
 // nothing.
 func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	if err := cfg.Validate(); err != nil {
@@ -84,12 +87,14 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		return nil, fmt.Errorf("publisher: config: Compression: %w", err)
 	}
 	p.marshal = appendMarshal(cfg.Marshaler)
+	p.checker = newChecker(p)
 	p.client, err = transport.New(transport.Config{
 		Dial:          cfg.Dial,
 		TLS:           cfg.TLS,
 		Serialization: cfg.serialization(),
 		DialTimeout:   cfg.DialTimeout,
 		Events:        transport.Events{Connected: p.connected, Disconnected: p.disconnected},
+		Requests:      p.checker.requests(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("publisher: %w", err)
@@ -105,10 +110,12 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		_ = p.client.Close() // it has no connection yet
 		return nil, fmt.Errorf("publisher: %w", err)
 	}
-	if p.heart, err = startHeart(p); err != nil {
+	if p.heart, err = newHeart(p); err != nil {
 		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
 		return nil, err
 	}
+	// It may connect at once, and connections tell p.heart of themselves.
+	go p.heart.run()
 	return p, nil
 }
 

@@ -111,7 +111,7 @@ func (e *BrokerNotFoundError) Error() string {
 // *NameServersError first: they say nothing about the message, of which nothing
 // was sent.
 type NameServersError struct {
-	// Topic is the topic that was asked about.
+	// Topic is the topic that was asked about, empty for the cluster's brokers.
 	Topic string
 	// Servers has one error per name server, in the order they were asked.
 	Servers []*NameServerError
@@ -120,7 +120,11 @@ type NameServersError struct {
 // Error lists each name server with what went wrong there.
 func (e *NameServersError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "routing: topic %q: no name server gave a usable answer", e.Topic)
+	b.WriteString("routing: ")
+	if e.Topic != "" {
+		fmt.Fprintf(&b, "topic %q: ", e.Topic)
+	}
+	b.WriteString("no name server gave a usable answer")
 	for i, s := range e.Servers {
 		if i == 0 {
 			b.WriteString(": ")
