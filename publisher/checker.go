@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -143,7 +144,8 @@ func (c *checker) answer(asked *check) {
 	if state.end() == headers.TransactionUndecided {
 		return // the next check asks again
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, heartbeatTimeout)
+	// Close waits for the answer to what has been decided.
+	ctx, cancel := context.WithTimeout(context.Background(), heartbeatTimeout)
 	defer cancel()
 	err := c.p.client.InvokeOneway(ctx, place.addr, &headers.EndTransaction{
 		ProducerGroup:    c.p.cfg.ProducerGroup,
@@ -156,7 +158,7 @@ func (c *checker) answer(asked *check) {
 		Topic:            asked.topic,
 		BrokerName:       place.broker,
 	}, nil)
-	if err != nil && c.ctx.Err() == nil {
+	if err != nil {
 		c.p.logger.Info("Cannot answer RocketMQ's transaction check: the broker asks again", watermill.LogFields{
 			"addr": place.addr, "message_id": asked.id, "err": err.Error(),
 		})
@@ -183,17 +185,16 @@ func (c *checker) ask(asked *check) (state TransactionState) {
 		}
 	}()
 	state = c.p.cfg.Transaction.Check(ctx, msg)
-	if ctx.Err() != nil && state != TransactionUnknown {
-		if c.ctx.Err() == nil {
-			c.p.logger.Info("Config.Transaction.Check took too long, its answer is not sent", fields)
-		}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && state != TransactionUnknown {
+		c.p.logger.Info("Config.Transaction.Check took too long, its answer is not sent", fields)
 		return TransactionUnknown
 	}
 	return state
 }
 
-// stop ends the contexts of the checks under way and waits for them. Those that
-// wait are dropped: the broker asks another producer.
+// stop ends the contexts of the checks under way and waits for them and for the
+// answers they come to. Those that wait are dropped: the broker asks another
+// producer.
 func (c *checker) stop() {
 	c.mu.Lock()
 	c.stopped = true

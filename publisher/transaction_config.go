@@ -23,10 +23,10 @@ type TransactionConfig struct {
 	// Publisher is not asked about.
 	//
 	// It runs on goroutines of its own, Concurrency of them at once at most. ctx
-	// ends after CheckTimeout and with Close; an answer that comes after that is
-	// not sent, since the broker may have asked again by then. It has to return
-	// when ctx ends, and must not call Close, which waits for it. A panic is
-	// logged and taken for TransactionUnknown.
+	// ends after CheckTimeout and with Close. An answer that comes after
+	// CheckTimeout is not sent, since the broker may have asked again by then. It
+	// has to return when ctx ends, and must not call Close, which waits for it. A
+	// panic is logged and taken for TransactionUnknown.
 	Check func(ctx context.Context, msg CheckedMessage) TransactionState
 
 	// CheckTimeout bounds a call of Check. 10 s by default; a broker asks again
