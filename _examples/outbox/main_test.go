@@ -12,10 +12,13 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 )
 
-// TestMain is the program that is killed, where it is started as that.
+// TestMain is a program that is killed, where it is started as that.
 func TestMain(m *testing.M) {
 	if step := os.Getenv(stepEnv); step != "" {
 		log.Fatal(beKilled(step, os.Args[1:]))
+	}
+	if run := os.Getenv(loopEnv); run != "" {
+		log.Fatal(takeOrders(run, os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }
