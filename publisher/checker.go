@@ -131,23 +131,48 @@ func (c *checker) work() {
 	}
 }
 
-// answer finds out what became of a transaction and tells the broker.
+// answer finds out what became of a transaction and tells the broker. Unlike the
+// Java client it waits for the broker's word (EndTransactionProcessor answers, if
+// asked to): a broker that has checked again meanwhile has a copy of the half
+// message, and one whose decision is confirmed is dropped instead of delivered.
 func (c *checker) answer(asked *check) {
 	state := TransactionRollback
 	if !asked.ended {
 		state = c.ask(asked)
 	}
-	c.mu.Lock()
-	place := asked.place
-	delete(c.byKey, asked.key)
-	c.mu.Unlock()
-	if state.end() == headers.TransactionUndecided {
-		return // the next check asks again
+	for {
+		c.mu.Lock()
+		place := asked.place
+		if state.end() == headers.TransactionUndecided {
+			delete(c.byKey, asked.key)
+			c.mu.Unlock()
+			return // the next check asks again
+		}
+		c.mu.Unlock()
+		err := c.tell(asked, place, state)
+		if err == nil {
+			c.p.open.confirm(asked.id)
+		} else {
+			c.p.logger.Info("RocketMQ has not confirmed the answer to its transaction check, and asks again unless it has it", watermill.LogFields{
+				"addr": place.addr, "message_id": asked.id, "err": err.Error(),
+			})
+		}
+		c.mu.Lock()
+		if err != nil || asked.place == place {
+			delete(c.byKey, asked.key)
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		state = TransactionRollback // of the copy
 	}
-	// Close waits for the answer to what has been decided.
+}
+
+// tell sends one decision. Close waits for it.
+func (c *checker) tell(asked *check, place halfPlace, state TransactionState) error {
 	ctx, cancel := context.WithTimeout(context.Background(), heartbeatTimeout)
 	defer cancel()
-	err := c.p.client.InvokeOneway(ctx, place.addr, &headers.EndTransaction{
+	answer, err := c.p.client.Invoke(ctx, place.addr, &headers.EndTransaction{
 		ProducerGroup:    c.p.cfg.ProducerGroup,
 		StateTableOffset: place.table,
 		CommitLogOffset:  place.log,
@@ -159,10 +184,9 @@ func (c *checker) answer(asked *check) {
 		BrokerName:       place.broker,
 	}, nil)
 	if err != nil {
-		c.p.logger.Info("Cannot answer RocketMQ's transaction check: the broker asks again", watermill.LogFields{
-			"addr": place.addr, "message_id": asked.id, "err": err.Error(),
-		})
+		return err
 	}
+	return answer.Err()
 }
 
 // ask has the user's function decide.

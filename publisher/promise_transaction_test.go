@@ -441,6 +441,28 @@ func TestPromiseSlowCheck(t *testing.T) {
 	})
 }
 
+// A broker that asks faster than it is answered makes copies of the half message.
+// They are dropped.
+func TestPromiseChecksInARow(t *testing.T) {
+	for _, hold := range []time.Duration{0, time.Second} {
+		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+			j := judging(publisher.TransactionCommit)
+			p := publisherOn(t, c, withCheck(j))
+			begin(t, p, "x").Unknown()
+			synctest.Wait()
+			onEnd(c, embedded.Delay(hold))
+			for range 5 {
+				c.Broker(0).CheckTransactions()
+				time.Sleep(hold / 2)
+			}
+			time.Sleep(time.Hour)
+			require.Equal(t, 1, c.Stored(orders))
+			require.Zero(t, c.Stored(checkMaxTopic))
+			require.Equal(t, 1, j.count())
+		})
+	}
+}
+
 // So many checks run at once as were asked for. Close ends their contexts and
 // waits for them.
 func TestPromiseChecksAtOnce(t *testing.T) {

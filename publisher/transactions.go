@@ -70,7 +70,22 @@ func (s *transactions) remove(t *Transaction, confirmed bool) {
 	defer s.mu.Unlock()
 	id := t.info.MessageID
 	delete(s.open, id)
-	if !confirmed {
+	if confirmed {
+		s.remember(id)
+	}
+}
+
+// confirm remembers a transaction that a broker has been told the end of, and has
+// confirmed.
+func (s *transactions) confirm(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remember(id)
+}
+
+// remember adds to ended. The mutex is held.
+func (s *transactions) remember(id string) {
+	if _, ok := s.ended[id]; ok || id == "" {
 		return
 	}
 	if s.ended == nil {

@@ -106,8 +106,10 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	defer db2.Close()
 	<-decided // so the broker knows whom to ask
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
 	for cluster.Broker(0).CheckTransactions() > 0 {
-		<-decided
+		<-poll.C
 	}
 	if err := pub.Close(); err != nil {
 		t.Fatal(err)
