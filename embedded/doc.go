@@ -43,6 +43,7 @@
 //   - answers are in the serialization of the request
 //   - stored properties get CLUSTER, lose WAIT, and have no final separator
 //   - an empty body is stored, timer properties are ignored
+//   - a transaction can be ended after its CHECK_IMMUNITY_TIME_IN_SECONDS
 //   - a name server does not answer a request code that it does not know
 //   - 361 is not supported, bad parameters are SYSTEM_ERROR
 //

@@ -275,7 +275,7 @@ func (b *Broker) endFault(h *headers.EndTransaction, m *body.StoredMessage, set 
 	switch {
 	case !found:
 		return refuse(headers.SystemError, "Find prepared transaction message failed"), true
-	case !h.FromCheck && set.get(headers.PropertyCheckImmunity) != nil && age > b.immunity(set).Milliseconds():
+	case b.cluster.behaviour.five && !h.FromCheck && set.get(headers.PropertyCheckImmunity) != nil && age > b.immunity(set).Milliseconds():
 		return refuse(headers.IllegalOperation, "Message commit fail, wait check"), true
 	case string(set.get(headers.PropertyProducerGroup)) != h.ProducerGroup:
 		return refuse(headers.SystemError, "The producer group wrong"), true

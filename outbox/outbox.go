@@ -30,12 +30,15 @@ type Config struct {
 // Validate reports everything that is wrong, each fault with its field.
 func (c Config) Validate() error {
 	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf(format, args...))
+	}
 	if !c.Dialect.known() {
-		faults = append(faults, fmt.Errorf("Dialect is %q, want %q, %q or %q", c.Dialect, SQLite, PostgreSQL, MySQL))
+		fault("Dialect is %q, want %q, %q or %q", c.Dialect, SQLite, PostgreSQL, MySQL)
 	}
 	if c.Table != "" {
 		if err := checkTable(c.Table); err != nil {
-			faults = append(faults, fmt.Errorf("Table: %w", err))
+			fault("Table: %w", err)
 		}
 	}
 	if err := errors.Join(faults...); err != nil {

@@ -25,11 +25,11 @@ const transactionChecks = 3
 
 // inTransactionWorlds runs a test on brokers that check half messages after three
 // seconds and then every second; embedded ones are quicker.
-func inTransactionWorlds(t *testing.T, test func(t *testing.T, w *world)) {
+func inTransactionWorlds(t *testing.T, test func(t *testing.T, w *world, five bool)) {
 	quick := embedded.WithTransactionCheck(300*time.Millisecond, 100*time.Millisecond, transactionChecks)
-	t.Run("embedded 5.5", func(t *testing.T) { test(t, embeddedWorld(t, quick)) })
+	t.Run("embedded 5.5", func(t *testing.T) { test(t, embeddedWorld(t, quick), true) })
 	t.Run("embedded 4.9 in memory", func(t *testing.T) {
-		test(t, embeddedWorld(t, quick, embedded.InMemory(), embedded.WithVersion(headers.Version4_9_7)))
+		test(t, embeddedWorld(t, quick, embedded.InMemory(), embedded.WithVersion(headers.Version4_9_7)), false)
 	})
 	for _, version := range append(realbroker.Versions(), "5.1.4") {
 		t.Run("real "+version, func(t *testing.T) {
@@ -40,7 +40,7 @@ func inTransactionWorlds(t *testing.T, test func(t *testing.T, w *world)) {
 				// 5.x notes decisions in batches, every 3 s by default: a
 				// decision could then come too late for the check.
 				"transactionOpBatchInterval": "100",
-			}})))
+			}})), version[0] == '5')
 		})
 	}
 }
@@ -113,7 +113,7 @@ func awaitMessages(t testing.TB, w *world, topic string, n int) []stored {
 // Every way in which a transaction ends, on one broker. Whatever is settled stays
 // so while another message goes through all checks that there are.
 func TestTransactions(t *testing.T) {
-	inTransactionWorlds(t, func(t *testing.T, w *world) {
+	inTransactionWorlds(t, func(t *testing.T, w *world, five bool) {
 		topic := newTopic(t, "transactions")
 		w.createTopic(t, topic, 2)
 		group := strings.ReplaceAll(newTopic(t, "group"), ".", "-")
@@ -190,10 +190,31 @@ func TestTransactions(t *testing.T) {
 		require.NoError(t, open.Commit(t.Context()))
 		require.Zero(t, again.count("open"))
 
+		// Too late, where the producer has set a time for it. The other message
+		// shows that the time is over.
+		ofLate := newDecisions()
+		late, _ := begin(publisherIn(t, w, func(c *publisher.Config) {
+			c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = group+"-3", ofLate.check, time.Second
+		}), "commit too late")
+		lateMark, _ := begin(publisherIn(t, w, func(c *publisher.Config) {
+			c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = group+"-4", ofLate.check, time.Second
+		}), "unknown mark")
+		lateMark.Unknown()
+		ofLate.await(t, "unknown mark")
+		if err := late.Commit(t.Context()); five {
+			require.ErrorIs(t, err, &headers.StatusError{Code: headers.IllegalOperation})
+			require.False(t, failedEnd(t, err).Open)
+			ofLate.await(t, "commit too late")
+		} else {
+			require.NoError(t, err)
+		}
+
 		// By nobody.
 		lost, _ := begin(p, "unknown")
 		lost.Unknown()
-		all := awaitMessages(t, w, checkMaxTopic, 1)
+		all := awaitMessages(t, w, checkMaxTopic, 2)
+		slices.SortFunc(all, func(a, b stored) int { return strings.Compare(string(a.Body), string(b.Body)) })
+		require.Equal(t, "unknown mark", string(all[1].Body))
 		require.Equal(t, lost.Info().MessageID, all[0].UniqueID)
 		require.Equal(t, "unknown", string(all[0].Body))
 		require.Equal(t, topic, all[0].Properties[headers.PropertyRealTopic])
@@ -201,13 +222,13 @@ func TestTransactions(t *testing.T) {
 		require.Equal(t, transactionChecks, again.count("unknown"))
 
 		var payloads []string
-		for _, s := range w.read(t, topic, 8) {
+		for _, s := range w.read(t, topic, 9) {
 			word, _, _ := strings.Cut(string(s.Body), " compressed")
 			payloads = append(payloads, word)
 		}
 		slices.Sort(payloads)
 		require.Equal(t, []string{
-			"commit after restart", "commit by check", "commit of group 1", "commit of group 2", "direct", "open", "second check", "second mark",
+			"commit after restart", "commit by check", "commit of group 1", "commit of group 2", "commit too late", "direct", "open", "second check", "second mark",
 		}, payloads)
 	})
 }

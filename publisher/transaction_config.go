@@ -47,8 +47,9 @@ type TransactionConfig struct {
 	// CheckAfter is how old a half message has to be before it is checked
 	// (CHECK_IMMUNITY_TIME_IN_SECONDS), in whole seconds, rounded up. 0, the
 	// default, leaves it to the broker's transactionTimeOut, 6 s by default. With
-	// it, RocketMQ 5 refuses a Commit or Rollback that comes later, and leaves the
-	// decision to the check alone: see Transaction.Commit.
+	// it, brokers of 5.1.4 and 5.5.0 refuse a Commit or Rollback that comes later
+	// (ILLEGAL_OPERATION), and leave the decision to the check alone: see
+	// Transaction.Commit. 4.9.7 takes it.
 	CheckAfter time.Duration
 }
 
