@@ -152,7 +152,7 @@ func (b *Broker) halfAt(offset int64) (m body.StoredMessage, set propertySet, ok
 }
 
 // immunity is how old a half message has to be to be checked
-// (TransactionalMessageUtil.getImmunityTime of 5.5.0).
+// (TransactionalMessageServiceImpl.getImmunityTime of 5.5.0).
 func (b *Broker) immunity(set *propertySet) time.Duration {
 	seconds, err := strconv.ParseInt(string(set.get(headers.PropertyCheckImmunity)), 10, 32)
 	if err != nil || seconds == -1 {
@@ -272,10 +272,12 @@ func (b *Broker) endTransaction(rq *request) answer {
 // endFault says why a transaction cannot be ended. The caller holds b.mu.
 func (b *Broker) endFault(h *headers.EndTransaction, m *body.StoredMessage, set *propertySet, found bool) (answer, bool) {
 	age := time.Now().UnixMilli() - m.BornTimestamp
+	// TransactionalMessageUtil.getImmunityTime of 5.5.0 has a least time.
+	immune := max(b.immunity(set), b.cluster.cfg.transactionCheck.timeout).Milliseconds()
 	switch {
 	case !found:
 		return refuse(headers.SystemError, "Find prepared transaction message failed"), true
-	case b.cluster.behaviour.five && !h.FromCheck && set.get(headers.PropertyCheckImmunity) != nil && age > b.immunity(set).Milliseconds():
+	case b.cluster.behaviour.five && !h.FromCheck && set.get(headers.PropertyCheckImmunity) != nil && age > immune:
 		return refuse(headers.IllegalOperation, "Message commit fail, wait check"), true
 	case string(set.get(headers.PropertyProducerGroup)) != h.ProducerGroup:
 		return refuse(headers.SystemError, "The producer group wrong"), true

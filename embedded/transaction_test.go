@@ -286,3 +286,16 @@ func propertyOf(m body.StoredMessage, name string) []byte {
 	}
 	return nil
 }
+
+// An immunity time below the least age of a checked message does not keep its
+// producer from ending the transaction.
+func TestTransactionShortImmunity(t *testing.T) {
+	inMemoryBubble(t, func(t *testing.T, cluster *embedded.Cluster, c *client) {
+		end := prepare(c, cluster, half(headers.PropertyCheckImmunity, "1"))
+		time.Sleep(5 * time.Second)
+		c.succeed(end, nil)
+		end = prepare(c, cluster, half(headers.PropertyCheckImmunity, "1"))
+		time.Sleep(7 * time.Second)
+		require.Equal(t, int32(headers.IllegalOperation), c.call(end, nil).Code)
+	})
+}

@@ -193,11 +193,15 @@ func TestTransactions(t *testing.T) {
 		// Too late, where the producer has set a time for it. The other message
 		// shows that the time is over.
 		ofLate := newDecisions()
+		checkAfter := 4 * time.Second // more than transactionTimeOut
+		if w.embedded != nil {
+			checkAfter = time.Second
+		}
 		late, _ := begin(publisherIn(t, w, func(c *publisher.Config) {
-			c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = group+"-3", ofLate.check, time.Second
+			c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = group+"-3", ofLate.check, checkAfter
 		}), "commit too late")
 		lateMark, _ := begin(publisherIn(t, w, func(c *publisher.Config) {
-			c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = group+"-4", ofLate.check, time.Second
+			c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = group+"-4", ofLate.check, checkAfter
 		}), "unknown mark")
 		lateMark.Unknown()
 		ofLate.await(t, "unknown mark")

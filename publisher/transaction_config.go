@@ -48,8 +48,9 @@ type TransactionConfig struct {
 	// (CHECK_IMMUNITY_TIME_IN_SECONDS), in whole seconds, rounded up. 0, the
 	// default, leaves it to the broker's transactionTimeOut, 6 s by default. With
 	// it, brokers of 5.1.4 and 5.5.0 refuse a Commit or Rollback that comes later
-	// (ILLEGAL_OPERATION), and leave the decision to the check alone: see
-	// Transaction.Commit. 4.9.7 takes it.
+	// than that, and later than transactionTimeOut (ILLEGAL_OPERATION), and leave
+	// the decision to the check alone: see Transaction.Commit. So it had better not
+	// be less than transactionTimeOut. 4.9.7 takes a late one.
 	CheckAfter time.Duration
 }
 
