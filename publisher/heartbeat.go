@@ -19,7 +19,11 @@ const heartbeatTimeout = 3 * time.Second
 
 // searchPause is the time between a failed search for the brokers that may ask
 // about transactions, or the loss of the connection to one, and the next search.
-const searchPause = time.Second
+// It doubles with each failure until maxSearchPause.
+const (
+	searchPause    = time.Second
+	maxSearchPause = 5 * time.Second
+)
 
 // heart tells brokers that the producer lives: each broker when the connection
 // to it is new, and all brokers of the topics in use every HeartbeatInterval. A
@@ -71,6 +75,7 @@ func (h *heart) run() {
 	defer ticker.Stop()
 	search := time.NewTimer(0)
 	defer search.Stop()
+	pause := searchPause
 	checks := h.p.cfg.Transaction.Check != nil
 	if !checks {
 		search.Stop()
@@ -81,14 +86,17 @@ func (h *heart) run() {
 			return
 		case <-ticker.C:
 			h.p.outboxes.sweep()
-			if checks && !h.search() {
-				search.Reset(searchPause)
+			if checks && h.search() {
+				pause = searchPause
 			}
 			h.beat(h.brokers())
 		case <-search.C:
 			if !h.search() {
-				search.Reset(searchPause)
+				search.Reset(pause)
+				pause = min(2*pause, maxSearchPause)
+				continue
 			}
+			pause = searchPause
 			h.beat(h.brokers())
 		case <-h.lost:
 			if checks {

@@ -374,7 +374,7 @@ func TestPromiseCheckNameServerLater(t *testing.T) {
 				time.Sleep(10 * time.Second)
 				require.Zero(t, heartbeats(c, "broker-a"))
 				require.NoError(t, c.NameServer(0).Start())
-				time.Sleep(2 * time.Second)
+				time.Sleep(5 * time.Second)
 				require.Equal(t, 1, heartbeats(c, "broker-a"))
 				time.Sleep(time.Hour)
 				require.Equal(t, 121, heartbeats(c, "broker-a"), "it stays known")
