@@ -42,7 +42,7 @@ type CheckedMessage struct {
 // errForeignGroup means that a check is for another group than the publisher's.
 var errForeignGroup = errors.New("the half message is another producer group's")
 
-// readChecked makes a CheckedMessage of what a broker has sent. raw is used up.
+// readChecked makes a CheckedMessage of what a broker has sent, and keeps its body.
 func (p *Publisher) readChecked(ctx context.Context, c *check) (CheckedMessage, error) {
 	m, _, err := body.ParseStored(c.body)
 	if err != nil {

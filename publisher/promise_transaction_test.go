@@ -538,6 +538,21 @@ func TestPromisePublishInTransaction(t *testing.T) {
 		var lost *publisher.TransactionError
 		require.ErrorAs(t, err, &lost)
 		require.Equal(t, publisher.MayBeStored, lost.Outcome)
+
+		// One whose end was not sent is left to the check, too.
+		ctx, cancel := context.WithCancel(t.Context())
+		msg := messageIn(ctx)
+		err = p.PublishInTransaction(orders, msg, func(context.Context, publisher.TransactionInfo) (publisher.TransactionState, error) {
+			cancel()
+			return publisher.TransactionCommit, nil
+		})
+		require.False(t, failedEnd(t, err).Open)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Contains(t, err.Error(), "the check will settle it")
+		before := j.count()
+		c.Broker(0).CheckTransactions()
+		synctest.Wait()
+		require.Equal(t, before+2, j.count())
 	})
 }
 

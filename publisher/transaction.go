@@ -244,12 +244,22 @@ func (p *Publisher) PublishInTransaction(topic string, msg *message.Message, loc
 	}
 	switch state {
 	case TransactionCommit:
-		return joined(err, t.Commit(ctx))
+		return joined(err, leave(t, t.Commit(ctx)))
 	case TransactionRollback:
-		return joined(err, t.Rollback(ctx))
+		return joined(err, leave(t, t.Rollback(ctx)))
 	default:
 		return err
 	}
+}
+
+// leave leaves a transaction that is still open to the check.
+func leave(t *Transaction, err error) error {
+	var failed *TransactionError
+	if errors.As(err, &failed) && failed.Open {
+		t.Unknown()
+		failed.Open = false
+	}
+	return err
 }
 
 // joined is errors.Join that leaves a single error as it is.

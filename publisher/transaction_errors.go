@@ -27,7 +27,8 @@ type TransactionError struct {
 	// NotSent if it has not.
 	Outcome Outcome
 	// Open says that the transaction is open as before: nothing has happened,
-	// and Commit or Rollback may be called again.
+	// and Commit or Rollback may be called again, or Unknown to leave it to the
+	// check.
 	Open bool
 	Err  error
 }
