@@ -36,7 +36,8 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"publisher":                    {[]string{"headers", "internal/body", "internal/pool", "transport", "routing", "marshaler"}, []string{watermill, uuid}},
 	"outbox":                       {[]string{"publisher"}, []string{watermill}},
 	"internal/realbroker":          {},
-	"internal/realbroker/rocketmq": {[]string{"internal/realbroker"}, nil},
+	"internal/realbroker/rocketmq": {[]string{"internal/realbroker", "internal/testcert"}, nil},
+	"internal/testcert":            {},
 }
 
 func TestImports(t *testing.T) {

@@ -30,10 +30,13 @@ func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, erro
 	ctx := p.limits.limit(parent, limit.at)
 	defer p.limits.stop(ctx)
 	stored, err := b.try(ctx.Context)
-	if err == errNobodyWaits || err == errKeysMove {
-		return storedBatch{}, err
+	if err == nil || err == errNobodyWaits || err == errKeysMove {
+		return stored, err
 	}
-	if err != nil && ctx.Err() != nil && parent.Err() == nil {
+	if refusal := refusalOf(err); refusal != nil {
+		return storedBatch{}, refusal
+	}
+	if ctx.Err() != nil && parent.Err() == nil {
 		err = timedOut(err, limit.cause)
 	}
 	return stored, err
@@ -65,8 +68,16 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
+	addr = p.sendAddr(addr)
 	b.connecting(addr)
 	if err := p.client.Connect(ctx, addr); err != nil {
+		return storedBatch{}, err
+	}
+	if err := p.checkNamespaceV2(ctx, addr); err != nil {
+		return storedBatch{}, err
+	}
+	keys, err := p.decorator.keys(ctx)
+	if err != nil {
 		return storedBatch{}, err
 	}
 	if !b.sending() {
@@ -76,7 +87,7 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
-	answer, err := p.client.Invoke(ctx, addr, header, *data)
+	answer, err := p.client.Invoke(ctx, addr, p.decorator.apply(keys, header, *data), *data)
 	if len(b.entries) > 1 {
 		p.bodies.Put(data)
 	}
@@ -113,7 +124,10 @@ func (b *batch) choose(route *routing.Route) (routing.MessageQueue, error) {
 		b.current.MessageQueue = l.queue
 		return l.queue, nil
 	}
-	queue := o.p.selector.Select(route, append(o.load.avoid(route), b.avoid...))
+	queue, err := o.ask(route, append(o.avoidable(o.load.avoid(route)), b.avoid...))
+	if err != nil {
+		return routing.MessageQueue{}, err
+	}
 	o.load.add(queue.BrokerName)
 	b.current.MessageQueue = queue
 	return queue, nil

@@ -64,12 +64,12 @@ func (p *Publisher) readChecked(ctx context.Context, c *check) (CheckedMessage, 
 		return CheckedMessage{}, fmt.Errorf("%w: %q", errForeignGroup, group)
 	}
 	msg := CheckedMessage{
-		TransactionInfo: TransactionInfo{Topic: m.Topic, MessageID: c.id, BrokerName: c.place.broker},
+		TransactionInfo: TransactionInfo{Topic: unwrapNamespace(p.cfg.Namespace, m.Topic), MessageID: c.id, BrokerName: c.place.broker},
 		Born:            time.UnixMilli(m.BornTimestamp),
 		BrokerAddr:      c.place.addr,
 	}
 	msg.Checks, _ = strconv.Atoi(times) // for people to read; 0 if the broker does not say
-	if topic, err := p.cfg.Topics.UnmapTopic(m.Topic, properties); err == nil {
+	if topic, err := p.cfg.Topics.UnmapTopic(msg.Topic, properties); err == nil {
 		msg.Topic = topic
 	}
 	plain, err := body.Decompress(m.Body, m.SysFlag, maxCheckedBody)

@@ -4,6 +4,7 @@
 //
 //	publisher.go   Publish lets the call in and prepares every message
 //	prepare.go     topic name, marshaler, limits: all that can refuse a message
+//	size.go        the limit of a body
 //	messageid.go   the unique message id
 //	gate.go        the bound on all messages that are not yet published
 //	entry.go       a message that is ready to be sent
@@ -12,12 +13,17 @@
 //	lane.go        those that share requests, gathered into batches
 //	watch.go       the time of the calls that wait
 //	keys.go        which lane an ordering key belongs to
+//	keyhash.go     which queue that is, as other clients see it
 //	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer
+//	decorator.go   what all requests carry: their signature
+//	queues.go      the queue of a message without a key
 //	load.go        how many requests each broker has in work
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
+//	refusal.go     failures that come from access control and certificates
 //	result.go      what became of a message
-//	errors.go      what Publish returns when not all is well
+//	errors.go      what Publish returns when not all is well (securityerrors.go:
+//	               when credentials or certificates are refused)
 //
 // Transactions, which are messages that take this road and then wait:
 //

@@ -27,6 +27,12 @@ func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 	if err := marshaler.CheckTopicName(mapped.Name); err != nil {
 		return marshaler.MappedTopic{}, err
 	}
+	if p.cfg.Namespace != "" {
+		mapped.Name = wrapNamespace(p.cfg.Namespace, mapped.Name)
+		if err := marshaler.CheckTopicName(mapped.Name); err != nil {
+			return marshaler.MappedTopic{}, err // too long now
+		}
+	}
 	return mapped, nil
 }
 
@@ -44,7 +50,11 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 	if mapped.Property.Name != "" {
 		list = append(list, mapped.Property)
 	}
-	if e.keyed, e.keyHash = key != "", hashKey(key); e.keyed {
+	if p.cfg.Namespace != "" {
+		list = append(list, headers.Property{Name: propertyInstanceID, Value: p.cfg.Namespace})
+	}
+	if e.keyed = key != ""; e.keyed {
+		e.keyHash = p.cfg.Queues.sumOf(key)
 		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
 	}
 	if how.transaction {
@@ -79,8 +89,8 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		return err
 	}
 	size := len(e.data)
-	if size > p.cfg.MaxMessageSize {
-		return &MessageTooLargeError{Size: size, Limit: p.cfg.MaxMessageSize}
+	if err := p.checkSize(size, list); err != nil {
+		return err
 	}
 	if e.data, err = appendProperties(e.data, &e.id, list); err != nil {
 		return &MarshalError{err}

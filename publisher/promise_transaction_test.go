@@ -595,6 +595,23 @@ func TestPromiseTwoGroups(t *testing.T) {
 	})
 }
 
+// With a namespace, group and topic are those that the brokers know, and the check
+// is told the user's.
+func TestPromiseTransactionInNamespace(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		j := judging(publisher.TransactionCommit)
+		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.Namespace, cfg.Transaction.Check = "shop", j.check })
+		tx := begin(t, p, "1")
+		require.NoError(t, tx.Commit(t.Context()))
+		require.Equal(t, 1, c.Stored("shop%orders"))
+		left := begin(t, p, "2")
+		left.Unknown()
+		checkNow(t, c)
+		require.Equal(t, left.Info(), j.asked[0].TransactionInfo)
+		require.Equal(t, 2, c.Stored("shop%orders"))
+	})
+}
+
 // A compressed message is given to the check as it was published, and a payload
 // that the marshaler cannot read is given as it is.
 func TestPromiseCheckedMessage(t *testing.T) {

@@ -109,10 +109,14 @@ func (p *Publisher) newTransaction(topic string, half Result) (*Transaction, err
 	if err != nil {
 		return nil, &answerError{fmt.Errorf("offset message id: %w", err)}
 	}
+	mapped, err := p.mapTopic(topic)
+	if err != nil {
+		return nil, err // cannot be: the message has just been sent there
+	}
 	t := &Transaction{
 		p:     p,
 		info:  TransactionInfo{Topic: topic, UUID: half.UUID, MessageID: half.MessageID, BrokerName: half.MessageQueue.BrokerName},
-		topic: half.MessageQueue.Topic,
+		topic: mapped.Name,
 		place: halfPlace{addr: half.BrokerAddr, broker: half.MessageQueue.BrokerName, table: half.QueueOffset, log: int64(log)},
 	}
 	p.open.add(t)
@@ -201,7 +205,7 @@ func (t *Transaction) send(ctx context.Context, place halfPlace, state Transacti
 	defer cancel()
 	if place.broker != "" {
 		if addr, err := p.routes.BrokerAddr(limited, t.topic, place.broker); err == nil {
-			place.addr = addr // it may have moved
+			place.addr = p.sendAddr(addr) // it may have moved
 		}
 	}
 	answer, err := p.client.Invoke(limited, place.addr, &headers.EndTransaction{

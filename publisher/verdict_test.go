@@ -69,6 +69,7 @@ func TestJudge(t *testing.T) {
 
 		{"no route", &routing.NoRouteError{}, end},
 		{"static topic", &routing.StaticTopicError{}, end},
+		{"foreign queue", &SelectorError{}, end},
 		{"no brokers", &routing.NoBrokersError{}, reroute},
 		{"name servers", &routing.NameServersError{}, reroute},
 		{"name server not ready", &routing.NameServersError{Servers: []*routing.NameServerError{
@@ -79,7 +80,7 @@ func TestJudge(t *testing.T) {
 		}}, reroute},
 		{"name server untrusted", &routing.NameServersError{Servers: []*routing.NameServerError{
 			{Err: &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}},
-		}}, verdict{refresh: true}},
+		}}, end},
 		{"no address", &routing.BrokerNotFoundError{}, reroute},
 		{"no master", &routing.NoQueueError{Reason: routing.NoMaster}, reroute},
 		{"read-only topic", &routing.NoQueueError{Reason: routing.NoWritePermission}, reroute},

@@ -50,6 +50,7 @@ type SendResult struct {
 	Status        string `json:"status"`
 	MsgID         string `json:"msgId"`
 	OffsetMsgID   string `json:"offsetMsgId"`
+	Topic         string `json:"topic"`
 	BrokerName    string `json:"brokerName"`
 	QueueID       int32  `json:"queueId"`
 	QueueOffset   int64  `json:"queueOffset"`
@@ -81,6 +82,22 @@ func (w *Witness) Read(t testing.TB, topic string, expect int) []StoredMessage {
 	return messages
 }
 
+// ReadTagged is Read of a consumer that subscribes to some tags, such as "a || b".
+func (w *Witness) ReadTagged(t testing.TB, topic, tags string, expect int) []StoredMessage {
+	t.Helper()
+	messages := lines[StoredMessage](t, w.Run(t, "read", topic, "--tags", tags, "--expect", strconv.Itoa(expect)))
+	slices.SortStableFunc(messages, compareByQueue)
+	return messages
+}
+
+// SendBack hands the messages of a topic back to the broker, as a consumer of the
+// group does with what it could not consume. After a second the broker puts them
+// into the topic %RETRY%group.
+func (w *Witness) SendBack(t testing.TB, topic, group string) {
+	t.Helper()
+	w.Run(t, "send-back", topic, group)
+}
+
 // QueryKey returns the messages with a key, by the broker's index, as mqadmin
 // queryMsgByKey does. It waits up to ten seconds until there is one, because the
 // index is behind the log.
@@ -106,8 +123,9 @@ func (w *Witness) View(t testing.TB, topic, offsetMsgID string) []StoredMessage 
 // JavaProduce sends messages by the Java producer: the body of number i is
 // java-i, its key key-i, its property n is i. Options are those of the produce
 // command: --batch, --oneway (which has no results), --tag T, --hash KEY (to
-// the queue that SelectMessageQueueByHash picks), and --size N, which fills
-// bodies up to a size.
+// the queue that SelectMessageQueueByHash picks), --size N, which fills bodies up
+// to a size, --namespace NS, --namespace-v2 NS (clients since 5.2.0), --group
+// NAME, and --vip, which sends to the brokers' VIP port.
 func (w *Witness) JavaProduce(t testing.TB, topic string, count int, options ...string) []SendResult {
 	t.Helper()
 	args := append([]string{"produce", topic, strconv.Itoa(count)}, options...)
