@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
@@ -219,7 +218,7 @@ func (b *Broker) newUniqueKey() string {
 	b.mu.Unlock()
 	id := host.Addr().Unmap().AsSlice()
 	id = append(id, 0, 1, 0, 0, byte(host.Port()>>8), byte(host.Port()))
-	ms := uint32(time.Now().UnixMilli())
+	ms := uint32(b.cluster.timers.now().UnixMilli())
 	id = append(id, byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms), byte(n>>8), byte(n))
 	return upperHex(id)
 }
