@@ -33,6 +33,7 @@ const (
 	CodeSendMessageV2         RequestCode = 310
 	CodeSendBatchMessage      RequestCode = 320
 	CodeLitePullMessage       RequestCode = 361
+	CodeRecallMessage         RequestCode = 370
 )
 
 // String returns the code's name in RocketMQ, or its number.
@@ -90,6 +91,8 @@ func (c RequestCode) String() string {
 		return "SEND_BATCH_MESSAGE"
 	case CodeLitePullMessage:
 		return "LITE_PULL_MESSAGE"
+	case CodeRecallMessage:
+		return "RECALL_MESSAGE"
 	default:
 		return strconv.Itoa(int(c))
 	}
@@ -125,6 +128,7 @@ const (
 	NotInCurrentUnit      ResponseCode = 205
 	FlowControl           ResponseCode = 215
 	NotLeaderForQueue     ResponseCode = 501
+	IllegalOperation      ResponseCode = 604
 	GoAway                ResponseCode = 1500
 )
 
@@ -177,6 +181,8 @@ func (c ResponseCode) String() string {
 		return "FLOW_CONTROL"
 	case NotLeaderForQueue:
 		return "NOT_LEADER_FOR_QUEUE"
+	case IllegalOperation:
+		return "ILLEGAL_OPERATION"
 	case GoAway:
 		return "GO_AWAY"
 	default:
