@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
@@ -33,6 +34,10 @@ type config struct {
 	idleTimeout     time.Duration
 	retention       int
 	pollScan        time.Duration
+	delayLevels     []time.Duration
+	maxDelay        time.Duration
+	withoutTimers   bool
+	recall          bool
 }
 
 func defaults() config {
@@ -43,6 +48,8 @@ func defaults() config {
 		version:        headers.Version5_5_0,
 		maxMessageSize: 4 << 20,           // MessageStoreConfig.maxMessageSize
 		idleTimeout:    120 * time.Second, // NettyServerConfig.serverChannelMaxIdleTimeSeconds
+		delayLevels:    defaultDelayLevels,
+		maxDelay:       3 * 24 * time.Hour, // MessageStoreConfig.timerMaxDelaySec
 	}
 }
 
@@ -113,6 +120,24 @@ func WithRetention(n int) Option { return func(c *config) { c.retention = n } }
 // By default they are answered when their time is up.
 func WithPollScan(d time.Duration) Option { return func(c *config) { c.pollScan = d } }
 
+// WithDelayLevels sets the delays that the levels 1, 2 and so on stand for
+// (messageDelayLevel). The default is RocketMQ's table of 18 levels, from 1 s to
+// 2 h.
+func WithDelayLevels(levels ...time.Duration) Option {
+	return func(c *config) { c.delayLevels = slices.Clone(levels) }
+}
+
+// WithMaxDelay sets how far ahead the time of a timer message may be
+// (timerMaxDelaySec). The default is RocketMQ's, 3 days.
+func WithMaxDelay(d time.Duration) Option { return func(c *config) { c.maxDelay = d } }
+
+// WithoutTimers makes brokers refuse timer messages (timerWheelEnable=false).
+func WithoutTimers() Option { return func(c *config) { c.withoutTimers = true } }
+
+// WithRecall lets clients recall timer messages (recallMessageEnable=true), which
+// RocketMQ forbids by default. It has a meaning from 5.3.3 on.
+func WithRecall() Option { return func(c *config) { c.recall = true } }
+
 func (c *config) validate() error {
 	var faults []error
 	check := func(bad bool, format string, args ...any) {
@@ -129,6 +154,11 @@ func (c *config) validate() error {
 	check(c.idleTimeout <= 0, "idle timeout %v", c.idleTimeout)
 	check(c.retention < 0, "retention of %d messages", c.retention)
 	check(c.pollScan < 0, "poll scan of %v", c.pollScan)
+	check(c.maxDelay < 0, "maximal delay of %v", c.maxDelay)
+	check(len(c.delayLevels) == 0, "no delay levels")
+	for i, d := range c.delayLevels {
+		check(d <= 0, "delay level %d of %v", i+1, d)
+	}
 	for _, t := range c.topics {
 		remark := topicFault(t.name)
 		check(remark != "", "topic %q: %s", t.name, remark)
