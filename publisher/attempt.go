@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
@@ -18,6 +19,7 @@ type storedBatch struct {
 	status    SendStatus
 	offset    int64  // of the first message; the others follow
 	offsetIDs []byte // of all messages, joined by commas
+	handle    []byte // of a timer message, see Result.RecallHandle
 }
 
 // attempt tries to store the batch once.
@@ -69,6 +71,9 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err := p.client.Connect(ctx, addr); err != nil {
 		return storedBatch{}, err
 	}
+	if err := b.arrangeDelay(ctx, route, queue, addr); err != nil {
+		return storedBatch{}, err
+	}
 	if !b.sending() {
 		return storedBatch{}, errNobodyWaits
 	}
@@ -85,7 +90,7 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	}
 	status := storedStatus(headers.ResponseCode(answer.Code))
 	if status == StatusNone {
-		return storedBatch{}, answer.Err()
+		return storedBatch{}, b.delayError(answer.Err(), route, queue, addr)
 	}
 	result, err := headers.ParseStoredPlace(&answer)
 	if err != nil {
@@ -96,7 +101,7 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 		p.routes.Refresh(queue.Topic)
 	}
 	queue.QueueID = result.QueueID
-	return storedBatch{queue, addr, status, result.QueueOffset, result.OffsetMessageIDs}, nil
+	return storedBatch{queue, addr, status, result.QueueOffset, result.OffsetMessageIDs, result.RecallHandle}, nil
 }
 
 // choose picks the queue of the next attempt: that of the keys, or any. Brokers
@@ -173,6 +178,10 @@ func (b *batch) request(queue routing.MessageQueue) (*headers.SendMessage, *[]by
 		h.SysFlag, h.Flag, h.Properties = first.sysFlag, first.flag, first.properties
 		h.ReconsumeTimes = first.reconsumed
 		h.MaxReconsumeTimes, h.HasMaxReconsumeTimes = first.maxReconsumes, first.maxReconsumes > 0
+		if d := b.delayedBy; d.Name != "" {
+			// The entry keeps its own: the next attempt may add something else.
+			h.Properties = headers.AppendProperty(slices.Clip(h.Properties), d.Name, d.Value)
+		}
 		return h, &first.body, nil
 	}
 	h.Batch = true

@@ -23,6 +23,14 @@ type batch struct {
 	// avoid names the brokers that failed, the latest last.
 	avoid []string
 	tries int
+	// unable names the brokers that cannot do what the message needs, and
+	// elsewhere says that the attempt that has just failed met one, and that
+	// there are others.
+	unable    []string
+	elsewhere bool
+	// delayedBy is the property that makes the broker of this attempt delay the
+	// message, if it is delayed.
+	delayedBy headers.Property
 	// header is that of the attempt under way.
 	header headers.SendMessage
 
@@ -87,6 +95,7 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			return false
 		}
 		v := judge(err)
+		v.again = v.again || b.takeElsewhere()
 		b.react(v, b.fail(v, err))
 		switch {
 		case v.content && len(b.entries) > 1:
@@ -284,6 +293,9 @@ func (b *batch) store(s storedBatch) {
 		r.Outcome, r.Status = Stored, s.status
 		r.MessageQueue, r.BrokerAddr = s.queue, s.addr
 		r.QueueOffset = s.offset + int64(i)
+		if len(s.handle) > 0 {
+			r.RecallHandle = string(s.handle)
+		}
 		e.place = place{list: s.offsetIDs, index: i, n: len(b.entries)}
 		if undurable {
 			e.result.Err = &NotDurableError{Status: s.status}

@@ -30,6 +30,8 @@ type entry struct {
 	keyHash int32
 	keyed   bool
 
+	delay delay
+
 	call   *call
 	batch  *batch // the one that sends it, if any does
 	result *Result

@@ -112,6 +112,9 @@ type Result struct {
 	// OffsetMessageID is RocketMQ's other message id: broker address and place
 	// in the commit log.
 	OffsetMessageID string
+	// RecallHandle takes a delayed message back, see Publisher.Recall. Brokers
+	// before 5.3.3, and delay levels, have none.
+	RecallHandle string
 
 	// Attempts counts the attempts made, the good one included.
 	Attempts int

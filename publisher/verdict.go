@@ -31,7 +31,17 @@ func judge(err error) verdict {
 	var status *headers.StatusError
 	var op *transport.OpError
 	var unreadable *answerError
+	var version *versionError
+	var unsupported *UnsupportedError
+	var level *DelayLevelError
 	switch {
+	case errors.As(err, &version):
+		// What is in it is about a question, not about the message.
+		v := judge(version.err)
+		v.outcome = NotSent
+		return v
+	case errors.As(err, &unsupported), errors.As(err, &level):
+		return verdict{}
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
 		// servers. They say nothing of the message, which no broker has seen.
@@ -110,6 +120,10 @@ func judgeStatus(s *headers.StatusError) verdict {
 		case has("request queueId["):
 			// 4.9's way to say InvalidParameter: the topic has fewer queues now.
 			return verdict{again: true, refresh: true}
+		case has(remarkNoTimers):
+			return verdict{}
+		case has("timer message is under flow control"):
+			return verdict{again: true}
 		case has("message body size exceeded"):
 			return verdict{content: true} // said of batches
 		case has("AclException", "The specified topic", "longer than"):

@@ -53,6 +53,8 @@ func TestJudge(t *testing.T) {
 		{"go away", status(headers.GoAway, ""), verdict{again: true, refresh: true, retire: true}},
 		{"illegal", status(headers.MessageIllegal, ""), verdict{content: true}},
 		{"batch too large", status(headers.SystemError, "message body size exceeded"), verdict{content: true}},
+		{"no timers", &TimersDisabledError{Err: status(headers.SystemError, "accurate timer message is not enabled, timerWheelEnable is false")}, end},
+		{"too many timers", status(headers.SystemError, "timer message is under flow control, max num limit is 2 or the current value is greater than 1 and less than 2, trigger random flow control"), again},
 		{"unknown request", status(headers.RequestNotSupported, ""), end},
 		{"unknown code", status(4711, ""), unknown},
 		{"negative code", status(-1, ""), unknown},
@@ -64,6 +66,11 @@ func TestJudge(t *testing.T) {
 		{"attempt timeout", &transport.OpError{Op: "wait", Sent: true, Err: context.DeadlineExceeded}, lost},
 		{"encode", &transport.OpError{Op: "encode", Err: headers.ErrTooLarge}, end},
 		{"wrong CA", &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}, end},
+
+		{"version not known", &versionError{&transport.OpError{Op: "read", Sent: true, Err: errors.New("EOF")}}, reroute},
+		{"wrong CA, asked for the version", &versionError{&transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{}}}, end},
+		{"not in this version", &UnsupportedError{}, end},
+		{"no such level", &DelayLevelError{}, end},
 
 		{"unreadable answer", &answerError{headers.ErrMalformed}, unknown},
 
