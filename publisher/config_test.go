@@ -22,6 +22,9 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, BackoffConfig{Min: 10 * time.Millisecond, Max: time.Second}, c.Backoff)
 	require.Equal(t, BatchConfig{MaxMessages: 1024, MaxBytes: 1 << 20}, c.Batch)
 	require.Equal(t, WaitingConfig{Messages: 65536, Bytes: 64 << 20}, c.Waiting)
+	require.Equal(t, 3*24*time.Hour, c.Delay.Max)
+	require.Equal(t, delayLevels[:], c.Delay.Levels)
+	require.False(t, c.Delay.RoundUpToLevel)
 	require.Equal(t, BinaryHeaders, c.Headers)
 	require.Equal(t, 3*time.Second, c.DialTimeout)
 	require.Equal(t, 30*time.Second, c.HeartbeatInterval)
@@ -57,6 +60,9 @@ func TestConfigFaults(t *testing.T) {
 		"Headers":               {NameServers: valid, Headers: "xml"},
 		"SendTimeout":           {NameServers: valid, SendTimeout: -1},
 		"AttemptTimeout":        {NameServers: valid, AttemptTimeout: -1},
+		"Delay.Max":             {NameServers: valid, Delay: DelayConfig{Max: -1}},
+		"Delay.Levels":          {NameServers: valid, Delay: DelayConfig{Levels: []time.Duration{}}},
+		"Delay.Levels[1]":       {NameServers: valid, Delay: DelayConfig{Levels: []time.Duration{time.Second, 0}}},
 		"Backoff.Min":           {NameServers: valid, Backoff: BackoffConfig{Min: 2, Max: 1}},
 		"Backoff.Max":           {NameServers: valid, Backoff: BackoffConfig{Max: -1}},
 		"DialTimeout":           {NameServers: valid, DialTimeout: -1},

@@ -18,8 +18,8 @@ import (
 // delay is what a message says about when it may be delivered. The zero value is
 // that of a message that may be at once.
 type delay struct {
-	// until is the time, in milliseconds since 1970.
-	until int64
+	// until is that time; zero if there is none.
+	until time.Time
 	// asked is how long the message was meant to wait when its delay was set, 0
 	// if that is not known.
 	asked time.Duration
@@ -64,18 +64,24 @@ func delayOf(msg *message.Message, now time.Time) (delay, error) {
 	if !now.Before(end) {
 		return delay{}, nil
 	}
-	return delay{until: (end.UnixNano() + int64(time.Millisecond) - 1) / int64(time.Millisecond), asked: asked}, nil
+	return delay{until: end, asked: asked}, nil
 }
 
 // timerTime is the TIMER_DELIVER_MS of a message that may be delivered from until
 // on. The broker puts it back to the whole second before it, for which it is due
 // (TIMER_OUT_MS; HookUtils.transformTimerMessage, 5.5.0): that must not be before
 // until either.
-func timerTime(until int64) int64 { return (until+999)/1000*1000 + 1 }
+func timerTime(until time.Time) int64 {
+	second := until.Unix()
+	if until.Nanosecond() > 0 {
+		second++
+	}
+	return second*1000 + 1
+}
 
 // check holds the delay against the longest that is allowed.
 func (d delay) check(limit time.Duration, now time.Time) error {
-	if d.until == 0 {
+	if d.until.IsZero() {
 		return nil
 	}
 	if ahead := time.UnixMilli(timerTime(d.until)).Sub(now); ahead > limit {
@@ -129,7 +135,7 @@ func (e *entry) prepareDelay(properties []headers.Property, msg *message.Message
 	if e.delay, err = delayOf(msg, now); err != nil {
 		return false, err
 	}
-	return e.delay.until != 0, e.delay.check(limit, now)
+	return !e.delay.until.IsZero(), e.delay.check(limit, now)
 }
 
 // longestDelayProperty is as long as the property that an attempt adds to a
@@ -142,7 +148,7 @@ var longestDelayProperty = headers.Property{Name: headers.PropertyTimerDeliverMS
 func (b *batch) arrangeDelay(ctx context.Context, route *routing.Route, queue routing.MessageQueue, addr string) error {
 	p, d := b.lane.outbox.p, b.entries[0].delay
 	b.delayedBy = headers.Property{}
-	if d == (delay{}) {
+	if d.until.IsZero() && !d.timer {
 		return nil
 	}
 	version, err := p.brokerVersion(ctx, addr)
@@ -150,7 +156,7 @@ func (b *batch) arrangeDelay(ctx context.Context, route *routing.Route, queue ro
 		return err
 	}
 	if version >= headers.Version5_0_0 {
-		if d.until != 0 {
+		if !d.until.IsZero() {
 			b.delayedBy = headers.Property{Name: headers.PropertyTimerDeliverMS, Value: strconv.FormatInt(timerTime(d.until), 10)}
 		}
 		return nil
@@ -159,14 +165,14 @@ func (b *batch) arrangeDelay(ctx context.Context, route *routing.Route, queue ro
 		b.cannot(route, queue)
 		return &UnsupportedError{Feature: FeatureTimer, Addr: addr, Version: version, Since: "5.0.0"}
 	}
-	left := time.UnixMilli(d.until).Sub(p.now())
+	left := d.until.Sub(p.now())
 	if left <= 0 {
 		return nil
 	}
 	level := d.level(left, &p.cfg.Delay)
 	if level == 0 {
 		b.cannot(route, queue)
-		return &DelayLevelError{Delay: left, Levels: p.cfg.Delay.Levels, Addr: addr, Version: version}
+		return &DelayLevelError{Delay: left, Levels: slices.Clone(p.cfg.Delay.Levels), Addr: addr, Version: version}
 	}
 	b.delayedBy = headers.Property{Name: headers.PropertyDelayLevel, Value: strconv.Itoa(level)}
 	return nil
@@ -194,14 +200,14 @@ func (b *batch) takeElsewhere() bool {
 func (b *batch) delayError(err error, route *routing.Route, queue routing.MessageQueue, addr string) error {
 	d := b.entries[0].delay
 	var status *headers.StatusError
-	if d.until == 0 && !d.timer || !errors.As(err, &status) {
+	if d.until.IsZero() && !d.timer || !errors.As(err, &status) {
 		return err
 	}
 	switch {
 	case status.Code == headers.SystemError && strings.Contains(status.Remark, remarkNoTimers):
 		b.cannot(route, queue)
 		return &TimersDisabledError{Addr: addr, Err: err}
-	case status.Code == headers.MessageIllegal && d.until != 0 && strings.Contains(status.Remark, "timer message illegal"):
+	case status.Code == headers.MessageIllegal && !d.until.IsZero() && strings.Contains(status.Remark, "timer message illegal"):
 		ahead := time.UnixMilli(timerTime(d.until)).Sub(b.lane.outbox.p.now())
 		return &DelayTooLongError{Delay: ahead, Err: err}
 	}

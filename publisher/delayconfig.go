@@ -1,6 +1,9 @@
 package publisher
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // DelayConfig says how messages with the metadata of Watermill's components/delay
 // are delayed. There is nothing to switch on: a message whose
@@ -41,6 +44,7 @@ func (c *DelayConfig) setDefaults() {
 	if c.Levels == nil {
 		c.Levels = delayLevels[:]
 	}
+	c.Levels = slices.Clone(c.Levels) // the caller keeps his own
 }
 
 // faults reports what is wrong with the configuration.

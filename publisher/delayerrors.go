@@ -52,7 +52,7 @@ func (e *DelayTooLongError) Unwrap() error { return e.Err }
 type DelayLevelError struct {
 	// Delay that was left when the message was to be sent.
 	Delay time.Duration
-	// Levels are those of Config.Delay. They must not be changed.
+	// Levels are those of Config.Delay.
 	Levels []time.Duration
 	// Addr and Version are the broker's.
 	Addr    string

@@ -73,7 +73,7 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		return err
 	}
 	sized := list
-	if e.delay.until != 0 {
+	if !e.delay.until.IsZero() {
 		sized = append(sized, longestDelayProperty)
 	}
 	if err := marshaler.CheckPropertiesSize(sized, p.cfg.MaxPropertiesSize); err != nil {
