@@ -13,11 +13,22 @@ import (
 // list of delays (delay levels), and get such a message only if its delay is one
 // of them, or if RoundUpToLevel is set; otherwise it fails with a
 // *DelayLevelError.
+//
+// A message is never delivered before its time. That is the publisher's clock,
+// which brokers with timers compare with theirs, so clocks should agree. Such a
+// broker delivers one to two seconds after the time, since it counts whole seconds
+// (HookUtils and TimerMessageStore, 5.5.0); one with levels delivers when the level
+// is over, counted from when it stored the message.
+//
+// A delayed message goes alone, and cannot have an ordering key or be part of a
+// transaction (*CombinationError). A marshaler that sets DELAY or one of the
+// TIMER_ properties itself delays its messages by them, whatever the metadata is.
 type DelayConfig struct {
 	// Max is how far ahead the time of a message may be. 3 days by default, the
-	// brokers' own limit (timerMaxDelaySec of MessageStoreConfig, 5.5.0), up to
-	// which they take what comes. The time that is asked of the broker counts,
-	// which is up to two seconds after the message's: see the README.
+	// brokers' own limit (timerMaxDelaySec of MessageStoreConfig, 5.5.0). The time
+	// that the broker is asked for counts, which is up to two seconds after the
+	// message's. A message that is further ahead is refused with a
+	// *DelayTooLongError.
 	Max time.Duration
 	// Levels are the delays of brokers before 5.0.0, level 1 first, as in their
 	// setting messageDelayLevel. By default they are RocketMQ's own, the same in

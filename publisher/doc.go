@@ -14,6 +14,8 @@
 //	keys.go        which lane an ordering key belongs to
 //	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer
+//	delay.go       how a broker is to delay a message (delayconfig.go, delayerrors.go)
+//	brokerversion.go  what a broker can do
 //	load.go        how many requests each broker has in work
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
 //	result.go      what became of a message
@@ -21,5 +23,5 @@
 //
 // Beside the road: heartbeat.go tells brokers that the producer lives, events.go
 // turns what the lower packages report into log lines, timelimit.go bounds attempts
-// in time, close.go ends it all.
+// in time, recall.go takes delayed messages back, close.go ends it all.
 package publisher
