@@ -191,7 +191,8 @@ func (b *Broker) deliver(raw []byte) {
 		if b.wasRecalled(recallKey{m.Topic, string(set.get(headers.PropertyUniqueKey)), string(out)}) {
 			return
 		}
-		set.set(propertyTimerEnqueue, strconv.FormatInt(m.StoreTimestamp, 10))
+		second := timerPrecision.Milliseconds()
+		set.set(propertyTimerEnqueue, strconv.FormatInt(m.StoreTimestamp/second*second, 10))
 		set.set(propertyTimerDequeue, strconv.FormatInt(b.cluster.timers.now().UnixMilli(), 10))
 	}
 	m.Properties = set.append(nil, b.cluster.behaviour.five)

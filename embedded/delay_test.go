@@ -110,6 +110,7 @@ func TestTimer(t *testing.T) {
 				require.Equal(t, millis(began.Add(test.out)), m.Properties["TIMER_OUT_MS"])
 				require.Equal(t, "topic", m.Properties["REAL_TOPIC"])
 				require.Equal(t, "1", m.Properties["REAL_QID"])
+				require.Equal(t, millis(began), m.Properties["TIMER_ENQUEUE_MS"])
 				require.Equal(t, millis(m.StoreTimestamp), m.Properties["TIMER_DEQUEUE_MS"])
 			})
 		})

@@ -23,10 +23,7 @@ const (
 	forKey   = delay.DelayedForKey
 )
 
-var (
-	withTimers = embedded.WithVersion(headers.Version5_5_0)
-	withLevels = embedded.WithVersion(headers.Version4_9_7)
-)
+var withLevels = embedded.WithVersion(headers.Version4_9_7)
 
 // delayed returns a message with that delay.
 func delayed(d delay.Delay) *message.Message {
@@ -232,27 +229,21 @@ func TestPromiseDelayLevels(t *testing.T) {
 // The delay is chosen anew for each attempt: by then less of it is left.
 func TestPromiseDelayOfARetry(t *testing.T) {
 	for _, test := range []struct {
-		lasts  time.Duration
-		second string
-	}{{10 * time.Second, "DELAY=2"}, {time.Second, ""}} {
+		lasts, pause time.Duration // the pause is half of it at least
+		second       string
+	}{{10 * time.Second, 6 * time.Second, "DELAY=2"}, {time.Second, 4 * time.Second, ""}} {
 		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 			seen := delayedBy(c)
 			firstSend(c, embedded.Answer(headers.FlowControl, ""))
 			p := publisherOn(t, c, func(c *publisher.Config) {
 				c.SendTimeout = time.Minute
-				c.Backoff = publisher.BackoffConfig{Min: 14 * time.Second, Max: 14 * time.Second} // 7 s at least
+				c.Backoff = publisher.BackoffConfig{Min: test.pause, Max: test.pause}
+				c.Delay.Levels = []time.Duration{time.Second, 7 * time.Second, 10 * time.Second}
 			})
-			msg := delayed(delay.For(test.lasts))
-			if test.lasts > time.Second {
-				p = publisherOn(t, c, func(c *publisher.Config) {
-					c.SendTimeout = time.Minute
-					c.Backoff = publisher.BackoffConfig{Min: 6 * time.Second, Max: 6 * time.Second} // 3 to 6 s
-					c.Delay.Levels = []time.Duration{time.Second, 7 * time.Second, 10 * time.Second}
-				})
-			}
-			require.NoError(t, p.Publish(orders, msg))
+			require.NoError(t, p.Publish(orders, delayed(delay.For(test.lasts))))
 			require.Len(t, *seen, 2)
 			require.Equal(t, test.second, (*seen)[1])
+			require.NotEmpty(t, (*seen)[0])
 		}, withLevels)
 	}
 }
@@ -338,7 +329,7 @@ func TestPromiseDelayByMarshaler(t *testing.T) {
 		{headers.Property{Name: "TIMER_DELAY_MS", Value: "60000"}, false},
 		{headers.Property{Name: "TIMER_DELIVER_MS", Value: strconv.FormatInt(time.Date(2000, 1, 1, 0, 1, 0, 0, time.UTC).UnixMilli(), 10)}, false},
 	} {
-		for _, version := range []embedded.Option{withTimers, withLevels} {
+		for _, version := range []headers.Version{headers.Version5_5_0, headers.Version4_9_7} {
 			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 				seen := delayedBy(c)
 				p := publisherOn(t, c, func(c *publisher.Config) { c.Marshaler = soloMarshaler(test.property) })
@@ -346,11 +337,11 @@ func TestPromiseDelayByMarshaler(t *testing.T) {
 				delay.Message(msg, delay.For(11*time.Second))
 				since := stopwatch()
 				err := p.Publish(orders, msg)
-				if !test.levels && c.Broker(0) != nil && err != nil {
+				if !test.levels && version < headers.Version5_0_0 {
 					var unsupported *publisher.UnsupportedError
 					require.ErrorAs(t, err, &unsupported)
 					require.Equal(t, publisher.UnsupportedError{
-						Feature: publisher.FeatureTimer, Addr: c.Broker(0).Addr(), Version: headers.Version4_9_7, Since: "5.0.0",
+						Feature: publisher.FeatureTimer, Addr: c.Broker(0).Addr(), Version: version, Since: "5.0.0",
 					}, *unsupported)
 					require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 					require.Zero(t, sends(c))
@@ -360,7 +351,7 @@ func TestPromiseDelayByMarshaler(t *testing.T) {
 				require.Equal(t, []string{test.property.Name + "=" + test.property.Value}, *seen)
 				awaitStored(t, c, orders, 1)
 				require.Equal(t, time.Minute, since())
-			}, version)
+			}, embedded.WithVersion(version))
 		}
 	}
 }
