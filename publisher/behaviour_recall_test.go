@@ -21,11 +21,13 @@ func TestRecall(t *testing.T) {
 			testRecall(t, embeddedWorld(t, embedded.InMemory(), embedded.WithRecall()))
 		})
 	})
-	t.Run("real 5.5.0", func(t *testing.T) {
-		testRecall(t, realWorld(t, realbroker.Start(t, realbroker.Config{
-			Version: "5.5.0", BrokerProps: map[string]string{"recallMessageEnable": "true"},
-		})))
-	})
+	for _, version := range []string{"5.5.0", "5.3.3"} { // the first that has it
+		t.Run("real "+version, func(t *testing.T) {
+			testRecall(t, realWorld(t, realbroker.Start(t, realbroker.Config{
+				Version: version, BrokerProps: map[string]string{"recallMessageEnable": "true"},
+			})))
+		})
+	}
 }
 
 func testRecall(t *testing.T, w *world) {
