@@ -44,6 +44,10 @@
 //   - an empty body is stored, timer properties are ignored
 //   - a name server does not answer a request code that it does not know
 //   - 361 is not supported, bad parameters are SYSTEM_ERROR
+//   - a batch needs no permission on its topic, only a known user (WithACL)
+//
+// and before 5.3.0 refused access (WithACL) is SYSTEM_ERROR with an AclException,
+// from then on NO_PERMISSION.
 //
 // # Delays
 //
@@ -68,8 +72,8 @@
 //     is not supported and there is no check-back (39).
 //   - Send-back (36), retry and dead letters, request-reply (324 to 326), POP and
 //     what belongs to it (200050 to 200151, 400, 401), message traces.
-//   - Batch consume queues (inner batches), compaction topics, ordered topic
-//     configuration, static topics, light message queues.
+//   - Batch consume queues (inner batches), compaction topics, static topics, light
+//     message queues. Order topics with WithOrderTopic only.
 //   - The limit on the whole of a stored message; only body and properties are
 //     measured.
 //
@@ -83,10 +87,14 @@
 // Name servers share what they know and know it at once: there is no registration
 // every 30 s, none is missing after a name server's restart, and a killed broker
 // stays in the routes until Broker.Unregister instead of for 120 s. There are no
-// system topics but TBW102, no VIP port, no HA port, no proxy, no namespaces.
+// system topics but TBW102, no HA port, no proxy, and a VIP port with WithVIPPort
+// only. Namespaces are as in real brokers: those of v1 are a part of names, and the
+// fields of v2 (nsd and ns) mean nothing.
 //
-// Security: no ACL, no authentication; signatures are ignored. TLS only as
-// WithTLS sets it up: without it, there is no self-signed certificate.
+// Security: access control only as WithACL sets it up: users are superusers or
+// may publish to topics, and nobody is let in by address. Without it signatures
+// are not looked at. TLS only as WithTLS sets it up: without it, there is no
+// self-signed certificate.
 //
 // Consumers: no SQL92 filters (as a broker without enablePropertyFilter), no
 // broker-side rebalance, no offset reset, no flow control, no cold-data control.

@@ -31,6 +31,8 @@ type config struct {
 	maxMessageSize  int
 	tls             *tls.Config
 	tlsRequired     bool
+	acl             bool
+	users           []User
 	idleTimeout     time.Duration
 	retention       int
 	pollScan        time.Duration
@@ -38,6 +40,8 @@ type config struct {
 	maxDelay        time.Duration
 	withoutTimers   bool
 	recall          bool
+	vipPort         bool
+	orderTopics     map[string]string
 }
 
 func defaults() config {
@@ -78,6 +82,18 @@ func WithTopic(name string, queues int) Option {
 	return func(c *config) { c.topics = append(c.topics, topicSpec{name, queues}) }
 }
 
+// WithOrderTopic gives a topic, which is not created by it, an order configuration
+// at the name servers, such as "broker-b:3;broker-a:2": clients take it for the list
+// of the topic's queues (orderMessageEnable and ORDER_TOPIC_CONFIG).
+func WithOrderTopic(name, conf string) Option {
+	return func(c *config) {
+		if c.orderTopics == nil {
+			c.orderTopics = make(map[string]string)
+		}
+		c.orderTopics[name] = conf
+	}
+}
+
 // WithoutAutoCreateTopic makes brokers refuse sends to topics that do not exist
 // (autoCreateTopicEnable=false), as is usual in production. There is then no
 // topic TBW102.
@@ -99,7 +115,8 @@ func WithMaxMessageSize(n int) Option { return func(c *config) { c.maxMessageSiz
 
 // WithTLS makes all servers speak TLS to clients that begin with a TLS
 // handshake, and go on in plain with others, as RocketMQ's permissive mode does.
-// cfg needs a certificate.
+// cfg needs a certificate. Its ClientAuth and ClientCAs ask for one of clients
+// (mutual TLS, tls.server.need.client.auth).
 func WithTLS(cfg *tls.Config) Option { return func(c *config) { c.tls = cfg } }
 
 // WithTLSRequired closes connections that do not begin with a TLS handshake
@@ -151,6 +168,9 @@ func (c *config) validate() error {
 	check(c.version < 1 || c.version > math.MaxInt16, "version %d", c.version)
 	check(c.maxMessageSize < 1, "maximal message size %d", c.maxMessageSize)
 	check(c.tlsRequired && c.tls == nil, "TLS is required but not set up, see WithTLS")
+	if err := checkUsers(c.users, c.version); err != nil {
+		faults = append(faults, err)
+	}
 	check(c.idleTimeout <= 0, "idle timeout %v", c.idleTimeout)
 	check(c.retention < 0, "retention of %d messages", c.retention)
 	check(c.pollScan < 0, "poll scan of %v", c.pollScan)

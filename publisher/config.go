@@ -21,13 +21,27 @@ import (
 // DefaultProducerGroup is the producer group of a Publisher that was given none.
 const DefaultProducerGroup = "watermill_producer"
 
-// Config sets up a Publisher. NameServers is the one field that must be set; the
-// zero value of each other field stands for its default. Durations are ordinary
-// Go durations, sizes are bytes.
+// Config sets up a Publisher. NameServers, or Resolver in its place, is the one
+// field that must be set; the zero value of each other field stands for its
+// default. Durations are ordinary Go durations, sizes are bytes.
 type Config struct {
 	// NameServers are the addresses of the cluster's name servers, host:port.
-	// They are equal; the first that answers is used until it fails.
+	// They are equal; the first that answers is used until it fails. A name is
+	// looked up at each dial, so that one that points elsewhere is followed when the
+	// connection is lost. NAMESRV_ADDR and other variables of the environment are
+	// not read.
 	NameServers []string
+
+	// Resolver finds the name servers in place of NameServers, which must be empty
+	// then: routing.HTTPResolver asks an HTTP endpoint, as the Java client does,
+	// routing.DNSResolver looks up all addresses of a name, and any other source is
+	// a routing.ResolverFunc. A failure leaves the list that was last found.
+	Resolver routing.Resolver
+
+	// ResolveInterval is the time between two calls of the Resolver. 2 min by
+	// default, as in the Java client. It is called earlier when no name server is
+	// of use.
+	ResolveInterval time.Duration
 
 	// ProducerGroup names this kind of producer to the brokers. It is a fixed
 	// name, DefaultProducerGroup by default, and not made up per process:
@@ -120,12 +134,43 @@ type Config struct {
 	// deployed in units.
 	UnitMode bool
 
+	// Namespace is put in front of topics and ProducerGroup for the brokers, as the
+	// Java client's namespace (v1) is: the topic orders is <namespace>%orders
+	// there, and has that name in consoles and in the errors of package routing.
+	// Topics of RocketMQ's own and names that have the prefix already stay as they
+	// are. The lengths that brokers allow are those of the whole name. Messages get
+	// the property INSTANCE_ID; a Result has the topic without the namespace.
+	Namespace string
+
+	// NamespaceV2 is put into every request, as the Java client's namespaceV2 is
+	// (5.2.0 and later; ext fields nsd and ns). Names stay as they are. It is for
+	// servers that separate namespaces: Apache's brokers, up to 5.5.0 at least,
+	// take the fields and have one topic of a name for all. Brokers of 4.x are
+	// refused with an *UnsupportedError, before anything is sent.
+	NamespaceV2 string
+
+	// VIPChannel sends messages to a second port that brokers have, two below the
+	// one they register, where no consumers are served (vipChannelEnabled of the
+	// Java client). Heartbeats still go to the first. Proxies have no such port.
+	VIPChannel bool
+
 	// Dial opens connections; net.Dialer's DialContext by default. An embedded
 	// cluster, a proxy or a test network goes here.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// TLS turns TLS on for name servers and brokers. Certificates are verified.
+	// TLS turns TLS on for name servers and brokers. Certificates are verified:
+	// where ServerName is empty, for the host of the address. Certificates in it
+	// are shown to servers that ask for one (mutual TLS). A message that cannot be
+	// sent for a certificate fails at once, with a *CertificateError. It must not
+	// be changed once New has it.
 	TLS *tls.Config
+
+	// Credentials sign every request, to brokers and name servers. Nil, the
+	// default, signs none. NewCredentials is for a user who stays the same, a
+	// provider of your own for keys that change. A message that the access
+	// control of a broker turns away fails at once, with an *AuthenticationError,
+	// a *PermissionError or, where the broker does not say which, an *AccessError.
+	Credentials CredentialsProvider
 
 	// Headers chooses how request headers are written: BinaryHeaders (default)
 	// or JSONHeaders. Every broker since 4.9 reads both.
@@ -269,6 +314,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.DialTimeout, 3*time.Second)
 	setDefault(&c.HeartbeatInterval, 30*time.Second)
 	setDefault(&c.RouteRefreshInterval, 30*time.Second)
+	setDefault(&c.ResolveInterval, routing.DefaultResolveInterval)
 	setDefault(&c.CloseTimeout, 10*time.Second)
 }
 
@@ -284,17 +330,22 @@ func (c Config) Validate() error {
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf(format, args...))
 	}
-	if err := (&routing.Config{NameServers: c.NameServers}).Validate(); err != nil {
+	names := routing.Config{NameServers: c.NameServers, Resolver: c.Resolver, ResolveInterval: c.ResolveInterval}
+	if err := names.Validate(); err != nil {
 		faults = append(faults, err)
 	}
-	if !legalGroup(c.ProducerGroup) {
-		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", c.ProducerGroup, maxGroupLength)
+	c.checkNamespaces(fault)
+	if group := wrapNamespace(c.Namespace, c.ProducerGroup); !legalGroup(group) {
+		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", group, maxGroupLength)
 	}
 	if err := marshaler.CheckTopicName(c.AutoCreate.DefaultTopic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
 		fault("AutoCreate.DefaultTopic: %w", err)
 	}
 	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
 		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
+	}
+	if err := c.checkCredentials(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Headers != BinaryHeaders && c.Headers != JSONHeaders {
 		fault("Headers is %q, want binary or json", c.Headers)

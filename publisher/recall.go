@@ -173,6 +173,9 @@ func (r *recall) attempt(parent context.Context) error {
 // callers look for. Codes are those of RecallMessageProcessor (5.5.0); one covers
 // several causes, which the remark tells apart.
 func (r *recall) judge(err error) (again bool, final error) {
+	if refusal := refusalOf(err); refusal != nil {
+		return false, refusal
+	}
 	status, ok := err.(*headers.StatusError)
 	if !ok { // not the broker's word about the recall, whatever is in it
 		v := judge(err)

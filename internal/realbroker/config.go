@@ -20,6 +20,20 @@ type Config struct {
 	// NameServers is the number of name servers; every broker registers with
 	// all of them. Default 1.
 	NameServers int
+	// Proxy adds a RocketMQ Proxy in cluster mode, which only 5.x has. Its jars are
+	// fetched apart from the others.
+	Proxy bool
+	// ProxyProps are settings for rmq-proxy.json. They win over those of this
+	// package.
+	ProxyProps map[string]string
+	// NameServerProps are lines for the configuration file of every name server.
+	NameServerProps map[string]string
+	// ACL makes brokers want signed requests. Nil, the default, lets everybody do
+	// everything.
+	ACL *ACL
+	// TLS gives the servers certificates of the caller's. Without, they have a
+	// certificate that nobody can verify.
+	TLS *TLS
 }
 
 func (c *Config) setDefaults() {
@@ -46,6 +60,10 @@ func (c *Config) validate() error {
 	}
 	if c.NameServers < 1 {
 		errs = append(errs, fmt.Errorf("realbroker: Config.NameServers %d is below 1", c.NameServers))
+	}
+	errs = append(errs, c.validateACL(), c.validateTLS())
+	if c.Proxy && !hasProxy(c.Version) {
+		errs = append(errs, fmt.Errorf("realbroker: Config.Proxy is set, but RocketMQ %s has no proxy", c.Version))
 	}
 	return errors.Join(errs...)
 }

@@ -3,19 +3,25 @@ package realbroker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
 // startNameServer starts a name server under the folder, on a port it finds.
-func startNameServer(ctx context.Context, j jars, dir, name string) (*nameServer, error) {
+func startNameServer(ctx context.Context, j jars, dir, name string, cfg *Config) (*nameServer, error) {
 	h, err := newHome(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
 	ns := newNameServer(j, h, name)
+	ns.options = cfg.tlsOptions()
+	for _, key := range slices.Sorted(maps.Keys(cfg.NameServerProps)) {
+		ns.props = append(ns.props, key+"="+cfg.NameServerProps[key])
+	}
 	if err := onFreePort(func(port int) error { return ns.startOn(ctx, port) }); err != nil {
 		return nil, err
 	}
@@ -29,6 +35,10 @@ type nameServer struct {
 	addr string
 	jars jars
 	home home
+	// options are further ones for the JVM.
+	options []string
+	// props are further lines of its configuration file.
+	props []string
 }
 
 func newNameServer(j jars, h home, name string) *nameServer {
@@ -37,13 +47,13 @@ func newNameServer(j jars, h home, name string) *nameServer {
 
 // startOn starts it on the port, where it is from then on.
 func (ns *nameServer) startOn(ctx context.Context, port int) error {
-	conf, err := ns.home.writeProps("namesrv.conf", []string{fmt.Sprintf("listenPort=%d", port)})
+	conf, err := ns.home.writeProps("namesrv.conf", append([]string{fmt.Sprintf("listenPort=%d", port)}, ns.props...))
 	if err != nil {
 		return err
 	}
 	ns.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	ns.command = func() *exec.Cmd {
-		options := []string{"-Xmx256m", "-XX:TieredStopAtLevel=1"}
+		options := append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1"}, ns.options...)
 		return ns.home.java(options, ns.jars.classPath(), "org.apache.rocketmq.namesrv.NamesrvStartup", "-c", conf)
 	}
 	return ns.startAgain(ctx)

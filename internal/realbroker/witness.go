@@ -33,6 +33,8 @@ type Witness struct {
 	jars        jars
 	nameServers []string
 	dir         string
+	// user signs the requests; nil if they are not signed.
+	user *User
 
 	mu      sync.Mutex
 	session *session // nil before the first command and after a lost one
@@ -61,6 +63,14 @@ func WitnessFor(t testing.TB, version string, nameServers []string) *Witness {
 		}
 	})
 	return w
+}
+
+// SignAs makes the Java client sign its requests. It is for before the first
+// command.
+func (w *Witness) SignAs(u User) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.user = &u
 }
 
 func newWitness(j jars, nameServers []string, dir string) *Witness {
@@ -142,8 +152,11 @@ func (w *Witness) newSession() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := h.java([]string{"-Xmx512m", "-XX:TieredStopAtLevel=1"},
-		w.jars.classPath(classes), "Witness", "-n", strings.Join(w.nameServers, ";"), "serve")
+	options := []string{"-Xmx512m", "-XX:TieredStopAtLevel=1"}
+	if w.user != nil {
+		options = append(options, "-Dwitness.accessKey="+w.user.Name, "-Dwitness.secretKey="+w.user.Secret)
+	}
+	cmd := h.java(options, w.jars.classPath(classes), "Witness", "-n", strings.Join(w.nameServers, ";"), "serve")
 	return startSession(cmd, filepath.Join(w.dir, "witness.log"))
 }
 
