@@ -129,7 +129,10 @@ func (b *batch) choose(route *routing.Route) (routing.MessageQueue, error) {
 		b.current.MessageQueue = l.queue
 		return l.queue, nil
 	}
-	queue := o.p.selector.Select(route, append(o.load.avoid(route), b.avoid...))
+	queue, err := o.ask(route, append(o.avoidable(o.load.avoid(route)), b.avoid...))
+	if err != nil {
+		return routing.MessageQueue{}, err
+	}
 	o.load.add(queue.BrokerName)
 	b.current.MessageQueue = queue
 	return queue, nil

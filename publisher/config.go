@@ -69,7 +69,9 @@ type Config struct {
 
 	// MaxMessageSize is the most bytes of a body, as sent: after compression.
 	// 4 MiB by default, the broker's own default (maxMessageSize of
-	// MessageStoreConfig, 5.5.0). A larger message is refused before sending.
+	// MessageStoreConfig, 5.5.0). A larger message is refused before sending, with
+	// a *MessageTooLargeError. A timer message has 1 KiB less for body and
+	// properties together: brokers take a larger one and never deliver it.
 	MaxMessageSize int
 
 	// SendTimeout bounds a Publish call: all attempts for all of its messages,
@@ -92,7 +94,7 @@ type Config struct {
 	// called by many goroutines at once. An error refuses the message.
 	//
 	// All messages of a key go to one queue: the one that the Java client's
-	// SelectMessageQueueByHash picks. A queue that keys go to has one request
+	// SelectMessageQueueByHash picks, unless Queues says otherwise. A queue that keys go to has one request
 	// under way, so the messages of a key are stored in the order in which they
 	// were handed over: in the order of one Publish call, and those of a call
 	// before those of a call that began after it had returned. A message that
@@ -107,6 +109,9 @@ type Config struct {
 	// Delay says how long messages may be delayed, and what becomes of delays that
 	// brokers before 5.0.0 do not know.
 	Delay DelayConfig
+
+	// Queues says which of a topic's queues a message goes to.
+	Queues QueuesConfig
 
 	// Batch limits how messages share requests.
 	Batch BatchConfig
@@ -297,6 +302,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Compression.Threshold, 4096)
 	setDefault(&c.MaxPropertiesSize, marshaler.DefaultMaxPropertiesSize)
 	setDefault(&c.MaxMessageSize, 4<<20)
+	c.Queues.setDefaults()
 	setDefault(&c.SendTimeout, 3*time.Second)
 	setDefault(&c.AttemptTimeout, 2*time.Second)
 	setDefault(&c.Backoff.Max, time.Second)
@@ -393,6 +399,9 @@ func (c Config) Validate() error {
 	}
 	if c.Batch.MaxBytes > c.MaxMessageSize {
 		fault("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)
+	}
+	if err := c.Queues.validate(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Backoff.Min > c.Backoff.Max {
 		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)

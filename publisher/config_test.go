@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
 func TestConfigDefaults(t *testing.T) {
@@ -58,6 +60,8 @@ func TestConfigFaults(t *testing.T) {
 		"MaxMessageSize":        {NameServers: valid, MaxMessageSize: 16 << 20},
 		"MaxPropertiesSize":     {NameServers: valid, MaxPropertiesSize: 32768},
 		"Headers":               {NameServers: valid, Headers: "xml"},
+		"Queues.KeyHash":        {NameServers: valid, Queues: QueuesConfig{KeyHash: "murmur"}},
+		"Queues.KeyHashFunc":    {NameServers: valid, Queues: QueuesConfig{KeyHash: JavaHash, KeyHashFunc: sipHash}},
 		"SendTimeout":           {NameServers: valid, SendTimeout: -1},
 		"AttemptTimeout":        {NameServers: valid, AttemptTimeout: -1},
 		"Delay.Max":             {NameServers: valid, Delay: DelayConfig{Max: -1}},
@@ -102,6 +106,11 @@ func TestConfigKeepsWhatIsSet(t *testing.T) {
 			require.True(t, before.Field(i).Equal(after.Field(i)), name)
 		}
 	}
+
+	q := QueuesConfig{Selector: routing.Random{}, KeyHash: SipHash} // a func in it keeps it from being compared as a whole
+	q.setDefaults()
+	require.Equal(t, routing.Random{}, q.Selector)
+	require.Equal(t, SipHash, q.KeyHash)
 }
 
 func TestBackoffPause(t *testing.T) {

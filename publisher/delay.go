@@ -115,6 +115,8 @@ func isLevel(property headers.Property) bool {
 	return property.Name == headers.PropertyDelayLevel && property.Value != "0"
 }
 
+// isTimer reports whether a message with that property is a timer message. 4.9
+// knows no such property.
 func isTimer(property headers.Property) bool {
 	switch property.Name {
 	case headers.PropertyTimerDeliverMS, headers.PropertyTimerDelaySec, headers.PropertyTimerDelayMS:

@@ -4,6 +4,7 @@
 //
 //	publisher.go   Publish lets the call in and prepares every message
 //	prepare.go     topic name, marshaler, limits: all that can refuse a message
+//	size.go        the limit of a body
 //	messageid.go   the unique message id
 //	gate.go        the bound on all messages that are not yet published
 //	entry.go       a message that is ready to be sent
@@ -12,11 +13,13 @@
 //	lane.go        those that share requests, gathered into batches
 //	watch.go       the time of the calls that wait
 //	keys.go        which lane an ordering key belongs to
+//	keyhash.go     which queue that is, as other clients see it
 //	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer
 //	delay.go       how a broker is to delay a message (delayconfig.go, delayerrors.go)
 //	brokerversion.go  what a broker can do
 //	decorator.go   what all requests carry: their signature
+//	queues.go      the queue of a message without a key
 //	load.go        how many requests each broker has in work
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
 //	refusal.go     failures that come from access control and certificates

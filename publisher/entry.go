@@ -27,7 +27,7 @@ type entry struct {
 	solo bool
 
 	// keyHash is the hash of the ordering key of a keyed message.
-	keyHash int32
+	keyHash uint64
 	keyed   bool
 
 	delay delay

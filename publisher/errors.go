@@ -90,18 +90,6 @@ func (e *NotDurableError) Error() string {
 	return fmt.Sprintf("broker has stored the message but answered %s: it is not yet on disk or on a replica, and was not sent again", e.Status)
 }
 
-// MessageTooLargeError means that the body, as it would be sent, is over
-// Config.MaxMessageSize.
-type MessageTooLargeError struct {
-	// Size of the body after compression, and Limit, in bytes.
-	Size, Limit int
-}
-
-// Error names both sizes.
-func (e *MessageTooLargeError) Error() string {
-	return fmt.Sprintf("message body of %d bytes (as sent) is over the limit of %d", e.Size, e.Limit)
-}
-
 // MarshalError means that the marshaler refused the message, or returned one
 // that RocketMQ cannot carry.
 type MarshalError struct{ Err error }

@@ -53,7 +53,8 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 	if p.cfg.Namespace != "" {
 		list = append(list, headers.Property{Name: propertyInstanceID, Value: p.cfg.Namespace})
 	}
-	if e.keyed, e.keyHash = key != "", hashKey(key); e.keyed {
+	if e.keyed = key != ""; e.keyed {
+		e.keyHash = p.cfg.Queues.sumOf(key)
 		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
 	}
 	own := len(list)
@@ -93,8 +94,8 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		return err
 	}
 	size := len(e.data)
-	if size > p.cfg.MaxMessageSize {
-		return &MessageTooLargeError{Size: size, Limit: p.cfg.MaxMessageSize}
+	if err := p.checkSize(size, sized); err != nil {
+		return err
 	}
 	if e.data, err = appendProperties(e.data, &e.id, list); err != nil {
 		return &MarshalError{err}

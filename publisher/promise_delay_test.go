@@ -424,6 +424,21 @@ func TestPromiseDelayCountsAgainstPropertiesSize(t *testing.T) {
 	})
 }
 
+// Brokers lose a timer message that is too large to be read back, so a delayed
+// message has less room.
+func TestPromiseDelayLeavesRoomInTheMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, func(c *publisher.Config) { c.Compression.Codec = publisher.NoCompression })
+		msg := newMessage(strings.Repeat("x", 4<<20))
+		require.NoError(t, p.Publish(orders, msg))
+		delay.Message(msg, delay.For(time.Minute))
+		var large *publisher.MessageTooLargeError
+		require.ErrorAs(t, p.Publish(orders, msg), &large)
+		require.True(t, large.Timer)
+		require.Equal(t, 1, sends(c))
+	})
+}
+
 // Brokers of a topic may be of different versions: one that cannot delay the
 // message as it wants to be hands it on to one that can.
 func TestPromiseDelayWithBrokersOfTwoVersions(t *testing.T) {

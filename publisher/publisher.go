@@ -71,7 +71,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		drained:  make(chan struct{}),
 		cut:      make(chan struct{}),
 		closed:   make(chan struct{}),
-		selector: routing.RoundRobin{},
+		selector: cfg.Queues.Selector,
 		gate:     gate{limit: cfg.Waiting},
 
 		hurryAfter: hurryAfter,
