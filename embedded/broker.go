@@ -37,6 +37,8 @@ type Broker struct {
 	producers  map[string]map[string]producer // by group and client id
 	locks      map[groupQueue]queueLock
 	halves     halves
+	overdue    [][]byte // delayed messages that became due while the broker did not run
+	recalled   map[recallKey]struct{}
 }
 
 func newBroker(c *Cluster, name string) *Broker {
@@ -47,6 +49,7 @@ func newBroker(c *Cluster, name string) *Broker {
 		groups:    make(map[string]*consumerGroup),
 		producers: make(map[string]map[string]producer),
 		locks:     make(map[groupQueue]queueLock),
+		recalled:  make(map[recallKey]struct{}),
 	}
 	b.srv = newServer(c, name, b)
 	if c.cfg.vipPort {
@@ -107,9 +110,10 @@ func (b *Broker) startAt(addr string) error {
 		host = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.storeHost = netip.AddrPortFrom(host.Addr().Unmap(), host.Port())
 	b.registered = true
+	b.mu.Unlock()
+	b.deliverOverdue()
 	return nil
 }
 
@@ -260,6 +264,10 @@ func (b *Broker) handle(rq *request) answer {
 		return b.createTopic(rq)
 	case headers.CodeEndTransaction:
 		return b.endTransaction(rq)
+	case headers.CodeRecallMessage:
+		if b.cluster.behaviour.version >= headers.Version5_3_3 {
+			return b.recallMessage(rq)
+		}
 	}
 	return refuse(headers.RequestNotSupported, fmt.Sprintf(" request type %d not supported", rq.cmd.Code))
 }

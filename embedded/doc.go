@@ -20,8 +20,8 @@
 // Brokers answer sends (10, 310, 320), pulls with long polling and tag filter (11,
 // 361), queries (12, 33), consumer offsets and queue bounds (14, 15, 29 to 32),
 // heartbeats and groups (34, 35, 38, 204, with the push 40), queue locks (41, 42),
-// topic creation (17) and the end of transactions (37, with the check 39, see
-// WithTransactionCheck). Name servers answer routes (105) and cluster information
+// topic creation (17), the end of transactions (37, with the check 39, see
+// WithTransactionCheck) and the recall of timer messages (370). Name servers answer routes (105) and cluster information
 // (106). Everything else gets REQUEST_CODE_NOT_SUPPORTED.
 //
 // Checks and codes are those of real brokers, probed on 5.5.0 and 4.9.7 and in
@@ -51,13 +51,24 @@
 // and before 5.3.0 refused access (WithACL) is SYSTEM_ERROR with an AclException,
 // from then on NO_PERMISSION.
 //
+// # Delays
+//
+// Delay levels (WithDelayLevels) and, from 5.0.0 on, timer messages (WithMaxDelay,
+// WithoutTimers) wait in SCHEDULE_TOPIC_XXXX and rmq_sys_wheel_timer until their
+// time has come by the cluster's clock. It goes with the process, so with a
+// synctest bubble; outside one Cluster.Advance moves it on. As on real brokers a
+// timer is put back to the second before its time and delivered when that is over,
+// and a delivered message keeps REAL_TOPIC, REAL_QID and, of a timer,
+// TIMER_OUT_MS. From 5.3.3 on a timer message has a recall handle; recalls are
+// forbidden unless WithRecall allows them, as real brokers have it.
+//
 // # What it does not model
 //
 // Messages:
 //
-//   - Delay levels and timers. Such a message is refused with SYSTEM_ERROR and a
-//     remark that says so, rather than stored at once; so are the retries that
-//     Java's push consumer sends itself. Recall (370) is not supported.
+//   - Of delayed messages: flow control, the rolling of timers that are far ahead
+//     (TIMER_ROLL_TIMES), and the 0.1 s between two looks at a delay level. A half
+//     message with a delay is refused with SYSTEM_ERROR and a remark that says so.
 //   - The log of decided transactions (RMQ_SYS_TRANS_OP_HALF_TOPIC), which a real
 //     5.x broker writes up to 3 s late: here a decision counts at once. Half
 //     messages are not dropped for their age.

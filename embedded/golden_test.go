@@ -57,6 +57,10 @@ func TestGoldenAnswers(t *testing.T) {
 				c.succeed(message("golden_topic", toQueue(3)), []byte("before"))
 			}
 		}},
+		{name: "delay level", request: "06", answer: "07", before: func(c *client) {
+			c.succeed(message("golden_topic", with("DELAY", "1")), []byte("before"))
+		}},
+		{name: "recall where it is forbidden", request: "11", answer: "12"},
 		{name: "heartbeat of a producer", request: "23", answer: "24"},
 		{name: "consumer list", request: "27", answer: "28", before: func(c *client) {
 			c.writeBytes(golden(t, "25"))

@@ -42,7 +42,7 @@ func (b *Broker) lockQueues(rq *request) answer {
 		Queues []messageQueue `json:"lockOKMQSet"`
 	}
 	out.Queues = []messageQueue{}
-	now := time.Now()
+	now := b.cluster.timers.now()
 	b.mu.Lock()
 	for _, q := range in.Queues {
 		key := groupQueue{in.Group, q.Topic, q.QueueID}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
@@ -35,6 +36,10 @@ type config struct {
 	idleTimeout     time.Duration
 	retention       int
 	pollScan        time.Duration
+	delayLevels     []time.Duration
+	maxDelay        time.Duration
+	withoutTimers   bool
+	recall          bool
 	vipPort         bool
 	orderTopics     map[string]string
 
@@ -51,6 +56,8 @@ func defaults() config {
 		idleTimeout:    120 * time.Second, // NettyServerConfig.serverChannelMaxIdleTimeSeconds
 
 		transactionCheck: defaultTransactionCheck,
+		delayLevels:      defaultDelayLevels,
+		maxDelay:         3 * 24 * time.Hour, // MessageStoreConfig.timerMaxDelaySec
 	}
 }
 
@@ -143,6 +150,24 @@ func WithTransactionCheck(timeout, interval time.Duration, checks int) Option {
 	return func(c *config) { c.transactionCheck = transactionCheck{timeout, interval, checks} }
 }
 
+// WithDelayLevels sets the delays that the levels 1, 2 and so on stand for
+// (messageDelayLevel). The default is RocketMQ's table of 18 levels, from 1 s to
+// 2 h.
+func WithDelayLevels(levels ...time.Duration) Option {
+	return func(c *config) { c.delayLevels = slices.Clone(levels) }
+}
+
+// WithMaxDelay sets how far ahead the time of a timer message may be
+// (timerMaxDelaySec). The default is RocketMQ's, 3 days.
+func WithMaxDelay(d time.Duration) Option { return func(c *config) { c.maxDelay = d } }
+
+// WithoutTimers makes brokers refuse timer messages (timerWheelEnable=false).
+func WithoutTimers() Option { return func(c *config) { c.withoutTimers = true } }
+
+// WithRecall lets clients recall timer messages (recallMessageEnable=true), which
+// RocketMQ forbids by default. It has a meaning from 5.3.3 on.
+func WithRecall() Option { return func(c *config) { c.recall = true } }
+
 func (c *config) validate() error {
 	var faults []error
 	check := func(bad bool, format string, args ...any) {
@@ -164,6 +189,11 @@ func (c *config) validate() error {
 	check(c.pollScan < 0, "poll scan of %v", c.pollScan)
 	check(c.transactionCheck.timeout < 0 || c.transactionCheck.interval <= 0 || c.transactionCheck.most < 1,
 		"transaction check after %v, every %v, %d times", c.transactionCheck.timeout, c.transactionCheck.interval, c.transactionCheck.most)
+	check(c.maxDelay < 0, "maximal delay of %v", c.maxDelay)
+	check(len(c.delayLevels) == 0, "no delay levels")
+	for i, d := range c.delayLevels {
+		check(d <= 0, "delay level %d of %v", i+1, d)
+	}
 	for _, t := range c.topics {
 		remark := topicFault(t.name)
 		check(remark != "", "topic %q: %s", t.name, remark)

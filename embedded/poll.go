@@ -29,7 +29,7 @@ func (c *Cluster) holdFor(millis int64) time.Duration {
 	const most = int64(time.Hour / time.Millisecond)
 	d := time.Duration(max(0, min(millis, most))) * time.Millisecond
 	if scan := c.cfg.pollScan; scan > 0 {
-		since := time.Since(c.started)
+		since := c.timers.now().Sub(c.started)
 		d = (since+d+scan-1)/scan*scan - since
 	}
 	return d

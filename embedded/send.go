@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
@@ -150,8 +149,9 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 	var set propertySet
 	set.parse(h.Properties, room[:0])
 	uniqueKey := b.rewrite(&set)
-	if fault := b.delayFault(&set); fault != "" {
-		return refuse(headers.SystemError, fault)
+	wait, refusal, ok := b.delayOf(&set)
+	if !ok {
+		return refusal
 	}
 	if v.five && set.get(propertyInnerNumber) != nil {
 		return b.tooLarge()
@@ -162,14 +162,19 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 		ReconsumeTimes: h.ReconsumeTimes, Body: rq.cmd.Body,
 	}
 	var e entry
-	target := t
+	target, half := t, false
 	switch {
 	case strings.EqualFold(string(set.get(headers.PropertyTransaction)), "true"):
-		target = b.prepare(&m, &set, uniqueKey)
+		if !wait.isZero() {
+			return refuse(headers.SystemError, "embedded broker: half messages with a delay are not modelled")
+		}
+		target, half = b.prepare(&m, &set, uniqueKey), true
 	case h.SysFlag&headers.SysFlagTransactionMask == headers.SysFlagPrepared,
 		h.SysFlag&headers.SysFlagTransactionMask == headers.SysFlagRollback:
 		// Neither a half message nor an ordinary one: the log has it and no queue.
-		e.hidden = true
+		e.hidden, wait = true, delay{}
+	case !wait.isZero():
+		target = b.park(&m, &set, wait)
 	}
 	e.tagHash = javaHash(string(set.get(headers.PropertyTags)))
 	m.Properties = set.append(make([]byte, 0, len(h.Properties)+128), v.five)
@@ -181,13 +186,17 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 		return b.tooLarge()
 	}
 	s := b.put(target, m.QueueID, []entry{e})
-	if target != t {
+	switch {
+	case half:
 		b.openHalf(s.logOffsets[0])
+	case !wait.isZero():
+		b.awaitDelay(wait, e.raw)
 	}
 	result := &headers.SendResult{
 		OffsetMessageID: offsetMessageID(m.StoreHost, s.logOffsets[0]),
 		QueueID:         h.QueueID,
 		QueueOffset:     s.firstOffset,
+		RecallHandle:    b.recallHandle(h.Topic, uniqueKey, wait),
 	}
 	if v.five {
 		result.TransactionID = uniqueKey
@@ -226,32 +235,9 @@ func (b *Broker) newUniqueKey() string {
 	b.mu.Unlock()
 	id := host.Addr().Unmap().AsSlice()
 	id = append(id, 0, 1, 0, 0, byte(host.Port()>>8), byte(host.Port()))
-	ms := uint32(time.Now().UnixMilli())
+	ms := uint32(b.cluster.timers.now().UnixMilli())
 	id = append(id, byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms), byte(n>>8), byte(n))
 	return upperHex(id)
-}
-
-// delayFault says why a message cannot be stored because it is to be delayed.
-// 4.9 does not know the timer properties and stores such a message at once.
-func (b *Broker) delayFault(set *propertySet) string {
-	const notModelled = "embedded broker: delayed messages are not modelled"
-	if level := set.get(headers.PropertyDelayLevel); level != nil {
-		n, err := strconv.ParseInt(string(level), 10, 32)
-		if err != nil {
-			return "java.lang.NumberFormatException: For input string: \"" + string(level) + "\""
-		}
-		if n > 0 {
-			return notModelled
-		}
-	}
-	if b.cluster.behaviour.five {
-		for _, name := range [...]string{"TIMER_DELIVER_MS", "TIMER_DELAY_SEC", "TIMER_DELAY_MS"} {
-			if set.get(name) != nil {
-				return notModelled
-			}
-		}
-	}
-	return ""
 }
 
 // prepare turns m into a half message, which waits in a topic of its own for the

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
@@ -45,7 +44,7 @@ func (b *Broker) put(t *topic, queueID int32, entries []entry) stored {
 }
 
 func (b *Broker) putLocked(q *queue, entries []entry) (stored, []*poll) {
-	now := max(time.Now().UnixMilli(), b.lastStored)
+	now := max(b.cluster.timers.now().UnixMilli(), b.lastStored)
 	b.lastStored = now // store times do not go back, as queues are searched by them
 	s := stored{firstOffset: q.next(), logOffsets: make([]int64, 0, 1)}
 	if entries[0].hidden {

@@ -33,6 +33,7 @@ const (
 	CodeSendMessageV2         RequestCode = 310
 	CodeSendBatchMessage      RequestCode = 320
 	CodeLitePullMessage       RequestCode = 361
+	CodeRecallMessage         RequestCode = 370
 )
 
 // String returns the code's name in RocketMQ, or its number.
@@ -90,6 +91,8 @@ func (c RequestCode) String() string {
 		return "SEND_BATCH_MESSAGE"
 	case CodeLitePullMessage:
 		return "LITE_PULL_MESSAGE"
+	case CodeRecallMessage:
+		return "RECALL_MESSAGE"
 	default:
 		return strconv.Itoa(int(c))
 	}

@@ -52,6 +52,10 @@ var goldenSends = map[string]func() headers.SendMessage{
 		return javaSend("golden_pg", "golden_topic", 0, 1795443155561,
 			"KEYS\x01dk\x02"+uniq+"587A680007\x02WAIT\x01true\x02DELAY\x011\x02TAGS\x01TagD\x02")
 	},
+	"10_send_timer_deliver_ms_req": func() headers.SendMessage {
+		return javaSend("golden_pg", "golden_topic", 2, 1795443155575,
+			"KEYS\x01tk2\x02TIMER_DELIVER_MS\x011795443215574\x02"+uniq+"587A760009\x02WAIT\x01true\x02TAGS\x01TagT\x02")
+	},
 	"13_send_compressed_zlib_req": func() headers.SendMessage {
 		h := javaSend("golden_pg", "golden_topic", 3, 1795443155607, "KEYS\x01z1\x02"+uniq+"587A95000B\x02WAIT\x01true\x02TAGS\x01TagZ\x02")
 		h.SysFlag = headers.SysFlagCompressed | headers.SysFlagZlib
@@ -133,6 +137,13 @@ func TestGoldenRequestsRebuilt(t *testing.T) {
 	}
 	for name, c := range goldenQueries {
 		requests[name] = c
+	}
+	requests["11_recall_370_req"] = &headers.RecallMessage{
+		ProducerGroup: "golden_pg", Topic: "golden_topic", BrokerName: "broker-a",
+		Handle: headers.RecallHandle{
+			Topic: "golden_topic", BrokerName: "broker-a", Timestamp: 1795443215001,
+			UniqueKey: "FD00000000000000000000000000000241FA30946E0974587A760009",
+		}.String(),
 	}
 	for name, request := range requests {
 		t.Run(name, func(t *testing.T) {

@@ -150,6 +150,7 @@ func TestGoldenSendAnswers(t *testing.T) {
 		"09_send_timer_resp_recallhandle": {
 			OffsetMessageID: "7F00000100002A9F00000000007FA80D", QueueID: 1, QueueOffset: 2,
 			TransactionID: "FD00000000000000000000000000000241FA30946E0974587A710008",
+			RecallHandle:  "djEgZ29sZGVuX3RvcGljIGJyb2tlci1hIDE3OTU0NDMxNTcwMDEgRkQwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDI0MUZBMzA5NDZFMDk3NDU4N0E3MTAwMDg=",
 		},
 		"46_send_v2_binary_resp": {
 			OffsetMessageID: "7F00000100008C47000000000000036D",

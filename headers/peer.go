@@ -68,6 +68,7 @@ type Version int32
 const (
 	Version4_9_7 Version = 407
 	Version5_0_0 Version = 413
+	Version5_3_3 Version = 479
 	// Version5_5_0 is what this client says it is.
 	Version5_5_0 Version = 513
 )

@@ -178,6 +178,8 @@ type SendResult struct {
 	QueueOffset int64
 	// TransactionID repeats the message's UNIQ_KEY on 5.x; 4.9 leaves it out.
 	TransactionID string
+	// RecallHandle comes with timer messages, since 5.3.3.
+	RecallHandle string
 }
 
 // AppendFields appends the result's fields.
@@ -185,13 +187,16 @@ func (r *SendResult) AppendFields(dst []byte, s Serialization) []byte {
 	dst = AppendField(dst, s, "msgId", r.OffsetMessageID)
 	dst = AppendIntField(dst, s, "queueId", int64(r.QueueID))
 	dst = AppendIntField(dst, s, "queueOffset", r.QueueOffset)
-	return AppendField(dst, s, "transactionId", r.TransactionID)
+	dst = AppendField(dst, s, "transactionId", r.TransactionID)
+	return AppendField(dst, s, "recallHandle", r.RecallHandle)
 }
 
 // StoredPlace is what an answer to a send says of where the messages are. Its ids
-// alias the frame: those of a large batch are many kilobytes, which few read.
+// and its handle alias the frame: the ids of a large batch are many kilobytes,
+// which few read.
 type StoredPlace struct {
 	OffsetMessageIDs []byte
+	RecallHandle     []byte
 	QueueID          int32
 	QueueOffset      int64
 }
@@ -206,6 +211,8 @@ func ParseStoredPlace(c *Command) (StoredPlace, error) {
 		switch key := string(field); key {
 		case "msgId":
 			p.OffsetMessageIDs = value
+		case "recallHandle":
+			p.RecallHandle = value
 		case "queueId":
 			p.QueueID, err = parseInt32(key, value)
 			seen |= 1
@@ -234,5 +241,6 @@ func ParseSendResult(c *Command) (SendResult, error) {
 		QueueID:         p.QueueID,
 		QueueOffset:     p.QueueOffset,
 		TransactionID:   c.Fields.String("transactionId"),
+		RecallHandle:    string(p.RecallHandle),
 	}, nil
 }

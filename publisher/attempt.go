@@ -20,6 +20,7 @@ type storedBatch struct {
 	status    SendStatus // StatusNone for one-way
 	offset    int64      // of the first message; the others follow
 	offsetIDs []byte     // of all messages, joined by commas
+	handle    []byte     // of a timer message, see Result.RecallHandle
 	// region is the broker's, and untraced says that it wants no traces. They are
 	// only looked for where messages are traced.
 	region   string
@@ -99,6 +100,9 @@ func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.Mes
 	if err := p.checkNamespaceV2(ctx, addr); err != nil {
 		return storedBatch{}, err
 	}
+	if err := b.arrangeDelay(ctx, route, queue, addr); err != nil {
+		return storedBatch{}, err
+	}
 	keys, err := p.decorator.keys(ctx)
 	if err != nil {
 		return storedBatch{}, err
@@ -129,7 +133,7 @@ func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.Mes
 	}
 	status := storedStatus(headers.ResponseCode(answer.Code))
 	if status == StatusNone {
-		return storedBatch{}, answer.Err()
+		return storedBatch{}, b.delayError(answer.Err(), route, queue, addr)
 	}
 	b.learn(queue.BrokerName, signAnswered)
 	result, err := headers.ParseStoredPlace(&answer)
@@ -141,7 +145,10 @@ func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.Mes
 		p.routes.Refresh(queue.Topic)
 	}
 	queue.QueueID = result.QueueID
-	stored := storedBatch{queue: queue, addr: addr, status: status, offset: result.QueueOffset, offsetIDs: result.OffsetMessageIDs}
+	stored := storedBatch{
+		queue: queue, addr: addr, status: status,
+		offset: result.QueueOffset, offsetIDs: result.OffsetMessageIDs, handle: result.RecallHandle,
+	}
 	if p.tracer.traces(queue.Topic) {
 		stored.readTrace(&answer)
 	}
@@ -268,6 +275,10 @@ func (b *batch) request(queue routing.MessageQueue) (*headers.SendMessage, *[]by
 		h.SysFlag, h.Flag, h.Properties = first.sysFlag, first.flag, first.properties
 		h.ReconsumeTimes = first.reconsumed
 		h.MaxReconsumeTimes, h.HasMaxReconsumeTimes = first.maxReconsumes, first.maxReconsumes > 0
+		if d := b.delayedBy; d.Name != "" {
+			// The entry keeps its own: the next attempt may add something else.
+			h.Properties = headers.AppendProperty(slices.Clip(h.Properties), d.Name, d.Value)
+		}
 		return h, &first.body, nil
 	}
 	h.Batch = true

@@ -25,6 +25,14 @@ type batch struct {
 	tries int
 	// asked is when the attempt under way turned to its broker.
 	asked time.Time
+	// unable names the brokers that cannot do what the message needs, and
+	// elsewhere says that the attempt that has just failed met one, and that
+	// there are others.
+	unable    []string
+	elsewhere bool
+	// delayedBy is the property that makes the broker of this attempt delay the
+	// message, if it is delayed.
+	delayedBy headers.Property
 	// header is that of the attempt under way.
 	header headers.SendMessage
 	uuids  []string // space for what hooks are told
@@ -100,6 +108,9 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			return false
 		}
 		v := judge(err)
+		if b.takeElsewhere() && v.next == giveUp {
+			v.next = retryElsewhere
+		}
 		if b.lane.oneway && v.outcome != NotSent {
 			v.next = giveUp // a broker may have it, and will never say so
 		}
@@ -357,6 +368,9 @@ func (b *batch) store(s storedBatch) {
 		r.Outcome, r.Status = Stored, s.status
 		r.MessageQueue, r.BrokerAddr = s.queue, s.addr
 		r.QueueOffset = s.offset + int64(i)
+		if len(s.handle) > 0 {
+			r.RecallHandle = string(s.handle)
+		}
 		e.place = place{list: s.offsetIDs, index: i, n: len(b.entries)}
 		if undurable {
 			e.result.Err = &NotDurableError{Status: s.status}

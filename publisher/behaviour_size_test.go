@@ -9,7 +9,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
@@ -138,7 +137,7 @@ func TestBatchLimitIsTheBrokers(t *testing.T) {
 // Brokers that read a timer message into too small a buffer lose it, so it has to
 // leave room.
 func TestTimerMessagesLeaveRoom(t *testing.T) {
-	w := embeddedWorld(t, embedded.WithVersion(headers.Version4_9_7)) // which takes timers for data
+	w := embeddedWorld(t)
 	timer := []headers.Property{{Name: "TIMER_DELAY_MS", Value: "1000"}}
 	publish := func(size int) error {
 		return publisherIn(t, w, func(c *publisher.Config) {
@@ -153,7 +152,7 @@ func TestTimerMessagesLeaveRoom(t *testing.T) {
 	require.ErrorAs(t, err, &tooLarge)
 	require.Equal(t, publisher.MessageTooLargeError{Size: maxBody - 1023, Limit: maxBody - 1024, Timer: true}, *tooLarge)
 	require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
-	require.Equal(t, 1, w.embedded.Stored("timers"))
+	require.Equal(t, 1, w.embedded.Stored("rmq_sys_wheel_timer"))
 }
 
 // The largest messages there may be, in a topic with the longest name, pass all

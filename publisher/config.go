@@ -112,6 +112,10 @@ type Config struct {
 	// legal property value.
 	OrderingKey func(topic string, msg *message.Message) (string, error)
 
+	// Delay says how long messages may be delayed, and what becomes of delays that
+	// brokers before 5.0.0 do not know.
+	Delay DelayConfig
+
 	// Queues says which of a topic's queues a message goes to.
 	Queues QueuesConfig
 
@@ -372,6 +376,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Backoff.Min, min(10*time.Millisecond, c.Backoff.Max))
 	setDefault(&c.Avoidance.SlowAfter, 550*time.Millisecond)
 	setDefault(&c.Avoidance.FailedFor, 10*time.Second)
+	c.Delay.setDefaults()
 	setDefault(&c.Batch.MaxMessages, 1024)
 	if c.MaxMessageSize > 0 {
 		setDefault(&c.Batch.MaxBytes, min(1<<20, c.MaxMessageSize))
@@ -465,6 +470,7 @@ func (c Config) Validate() error {
 			fault("%s is %v, want 0 or more", d.name, d.value)
 		}
 	}
+	c.Delay.faults(fault)
 	if c.Batch.Linger >= c.SendTimeout {
 		fault("Batch.Linger (%v) is not less than SendTimeout (%v)", c.Batch.Linger, c.SendTimeout)
 	}

@@ -26,6 +26,9 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, BatchConfig{MaxMessages: 1024, MaxBytes: 1 << 20}, c.Batch)
 	require.Equal(t, WaitingConfig{Messages: 65536, Bytes: 64 << 20}, c.Waiting)
 	require.Equal(t, TraceConfig{Topic: "RMQ_SYS_TRACE_TOPIC", Waiting: 65536}, c.Trace)
+	require.Equal(t, 3*24*time.Hour, c.Delay.Max)
+	require.Equal(t, delayLevels[:], c.Delay.Levels)
+	require.False(t, c.Delay.RoundUpToLevel)
 	require.Equal(t, BinaryHeaders, c.Headers)
 	require.Equal(t, 3*time.Second, c.DialTimeout)
 	require.Equal(t, 30*time.Second, c.HeartbeatInterval)
@@ -77,6 +80,9 @@ func TestConfigFaults(t *testing.T) {
 		"without a Resolver":     {NameServers: valid, ResolveInterval: time.Minute},
 		"Avoidance.SlowAfter":    {NameServers: valid, Avoidance: AvoidanceConfig{SlowAfter: -1}},
 		"Avoidance.FailedFor":    {NameServers: valid, Avoidance: AvoidanceConfig{FailedFor: -1}},
+		"Delay.Max":              {NameServers: valid, Delay: DelayConfig{Max: -1}},
+		"Delay.Levels":           {NameServers: valid, Delay: DelayConfig{Levels: []time.Duration{}}},
+		"Delay.Levels[1]":        {NameServers: valid, Delay: DelayConfig{Levels: []time.Duration{time.Second, 0}}},
 	} {
 		t.Run(field, func(t *testing.T) {
 			require.ErrorContains(t, c.Validate(), field)

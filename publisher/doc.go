@@ -16,6 +16,8 @@
 //	keyhash.go     which queue that is, as other clients see it
 //	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer
+//	delay.go       how a broker is to delay a message (delayconfig.go, delayerrors.go)
+//	brokerversion.go  what a broker can do
 //	decorator.go   what all requests carry: their signature
 //	queues.go      the queue of a message without a key
 //	load.go        how many requests each broker has in work
@@ -39,5 +41,6 @@
 // Beside the road: heartbeat.go tells brokers that the producer lives, events.go
 // turns what the lower packages report into log lines, timelimit.go bounds attempts
 // in time, hooks.go tells the user's functions what happens, trace.go sends message
-// traces (tracerecord.go: what is in them), close.go ends it all.
+// traces (tracerecord.go: what is in them), recall.go takes delayed messages back,
+// close.go ends it all.
 package publisher

@@ -32,6 +32,8 @@ type entry struct {
 	keyHash uint64
 	keyed   bool
 
+	delay delay
+
 	call   *call
 	batch  *batch // the one that sends it, if any does
 	result *Result

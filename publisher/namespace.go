@@ -7,7 +7,6 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
-	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
 // The two kinds of namespace of the Java client (5.5.0). A namespace (v1,
@@ -119,16 +118,6 @@ func (c *Config) namespaceFields() headers.FieldList {
 	return headers.FieldList{{Name: fieldNamespaced, Value: "true"}, {Name: fieldNamespace, Value: c.NamespaceV2}}
 }
 
-// ofHeartbeat makes an error of a heartbeat say that no message was sent.
-func ofHeartbeat(err error) error {
-	if op, ok := err.(*transport.OpError); ok && op.Sent {
-		own := *op
-		own.Sent = false
-		return &own
-	}
-	return err
-}
-
 // checkNamespaceV2 returns an *UnsupportedError if the broker that is connected is
 // of a version that has no such fields. It would store the message in the topic of
 // that name that everybody has.
@@ -136,13 +125,9 @@ func (p *Publisher) checkNamespaceV2(ctx context.Context, addr string) error {
 	if p.cfg.NamespaceV2 == "" {
 		return nil
 	}
-	version := p.client.PeerVersion(addr)
-	if version == 0 { // it has not answered anything yet
-		answer, err := p.client.Invoke(ctx, addr, headers.Heartbeat{}, p.heart.data)
-		if err != nil {
-			return ofHeartbeat(err)
-		}
-		version = answer.Version
+	version, err := p.brokerVersion(ctx, addr)
+	if err != nil {
+		return err
 	}
 	if version < headers.Version5_0_0 {
 		return &UnsupportedError{Feature: FeatureNamespaceV2, Addr: addr, Version: version, Since: "5.0.0"}

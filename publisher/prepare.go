@@ -81,10 +81,23 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 			return err
 		}
 	}
+	if special.delay, err = e.prepareDelay(list, msg, p.cfg.Delay.Max, now); err != nil {
+		return err
+	}
+	if special.delay {
+		special.transaction = special.transaction || transactionFlag(list) != 0
+		if err := special.check(); err != nil {
+			return err
+		}
+	}
 	if e.id, err = p.ids.next(now); err != nil {
 		return err
 	}
-	if err := marshaler.CheckPropertiesSize(list, p.cfg.MaxPropertiesSize); err != nil {
+	sized := list
+	if !e.delay.until.IsZero() {
+		sized = append(sized, longestDelayProperty)
+	}
+	if err := marshaler.CheckPropertiesSize(sized, p.cfg.MaxPropertiesSize); err != nil {
 		return &MarshalError{err}
 	}
 	e.data, e.sysFlag, err = p.appendBody(slices.Grow(e.data[:0], len(m.Body)+marshaler.PropertiesSize(list)), m.Body)
@@ -92,7 +105,7 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		return err
 	}
 	size := len(e.data)
-	if err := p.checkSize(size, list); err != nil {
+	if err := p.checkSize(size, sized); err != nil {
 		return err
 	}
 	if e.data, err = appendProperties(e.data, &e.id, list); err != nil {
@@ -108,7 +121,7 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		// count on retry topics only.
 		e.reconsumed, e.maxReconsumes = m.ReconsumeTimes, m.MaxReconsumeTimes
 	}
-	e.solo = retry || e.sysFlag != 0 || slices.ContainsFunc(list, isSolo)
+	e.solo = retry || special.delay || e.sysFlag != 0 || slices.ContainsFunc(list, isSolo)
 	return nil
 }
 
@@ -147,15 +160,10 @@ func (p *Publisher) orderingKey(topic string, msg *message.Message) (string, err
 }
 
 // isSolo reports whether a message with that property has to be sent by itself:
-// brokers take delays and transactions of single messages only, and the wait
-// flag for a whole request.
+// brokers take transactions of single messages only, and the wait flag for a whole
+// request. Delayed messages go alone as well, see prepareDelay.
 func isSolo(property headers.Property) bool {
-	switch property.Name {
-	case headers.PropertyDelayLevel, headers.PropertyTransaction, headers.PropertyWait,
-		"TIMER_DELIVER_MS", "TIMER_DELAY_SEC", "TIMER_DELAY_MS":
-		return true
-	}
-	return false
+	return property.Name == headers.PropertyTransaction || property.Name == headers.PropertyWait
 }
 
 // appendProperties appends the properties string: the unique id and the list.

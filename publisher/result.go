@@ -115,6 +115,9 @@ type Result struct {
 	// OffsetMessageID is RocketMQ's other message id: broker address and place
 	// in the commit log.
 	OffsetMessageID string
+	// RecallHandle takes a delayed message back, see Publisher.Recall. Brokers
+	// before 5.3.3, and delay levels, have none.
+	RecallHandle string
 
 	// Began is when the message was handed over, and Took how long it was until
 	// its result was final: what was waited at Config.Waiting's limit and in the

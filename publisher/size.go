@@ -47,13 +47,3 @@ func (p *Publisher) checkSize(body int, list []headers.Property) error {
 	}
 	return nil
 }
-
-// isTimer reports whether a message with that property is a timer message. 4.9
-// knows no such property.
-func isTimer(property headers.Property) bool {
-	switch property.Name {
-	case "TIMER_DELIVER_MS", "TIMER_DELAY_SEC", "TIMER_DELAY_MS":
-		return true
-	}
-	return false
-}

@@ -186,7 +186,7 @@ func (t *Transaction) endOpen(ctx context.Context, state TransactionState) error
 		p.routes.Refresh(t.topic)
 	}
 	failed := &TransactionError{State: state, MessageID: t.info.MessageID, Outcome: v.outcome, Err: err}
-	if v.outcome == NotSent && v.next != giveUp {
+	if v.outcome == NotSent && v.again() {
 		failed.Open = true
 		p.open.giveBack(t)
 	} else {

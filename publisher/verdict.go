@@ -39,16 +39,29 @@ const (
 	split
 )
 
+// again says that another attempt can succeed with the same request.
+func (v verdict) again() bool { return v.next == retryElsewhere || v.next == retryHere }
+
 // judge is the one place where failures are classified.
 func judge(err error) verdict {
 	var nameServers *routing.NameServersError
 	var status *headers.StatusError
 	var op *transport.OpError
 	var unreadable *answerError
+	var version *versionError
+	var unsupported *UnsupportedError
+	var level *DelayLevelError
 	if refusalOf(err) != nil {
 		return verdict{} // the same credentials, or certificate, will fail again
 	}
 	switch {
+	case errors.As(err, &version):
+		// What is in it is about a question, not about the message.
+		v := judge(version.err)
+		v.outcome = NotSent
+		return v
+	case errors.As(err, &unsupported), errors.As(err, &level):
+		return verdict{}
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
 		// servers. They say nothing of the message, which no broker has seen.
@@ -88,10 +101,9 @@ func judgeRouting(err error) verdict {
 	var noRoute *routing.NoRouteError
 	var static *routing.StaticTopicError
 	var noQueue *routing.NoQueueError
-	var unsupported *UnsupportedError
 	var selector *SelectorError
 	switch {
-	case errors.As(err, &noRoute), errors.As(err, &static), errors.As(err, &unsupported), errors.As(err, &selector):
+	case errors.As(err, &noRoute), errors.As(err, &static), errors.As(err, &selector):
 		return verdict{}
 	case errors.As(err, &noQueue):
 		if noQueue.Reason == routing.NoMaster || noQueue.Reason == routing.NoWritePermission {
@@ -122,6 +134,10 @@ func judgeStatus(s *headers.StatusError) verdict {
 		case has("request queueId["):
 			// 4.9's way to say InvalidParameter: the topic has fewer queues now.
 			return verdict{next: retryElsewhere, refresh: true, broker: signAnswered}
+		case has(remarkNoTimers):
+			return verdict{broker: signAnswered}
+		case has("timer message is under flow control"):
+			return verdict{next: retryElsewhere, broker: signAnswered}
 		case has("message body size exceeded"):
 			return verdict{next: split, broker: signAnswered} // said of batches
 		case has("The specified topic", "longer than"):

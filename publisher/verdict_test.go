@@ -31,6 +31,7 @@ func TestJudge(t *testing.T) {
 		lost     = verdict{next: retryElsewhere, broker: signUnreachable, refresh: true, outcome: MayBeStored}
 		late     = verdict{next: retryElsewhere, broker: signUnanswered, refresh: true, outcome: MayBeStored}
 		noTime   = verdict{next: retryElsewhere, broker: signUnanswered, refresh: true}
+		full     = verdict{next: retryElsewhere, broker: signAnswered}
 		lookup   = verdict{next: retryHere, refresh: true}
 		nowhere  = verdict{next: retryElsewhere, refresh: true}
 	)
@@ -61,6 +62,8 @@ func TestJudge(t *testing.T) {
 		{"go away", status(headers.GoAway, ""), closed},
 		{"illegal", status(headers.MessageIllegal, ""), content},
 		{"batch too large", status(headers.SystemError, "message body size exceeded"), content},
+		{"no timers", &TimersDisabledError{Err: status(headers.SystemError, "accurate timer message is not enabled, timerWheelEnable is false")}, invalid},
+		{"too many timers", status(headers.SystemError, "timer message is under flow control, max num limit is 2 or the current value is greater than 1 and less than 2, trigger random flow control"), full},
 		{"unknown request", status(headers.RequestNotSupported, ""), end},
 		{"overload", status(headers.SystemBusy, "[OVERLOAD]system busy, start flow control for a while"), refused},
 		{"busy queue of a full page cache", status(headers.SystemBusy, "[PCBUSY_CLEAN_QUEUE]broker busy, start flow control for a while"), refused},
@@ -85,6 +88,11 @@ func TestJudge(t *testing.T) {
 		{"caller left", &transport.OpError{Op: "wait", Sent: true, Err: context.Canceled}, late},
 		{"encode", &transport.OpError{Op: "encode", Err: headers.ErrTooLarge}, end},
 		{"wrong CA", &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}, end},
+
+		{"version not known", &versionError{&transport.OpError{Op: "read", Sent: true, Err: errors.New("EOF")}}, gone},
+		{"wrong CA, asked for the version", &versionError{&transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{}}}, end},
+		{"not in this version", &UnsupportedError{}, end},
+		{"no such level", &DelayLevelError{}, end},
 
 		{"unreadable answer", &answerError{headers.ErrMalformed}, unknown},
 

@@ -47,7 +47,7 @@ type stored struct {
 	Properties      map[string]string
 	Keys, Tags      string
 	Flag, SysFlag   int32
-	Born            int64
+	Born, StoredAt  int64
 	Reconsumed      int32
 	UniqueID        string
 	OffsetMessageID string
@@ -114,7 +114,7 @@ func fromEmbedded(t testing.TB, m embedded.Message) stored {
 	return stored{
 		Topic: m.Topic, Broker: m.BrokerName, QueueID: m.QueueID, QueueOffset: m.QueueOffset,
 		Body: plain, Properties: m.Properties, Keys: m.Keys, Tags: m.Tags, Flag: m.Flag, SysFlag: m.SysFlag,
-		Born: m.BornTimestamp.UnixMilli(), Reconsumed: m.ReconsumeTimes, UniqueID: m.UniqueKey, OffsetMessageID: m.OffsetMessageID,
+		Born: m.BornTimestamp.UnixMilli(), StoredAt: m.StoreTimestamp.UnixMilli(), Reconsumed: m.ReconsumeTimes, UniqueID: m.UniqueKey, OffsetMessageID: m.OffsetMessageID,
 	}
 }
 
@@ -142,7 +142,7 @@ func fromWitness(m realbroker.StoredMessage) stored {
 	return stored{
 		Topic: m.Topic, Broker: m.BrokerName, QueueID: m.QueueID, QueueOffset: m.QueueOffset,
 		Body: m.Body, Properties: m.Properties, Keys: m.Keys, Tags: m.Tags, Flag: m.Flag, SysFlag: m.SysFlag,
-		Born: m.BornTimestamp, Reconsumed: m.ReconsumeTimes, UniqueID: m.MsgID, OffsetMessageID: m.OffsetMsgID,
+		Born: m.BornTimestamp, StoredAt: m.StoreTimestamp, Reconsumed: m.ReconsumeTimes, UniqueID: m.MsgID, OffsetMessageID: m.OffsetMsgID,
 	}
 }
 

@@ -1,0 +1,194 @@
+package publisher_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/components/delay"
+	"github.com/ThreeDotsLabs/watermill/components/requeuer"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+// inDelayWorlds runs a test on brokers with timers and on brokers that know
+// delay levels only, and says which. The embedded ones are in a bubble, so that
+// waiting takes no time.
+func inDelayWorlds(t *testing.T, test func(t *testing.T, w *world, timers bool)) {
+	for _, version := range []headers.Version{headers.Version5_5_0, headers.Version5_0_0, headers.Version4_9_7} {
+		t.Run("embedded "+strconv.Itoa(int(version)), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				// Not at the beginning of a second, as it happens in real life.
+				time.Sleep(637 * time.Millisecond)
+				test(t, embeddedWorld(t, embedded.InMemory(), embedded.WithVersion(version)), version >= headers.Version5_0_0)
+			})
+		})
+	}
+	for _, version := range []string{"5.5.0", "5.1.4", "4.9.7"} {
+		t.Run("real "+version, func(t *testing.T) {
+			test(t, realWorld(t, sharedCluster(t, version)), version != "4.9.7")
+		})
+	}
+}
+
+// readDelayed returns the n messages of a topic when they have arrived.
+func (w *world) readDelayed(t testing.TB, topic string, n int) []stored {
+	t.Helper()
+	if w.embedded != nil {
+		_, err := w.embedded.AwaitMessages(t.Context(), topic, n)
+		require.NoError(t, err)
+	}
+	return w.read(t, topic, n) // the witness of a real cluster waits
+}
+
+// warm publishes a first message, so that looking for routes and brokers takes no
+// part of a short delay.
+func warm(t testing.TB, p *publisher.Publisher, topic string) {
+	t.Helper()
+	require.NoError(t, p.Publish(topic, newMessage("first")))
+}
+
+// requireDelayed requires that a message came to the topic not before its time,
+// by way of a timer or a level, and with the metadata it was sent with.
+func requireDelayed(t testing.TB, s stored, until time.Time, sent *message.Message, timers bool) {
+	t.Helper()
+	require.GreaterOrEqual(t, s.StoredAt, until.UnixMilli(), "early")
+	require.Less(t, s.Born, until.UnixMilli(), "it had to wait")
+	require.Equal(t, s.Topic, s.Properties["REAL_TOPIC"])
+	if timers {
+		out, err := strconv.ParseInt(s.Properties["TIMER_OUT_MS"], 10, 64)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, out, until.UnixMilli())
+		require.NotContains(t, s.Properties, "DELAY")
+	} else {
+		require.NotEmpty(t, s.Properties["DELAY"])
+		require.NotContains(t, s.Properties, "TIMER_DELIVER_MS")
+	}
+	requireSameMessage(t, sent, unmarshal(t, s))
+}
+
+// bodiesOf finds messages by their bodies.
+func bodiesOf(all []stored) map[string]stored {
+	found := make(map[string]stored)
+	for _, s := range all {
+		found[string(s.Body)] = s
+	}
+	return found
+}
+
+// All ways to delay a message that components/delay has.
+func TestDelayComponent(t *testing.T) {
+	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
+		topic := newTopic(t, "delay")
+		w.createTopic(t, topic, 1)
+		results := newResults()
+		p := publisherIn(t, w, func(c *publisher.Config) {
+			c.Delay.RoundUpToLevel = true // for Until, which is never exactly a level
+			c.OnResult = results.add
+		})
+		warm(t, p, topic)
+		pub, err := delay.NewPublisher(p, delay.PublisherConfig{
+			DefaultDelayGenerator: func(delay.DefaultDelayGeneratorParams) (delay.Delay, error) { return delay.For(time.Second), nil },
+		})
+		require.NoError(t, err)
+
+		began := time.Now()
+		soon := began.Add(1300 * time.Millisecond)
+		byFor, byUntil, byContext, byDefault := newMessage("for"), newMessage("until"), newMessage("context"), newMessage("default")
+		delay.Message(byFor, delay.For(time.Second))
+		delay.Message(byUntil, delay.Until(soon))
+		byContext.SetContext(delay.WithContext(t.Context(), delay.For(time.Second)))
+		past := newMessage("past")
+		delay.Message(past, delay.Until(began.Add(-time.Hour)))
+		require.NoError(t, pub.Publish(topic, byFor, byUntil, byContext, byDefault, past))
+
+		found := bodiesOf(w.readDelayed(t, topic, 6))
+		requireDelayed(t, found["for"], began.Add(time.Second), byFor, timers)
+		requireDelayed(t, found["until"], soon, byUntil, timers)
+		requireDelayed(t, found["context"], began.Add(time.Second), byContext, timers)
+		requireDelayed(t, found["default"], began.Add(time.Second), byDefault, timers)
+		require.EqualValues(t, 1, found["past"].QueueOffset, "it was not to wait")
+		require.NotContains(t, found["past"].Properties, "REAL_TOPIC")
+		requireSameMessage(t, past, unmarshal(t, found["past"]))
+		for range 6 {
+			require.Equal(t, topic, results.next(t).MessageQueue.Topic)
+		}
+	})
+}
+
+// Without RoundUpToLevel a broker that has levels only gets delays that are
+// levels, and a broker with timers any delay.
+func TestDelayThatIsNoLevel(t *testing.T) {
+	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
+		topic := newTopic(t, "delay")
+		w.createTopic(t, topic, 1)
+		p := publisherIn(t, w, nil)
+		warm(t, p, topic)
+		level, none := newMessage("level"), newMessage("none")
+		began := time.Now()
+		delay.Message(level, delay.For(time.Second))
+		delay.Message(none, delay.For(1700*time.Millisecond))
+		require.NoError(t, p.Publish(topic, level))
+		err := p.Publish(topic, none)
+		if timers {
+			require.NoError(t, err)
+			found := bodiesOf(w.readDelayed(t, topic, 3))
+			requireDelayed(t, found["level"], began.Add(time.Second), level, timers)
+			requireDelayed(t, found["none"], began.Add(1700*time.Millisecond), none, timers)
+			return
+		}
+		var refused *publisher.DelayLevelError
+		require.ErrorAs(t, err, &refused)
+		require.LessOrEqual(t, refused.Delay, 1700*time.Millisecond)
+		require.Len(t, refused.Levels, 18)
+		require.EqualValues(t, headers.Version4_9_7, refused.Version)
+		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
+		require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
+		requireDelayed(t, bodiesOf(w.readDelayed(t, topic, 2))["level"], began.Add(time.Second), level, timers)
+	})
+}
+
+// A requeuer publishes what has a delay ahead later, and at once what has waited
+// already and still says so.
+func TestDelayThroughRequeuer(t *testing.T) {
+	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
+		topic := newTopic(t, "again")
+		w.createTopic(t, topic, 1)
+		in := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
+		p := publisherIn(t, w, nil)
+		warm(t, p, topic)
+		again, err := requeuer.NewRequeuer(requeuer.Config{
+			Subscriber: in, SubscribeTopic: "failed", Publisher: p,
+			GeneratePublishTopic: func(requeuer.GeneratePublishTopicParams) (string, error) { return topic, nil },
+		}, watermill.NopLogger{})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- again.Run(ctx) }()
+		defer func() {
+			cancel()
+			require.NoError(t, <-ended)
+			require.NoError(t, in.Close())
+		}()
+
+		waited, fresh := newMessage("waited"), newMessage("fresh")
+		delay.Message(waited, delay.For(-3*time.Second))
+		began := time.Now()
+		delay.Message(fresh, delay.For(time.Second))
+		require.NoError(t, in.Publish("failed", waited, fresh))
+
+		found := bodiesOf(w.readDelayed(t, topic, 3))
+		require.NotContains(t, found["waited"].Properties, "REAL_TOPIC")
+		require.Equal(t, "1", unmarshal(t, found["waited"]).Metadata.Get(requeuer.RetriesKey))
+		fresh.Metadata.Set(requeuer.RetriesKey, "1")
+		requireDelayed(t, found["fresh"], began.Add(time.Second), fresh, timers)
+	})
+}

@@ -1,0 +1,112 @@
+package publisher_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/components/delay"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+// A recalled message does not come, while one that is due later does.
+func TestRecall(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			testRecall(t, embeddedWorld(t, embedded.InMemory(), embedded.WithRecall()))
+		})
+	})
+	for _, version := range []string{"5.5.0", "5.3.3"} { // the first that has it
+		t.Run("real "+version, func(t *testing.T) {
+			testRecall(t, realWorld(t, realbroker.Start(t, realbroker.Config{
+				Version: version, BrokerProps: map[string]string{"recallMessageEnable": "true"},
+			})))
+		})
+	}
+}
+
+func testRecall(t *testing.T, w *world) {
+	topic := newTopic(t, "recall")
+	w.createTopic(t, topic, 1)
+	results := newResults()
+	p := publisherIn(t, w, func(c *publisher.Config) { c.OnResult = results.add })
+	gone, stays := newMessage("gone"), newMessage("stays")
+	delay.Message(gone, delay.For(4*time.Second))
+	delay.Message(stays, delay.For(6*time.Second))
+	require.NoError(t, p.Publish(topic, gone, stays))
+	result := results.next(t)
+	require.Equal(t, gone.UUID, result.UUID)
+
+	require.NoError(t, p.Recall(t.Context(), result.RecallHandle))
+	require.NoError(t, p.Recall(t.Context(), result.RecallHandle), "a recall may be repeated")
+
+	// The later one is there, so the time of the other is over.
+	all := w.readDelayed(t, topic, 1)
+	require.Equal(t, "stays", string(all[0].Body))
+	err := p.Recall(t.Context(), result.RecallHandle)
+	require.ErrorIs(t, err, publisher.ErrRecallTooLate)
+	require.Len(t, w.read(t, topic, 1), 1)
+}
+
+// What brokers without recall answer, and those that forbid it.
+func TestRecallWhereItIsNot(t *testing.T) {
+	handleOf := func(topic string) string {
+		return headers.RecallHandle{Topic: topic, BrokerName: "broker-a", Timestamp: time.Now().Add(time.Minute).UnixMilli(), UniqueKey: "ID"}.String()
+	}
+	test := func(t *testing.T, w *world, forbidden bool) {
+		topic := newTopic(t, "recall")
+		w.createTopic(t, topic, 1)
+		err := publisherIn(t, w, nil).Recall(t.Context(), handleOf(topic))
+		if forbidden {
+			require.ErrorIs(t, err, publisher.ErrRecallDisabled)
+			require.ErrorIs(t, err, &headers.StatusError{Code: headers.NoPermission})
+			return
+		}
+		requireRecallUnsupported(t, err)
+	}
+	for version, forbidden := range map[string]bool{"5.5.0": true, "5.1.4": false, "4.9.7": false} {
+		t.Run("real "+version, func(t *testing.T) { test(t, realWorld(t, sharedCluster(t, version)), forbidden) })
+	}
+	t.Run("embedded 5.5.0", func(t *testing.T) { test(t, embeddedWorld(t), true) })
+	t.Run("embedded 4.9.7", func(t *testing.T) {
+		test(t, embeddedWorld(t, embedded.WithVersion(headers.Version4_9_7)), false)
+	})
+}
+
+// A broker whose timers are off, or end sooner, says so, and the message is not
+// stored.
+func TestDelayThatTheBrokerRefuses(t *testing.T) {
+	test := func(t *testing.T, w *world, check func(err error)) {
+		topic := newTopic(t, "refused")
+		w.createTopic(t, topic, 1)
+		p := publisherIn(t, w, nil)
+		check(p.Publish(topic, delayed(delay.For(time.Hour))))
+		require.NoError(t, p.Publish(topic, newMessage("x")))
+		require.Equal(t, "x", string(w.readDelayed(t, topic, 1)[0].Body))
+	}
+	off := func(err error) { requireTimersDisabled(t, err) }
+	short := func(err error) {
+		var long *publisher.DelayTooLongError
+		require.ErrorAs(t, err, &long)
+		require.Zero(t, long.Max)
+		require.ErrorIs(t, err, &headers.StatusError{Code: headers.MessageIllegal})
+		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
+	}
+	t.Run("embedded, off", func(t *testing.T) { test(t, embeddedWorld(t, embedded.WithoutTimers()), off) })
+	t.Run("embedded, shorter", func(t *testing.T) { test(t, embeddedWorld(t, embedded.WithMaxDelay(time.Minute)), short) })
+	t.Run("real 5.5.0, off", func(t *testing.T) {
+		test(t, realWorld(t, realbroker.Start(t, realbroker.Config{
+			Version: "5.5.0", BrokerProps: map[string]string{"timerWheelEnable": "false"},
+		})), off)
+	})
+	t.Run("real 5.5.0, shorter", func(t *testing.T) {
+		test(t, realWorld(t, realbroker.Start(t, realbroker.Config{
+			Version: "5.5.0", BrokerProps: map[string]string{"timerMaxDelaySec": "60"},
+		})), short)
+	})
+}

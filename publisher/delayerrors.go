@@ -1,0 +1,81 @@
+package publisher
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+// DelayMetadataError means that the delay of a message cannot be read from its
+// metadata. The message was not sent.
+type DelayMetadataError struct {
+	// Name of the metadata, and its Value.
+	Name, Value string
+	Err         error
+}
+
+// Error names metadata and reason.
+func (e *DelayMetadataError) Error() string {
+	return fmt.Sprintf("metadata %s is %q: %v", e.Name, e.Value, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *DelayMetadataError) Unwrap() error { return e.Err }
+
+// DelayTooLongError means that the time of a message is further ahead than
+// Config.Delay.Max, or than the broker takes. The message was not sent, or the
+// broker has refused it.
+type DelayTooLongError struct {
+	// Delay until the time that is, or was, asked of the broker.
+	Delay time.Duration
+	// Max is Config.Delay.Max, or 0 if it was the broker that refused.
+	Max time.Duration
+	// Err is the broker's answer, nil if it was not asked.
+	Err error
+}
+
+// Error names delay and limit.
+func (e *DelayTooLongError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("delay of %v (for the broker, rounded up) is more than the broker takes: %v", e.Delay, e.Err)
+	}
+	return fmt.Sprintf("delay of %v (for the broker, rounded up) is over the limit of %v", e.Delay, e.Max)
+}
+
+// Unwrap returns the broker's answer.
+func (e *DelayTooLongError) Unwrap() error { return e.Err }
+
+// DelayLevelError means that the broker knows delay levels only and has none for
+// the delay of the message. The message was not sent. Config.Delay.RoundUpToLevel
+// helps unless the delay is longer than all levels.
+type DelayLevelError struct {
+	// Delay that was left when the message was to be sent.
+	Delay time.Duration
+	// Levels are those of Config.Delay.
+	Levels []time.Duration
+	// Addr and Version are the broker's.
+	Addr    string
+	Version headers.Version
+}
+
+// Error names delay, levels and broker.
+func (e *DelayLevelError) Error() string {
+	return fmt.Sprintf("broker %s (version %d, before RocketMQ 5.0.0) has no delay level for a delay of %v, only %v", e.Addr, e.Version, e.Delay, e.Levels)
+}
+
+// TimersDisabledError means that the broker takes no timer messages
+// (timerWheelEnable=false). It has not stored the message.
+type TimersDisabledError struct {
+	Addr string
+	// Err is the broker's answer.
+	Err error
+}
+
+// Error names the broker.
+func (e *TimersDisabledError) Error() string {
+	return fmt.Sprintf("broker %s takes no timer messages: %v", e.Addr, e.Err)
+}
+
+// Unwrap returns the broker's answer.
+func (e *TimersDisabledError) Unwrap() error { return e.Err }
