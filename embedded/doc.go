@@ -71,7 +71,8 @@
 //     message with a delay is refused with SYSTEM_ERROR and a remark that says so.
 //   - The log of decided transactions (RMQ_SYS_TRANS_OP_HALF_TOPIC), which a real
 //     5.x broker writes up to 3 s late: here a decision counts at once. Half
-//     messages are not dropped for their age.
+//     messages are not dropped for their age, and rounds of checks before a
+//     message's CHECK_IMMUNITY_TIME_IN_SECONDS do not count as checks of it.
 //   - Send-back (36), retry and dead letters, request-reply (324 to 326), POP and
 //     what belongs to it (200050 to 200151, 400, 401), message traces.
 //   - Batch consume queues (inner batches), compaction topics, static topics, light

@@ -20,8 +20,9 @@ import (
 )
 
 // transactionChecks is how often the brokers of these tests ask about a half
-// message.
-const transactionChecks = 3
+// message. There have to be some more than seconds in the CheckAfter of a message:
+// real brokers count each round before that as a check.
+const transactionChecks = 8
 
 // inTransactionWorlds runs a test on brokers that check half messages after three
 // seconds and then every second; embedded ones are quicker.

@@ -50,7 +50,10 @@ type TransactionConfig struct {
 	// it, brokers of 5.1.4 and 5.5.0 refuse a Commit or Rollback that comes later
 	// than that, and later than transactionTimeOut (ILLEGAL_OPERATION), and leave
 	// the decision to the check alone: see Transaction.Commit. So it had better not
-	// be less than transactionTimeOut. 4.9.7 takes a late one.
+	// be less than transactionTimeOut. 4.9.7 takes a late one. Each
+	// transactionCheckInterval that passes before CheckAfter counts as one of the
+	// checks, though nobody is asked: with the brokers' defaults the message is
+	// given up before its first check if CheckAfter is more than seven minutes.
 	CheckAfter time.Duration
 }
 
