@@ -242,6 +242,12 @@ func (b *Broker) handle(rq *request) answer {
 		return b.unlockQueues(rq)
 	case headers.CodeCreateTopic:
 		return b.createTopic(rq)
+	case headers.CodeBrokerConfig:
+		return b.brokerConfig()
+	case headers.CodeRuntimeInfo:
+		return b.runtimeInfo()
+	case headers.CodeTopicStats:
+		return b.topicStats(rq)
 	}
 	return refuse(headers.RequestNotSupported, fmt.Sprintf(" request type %d not supported", rq.cmd.Code))
 }

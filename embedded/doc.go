@@ -19,8 +19,9 @@
 //
 // Brokers answer sends (10, 310, 320), pulls with long polling and tag filter (11,
 // 361), queries (12, 33), consumer offsets and queue bounds (14, 15, 29 to 32),
-// heartbeats and groups (34, 35, 38, 204, with the push 40), queue locks (41, 42)
-// and topic creation (17). Name servers answer routes (105) and cluster information
+// heartbeats and groups (34, 35, 38, 204, with the push 40), queue locks (41, 42),
+// topic creation with attributes (17), topic statistics (202), and, as far as this
+// broker goes by them, configuration (26) and runtime information (28). Name servers answer routes (105) and cluster information
 // (106). Everything else gets REQUEST_CODE_NOT_SUPPORTED.
 //
 // Checks and codes are those of real brokers, probed on 5.5.0 and 4.9.7 and in
