@@ -52,7 +52,7 @@ func timedOut(err, cause error) error {
 // try is an attempt within ctx.
 func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	p := b.lane.outbox.p
-	route, err := p.routes.Route(ctx, b.lane.outbox.topic)
+	route, err := p.route(ctx, b.lane.outbox.topic)
 	if err != nil {
 		return storedBatch{}, err
 	}

@@ -59,6 +59,7 @@ func (p *Publisher) Close() error {
 	p.stopped = true
 	p.mu.Unlock()
 	p.outboxes.cut()
+	p.creator.close()
 	p.heart.stop()
 	p.heart.unregister()
 	// Both only wait for goroutines that they end themselves; neither can fail.

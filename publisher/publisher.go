@@ -30,6 +30,7 @@ type Publisher struct {
 	routes     *routing.Table
 	selector   routing.Selector
 	heart      *heart
+	creator    *creator
 	outboxes   outboxes
 	calls      callPool
 	batches    batchPool
@@ -105,6 +106,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		_ = p.client.Close() // it has no connection yet
 		return nil, fmt.Errorf("publisher: %w", err)
 	}
+	p.creator = newCreator(p)
 	if p.heart, err = startHeart(p); err != nil {
 		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
 		return nil, err

@@ -31,7 +31,11 @@ func judge(err error) verdict {
 	var status *headers.StatusError
 	var op *transport.OpError
 	var unreadable *answerError
+	var create *CreateTopicError
 	switch {
+	case errors.As(err, &create):
+		// Before all else: what it wraps is not about the message.
+		return verdict{again: create.again(), refresh: true}
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
 		// servers. They say nothing of the message, which no broker has seen.
