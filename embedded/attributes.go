@@ -6,7 +6,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
+
+// versionNoMixed is the first version that holds to enableMixedMessageType; those
+// before look for the attribute under another name than that which is sent
+// (AdminBrokerProcessor of 5.3.1 and 5.3.2).
+const versionNoMixed headers.Version = 477 // 5.3.2
 
 // attributeValues are the values that the attributes of a topic may have
 // (TopicAttributes and TopicMessageType of 5.5.0); nil for a number.

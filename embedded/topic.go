@@ -207,7 +207,7 @@ func (b *Broker) setTopic(h *headers.CreateTopic) *answer {
 			fault := refuse(headers.SystemError, err.Error())
 			return &fault
 		}
-		if attributes["message.type"] == "MIXED" {
+		if attributes["message.type"] == "MIXED" && b.cluster.behaviour.version >= versionNoMixed {
 			// enableMixedMessageType is off unless configured.
 			fault := refuse(headers.InvalidParameter, "MIXED message type is not supported.")
 			return &fault

@@ -48,25 +48,24 @@ func topicsIn(t testing.TB, w *world, topic string) []topicOn {
 }
 
 // twoMasters runs a test on clusters of two masters that create no topics.
-func twoMasters(t *testing.T, test func(t *testing.T, w *world, five bool)) {
+func twoMasters(t *testing.T, test func(t *testing.T, w *world, version headers.Version)) {
 	for _, c := range []struct {
 		version string
 		number  headers.Version
 	}{{"5.5.0", headers.Version5_5_0}, {"5.1.4", 441}, {"4.9.7", headers.Version4_9_7}} {
-		five := c.number >= headers.Version5_0_0
 		t.Run("embedded "+c.version, func(t *testing.T) {
-			test(t, embeddedWorld(t, embedded.WithBrokers(2), embedded.WithoutAutoCreateTopic(), embedded.WithVersion(c.number)), five)
+			test(t, embeddedWorld(t, embedded.WithBrokers(2), embedded.WithoutAutoCreateTopic(), embedded.WithVersion(c.number)), c.number)
 		})
 		t.Run("real "+c.version, func(t *testing.T) {
 			test(t, realWorld(t, realbroker.Start(t, realbroker.Config{
 				Version: c.version, Brokers: 2, BrokerProps: map[string]string{"autoCreateTopicEnable": "false"},
-			})), five)
+			})), c.number)
 		})
 	}
 }
 
 func TestCreateTopics(t *testing.T) {
-	twoMasters(t, func(t *testing.T, w *world, five bool) {
+	twoMasters(t, func(t *testing.T, w *world, version headers.Version) {
 		// Without the option nothing is created.
 		plain := publisherIn(t, w, nil)
 		topic := newTopic(t, "created")
@@ -115,7 +114,7 @@ func TestCreateTopics(t *testing.T) {
 			c.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, MessageType: publisher.FIFOTopic, Permission: publisher.WriteOnly}
 		})
 		err := typed.Publish(topic+"-fifo", newMessage("x"))
-		if !five {
+		if version < headers.Version5_0_0 {
 			var unsupported *publisher.UnsupportedError
 			require.ErrorAs(t, err, &unsupported)
 			require.Equal(t, publisher.FeatureMessageType, unsupported.Feature)
@@ -130,11 +129,24 @@ func TestCreateTopics(t *testing.T) {
 		fifo := topicOn{4, 4, headers.PermWrite, "FIFO"}
 		require.Equal(t, []topicOn{fifo, fifo}, topicsIn(t, w, topic+"-fifo"))
 
-		// Brokers without enableMixedMessageType refuse the type MIXED, each.
+		// Explicitly, under a name that is mapped.
+		require.NoError(t, typed.CreateTopic(t.Context(), topic+".x"))
+		mapped, err := marshaler.EscapeTopics{}.MapTopic(topic + ".x")
+		require.NoError(t, err)
+		require.Equal(t, []topicOn{fifo, fifo}, topicsIn(t, w, mapped.Name))
+
+		// Brokers without enableMixedMessageType refuse the type MIXED, each. Those
+		// before 5.3.2 do not look at it.
 		mixed := publisherIn(t, w, func(c *publisher.Config) {
 			c.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, MessageType: publisher.MixedTopic}
 		})
 		err = mixed.Publish(topic+"-mixed", newMessage("x"))
+		if version < 477 {
+			require.NoError(t, err)
+			all := topicOn{4, 4, headers.PermRead | headers.PermWrite, "MIXED"}
+			require.Equal(t, []topicOn{all, all}, topicsIn(t, w, topic+"-mixed"))
+			return
+		}
 		var failed *publisher.CreateTopicError
 		require.ErrorAs(t, err, &failed)
 		require.ErrorIs(t, err, &headers.StatusError{Code: headers.InvalidParameter})
@@ -144,12 +156,6 @@ func TestCreateTopics(t *testing.T) {
 		require.Len(t, failed.Brokers, 2)
 		require.Equal(t, "broker-a", failed.Brokers[0].Broker)
 		require.Empty(t, topicsIn(t, w, topic+"-mixed"))
-
-		// Explicitly, under a name that is mapped.
-		require.NoError(t, typed.CreateTopic(t.Context(), topic+".x"))
-		mapped, err := marshaler.EscapeTopics{}.MapTopic(topic + ".x")
-		require.NoError(t, err)
-		require.Equal(t, []topicOn{fifo, fifo}, topicsIn(t, w, mapped.Name))
 	})
 }
 
