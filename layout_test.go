@@ -35,7 +35,8 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"embedded":                     {[]string{"headers", "internal/body"}, nil},
 	"publisher":                    {[]string{"headers", "internal/body", "internal/pool", "transport", "routing", "marshaler"}, []string{watermill, uuid}},
 	"internal/realbroker":          {},
-	"internal/realbroker/rocketmq": {[]string{"internal/realbroker"}, nil},
+	"internal/realbroker/rocketmq": {[]string{"internal/realbroker", "internal/testcert"}, nil},
+	"internal/testcert":            {},
 }
 
 func TestImports(t *testing.T) {

@@ -30,10 +30,13 @@ func (b *batch) attempt(parent context.Context, end deadline) (storedBatch, erro
 	ctx := p.limits.limit(parent, limit.at)
 	defer p.limits.stop(ctx)
 	stored, err := b.try(ctx.Context)
-	if err == errNobodyWaits || err == errKeysMove {
-		return storedBatch{}, err
+	if err == nil || err == errNobodyWaits || err == errKeysMove {
+		return stored, err
 	}
-	if err != nil && ctx.Err() != nil && parent.Err() == nil {
+	if refusal := refusalOf(err); refusal != nil {
+		return storedBatch{}, refusal
+	}
+	if ctx.Err() != nil && parent.Err() == nil {
 		err = timedOut(err, limit.cause)
 	}
 	return stored, err
@@ -69,6 +72,10 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err := p.client.Connect(ctx, addr); err != nil {
 		return storedBatch{}, err
 	}
+	keys, err := p.decorator.keys(ctx)
+	if err != nil {
+		return storedBatch{}, err
+	}
 	if !b.sending() {
 		return storedBatch{}, errNobodyWaits
 	}
@@ -76,7 +83,7 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
-	answer, err := p.client.Invoke(ctx, addr, header, *data)
+	answer, err := p.client.Invoke(ctx, addr, p.decorator.apply(keys, header, *data), *data)
 	if len(b.entries) > 1 {
 		p.bodies.Put(data)
 	}

@@ -126,6 +126,11 @@ type Config struct {
 	// TLS turns TLS on for name servers and brokers. Certificates are verified.
 	TLS *tls.Config
 
+	// Credentials sign every request, to brokers and name servers. Nil, the
+	// default, signs none. NewCredentials is for a user who stays the same, a
+	// provider of your own for keys that change.
+	Credentials CredentialsProvider
+
 	// Headers chooses how request headers are written: BinaryHeaders (default)
 	// or JSONHeaders. Every broker since 4.9 reads both.
 	Headers HeaderFormat
@@ -296,6 +301,9 @@ func (c Config) Validate() error {
 		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
 	}
 	faults = append(faults, c.CreateTopics.faults()...)
+	if err := c.checkCredentials(); err != nil {
+		faults = append(faults, err)
+	}
 	if c.Headers != BinaryHeaders && c.Headers != JSONHeaders {
 		fault("Headers is %q, want binary or json", c.Headers)
 	}

@@ -33,6 +33,9 @@ func (p *Publisher) routeChanged(topic string, _, route *routing.Route) {
 		"rocketmq_topic": topic,
 		"queues":         len(route.Queues()),
 	})
+	for _, unusable := range route.Unusable() {
+		p.logger.Info("RocketMQ broker cannot be used", watermill.LogFields{"rocketmq_topic": topic, "cause": unusable.Error()})
+	}
 }
 
 func (p *Publisher) refreshFailed(topic string, err error) {

@@ -2,12 +2,7 @@ package publisher_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"math/big"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -16,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/testcert"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -59,7 +55,8 @@ func TestPromiseDialTimeout(t *testing.T) {
 
 // With TLS all servers are spoken to in TLS, and their certificates are verified.
 func TestPromiseTLS(t *testing.T) {
-	certificate, pool := selfSigned(t)
+	certificate, pool, err := testcert.SelfSigned()
+	require.NoError(t, err)
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, func(c *publisher.Config) { c.TLS = &tls.Config{RootCAs: pool} })
 		require.NoError(t, p.Publish(orders, newMessage("x")))
@@ -73,25 +70,4 @@ func TestPromiseTLS(t *testing.T) {
 		require.Equal(t, publisher.NotSent, e.Outcome())
 		require.Len(t, c.Messages(orders), 1)
 	}, embedded.WithTLS(&tls.Config{Certificates: []tls.Certificate{certificate}}), embedded.WithTLSRequired())
-}
-
-// selfSigned returns a certificate for the loopback address, and who trusts it.
-func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotAfter:     time.Now().Add(time.Hour),
-		// In a bubble the year is 2000.
-		NotBefore:   time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	parsed, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }

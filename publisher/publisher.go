@@ -27,6 +27,7 @@ type Publisher struct {
 	marshal    appendFunc
 	compressor *body.Compressor
 	client     *transport.Client
+	decorator  *decorator // nil if requests go as they are
 	routes     *routing.Table
 	selector   routing.Selector
 	heart      *heart
@@ -85,13 +86,17 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		return nil, fmt.Errorf("publisher: config: Compression: %w", err)
 	}
 	p.marshal = appendMarshal(cfg.Marshaler)
-	p.client, err = transport.New(transport.Config{
+	connections := transport.Config{
 		Dial:          cfg.Dial,
 		TLS:           cfg.TLS,
 		Serialization: cfg.serialization(),
 		DialTimeout:   cfg.DialTimeout,
 		Events:        transport.Events{Connected: p.connected, Disconnected: p.disconnected},
-	})
+	}
+	if p.decorator = newDecorator(nil, cfg.Credentials); p.decorator != nil {
+		connections.Decorate = p.decorator.decorate
+	}
+	p.client, err = transport.New(connections)
 	if err != nil {
 		return nil, fmt.Errorf("publisher: %w", err)
 	}

@@ -1,7 +1,6 @@
 package publisher
 
 import (
-	"crypto/tls"
 	"errors"
 	"strings"
 
@@ -32,6 +31,9 @@ func judge(err error) verdict {
 	var op *transport.OpError
 	var unreadable *answerError
 	var create *CreateTopicError
+	if refusalOf(err) != nil {
+		return verdict{} // the same credentials, or certificate, will fail again
+	}
 	switch {
 	case errors.As(err, &create):
 		// Before all else: what it wraps is not about the message.
@@ -39,7 +41,7 @@ func judge(err error) verdict {
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
 		// servers. They say nothing of the message, which no broker has seen.
-		return verdict{again: !areUntrusted(nameServers), refresh: true}
+		return verdict{again: true, refresh: true}
 	case errors.As(err, &status):
 		return judgeStatus(status)
 	case errors.As(err, &op):
@@ -53,30 +55,14 @@ func judge(err error) verdict {
 
 // judgeOp classifies calls that brought no answer.
 func judgeOp(op *transport.OpError) verdict {
-	if op.Op == "encode" || isUntrusted(op) {
-		return verdict{} // the same request, or the same certificate, will fail again
+	if op.Op == "encode" {
+		return verdict{} // the same request will fail again
 	}
 	v := verdict{again: true, refresh: true}
 	if op.Sent {
 		v.outcome = MayBeStored
 	}
 	return v
-}
-
-// isUntrusted reports whether a TLS certificate was refused.
-func isUntrusted(err error) bool {
-	var untrusted *tls.CertificateVerificationError
-	return errors.As(err, &untrusted)
-}
-
-// areUntrusted reports whether the certificate of every name server was refused.
-func areUntrusted(e *routing.NameServersError) bool {
-	for _, server := range e.Servers {
-		if !isUntrusted(server) {
-			return false
-		}
-	}
-	return len(e.Servers) > 0
 }
 
 // judgeRouting classifies the errors of finding a queue and its broker, at which
@@ -116,9 +102,8 @@ func judgeStatus(s *headers.StatusError) verdict {
 			return verdict{again: true, refresh: true}
 		case has("message body size exceeded"):
 			return verdict{content: true} // said of batches
-		case has("AclException", "The specified topic", "longer than"):
-			// 4.9: credentials or a topic name that will not do.
-			return verdict{}
+		case has("The specified topic", "longer than"):
+			return verdict{} // 4.9: a topic name that will not do
 		}
 		// Mostly a store that failed, in a state that only the broker knows.
 		return verdict{outcome: MayBeStored, again: true}
@@ -132,8 +117,8 @@ func judgeStatus(s *headers.StatusError) verdict {
 	case headers.TopicNotExist, headers.NotLeaderForQueue:
 		return verdict{again: true, refresh: true}
 	case headers.NoPermission:
-		if has("Sending message to topic[", "has no permission", "username cannot be null", "is not found", "check signature failed") {
-			return verdict{} // a system topic, or 5.x authentication
+		if has("Sending message to topic[") {
+			return verdict{} // a system topic
 		}
 		return verdict{again: true, refresh: true} // a broker that is read-only for now
 	case headers.InvalidParameter:

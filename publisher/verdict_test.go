@@ -79,7 +79,7 @@ func TestJudge(t *testing.T) {
 		}}, reroute},
 		{"name server untrusted", &routing.NameServersError{Servers: []*routing.NameServerError{
 			{Err: &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}},
-		}}, verdict{refresh: true}},
+		}}, end},
 		{"no address", &routing.BrokerNotFoundError{}, reroute},
 		{"no master", &routing.NoQueueError{Reason: routing.NoMaster}, reroute},
 		{"read-only topic", &routing.NoQueueError{Reason: routing.NoWritePermission}, reroute},

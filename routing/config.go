@@ -40,11 +40,17 @@ type Invoker interface {
 type Config struct {
 	// NameServers are the addresses to ask, host:port each, IPv6 hosts in
 	// brackets. Spaces around an address and a leading "http://" are dropped,
-	// and so are addresses given twice. Required.
+	// and so are addresses given twice. Required, unless there is a Resolver.
 	//
 	// The order has no meaning: each Table shuffles its copy, as the Java client
 	// does, so that many clients spread over the name servers.
 	NameServers []string
+	// Resolver finds the name servers in place of NameServers, which must be empty
+	// then. A Table with one runs one more goroutine.
+	Resolver Resolver
+	// ResolveInterval is the time between two calls of the Resolver. Default
+	// DefaultResolveInterval.
+	ResolveInterval time.Duration
 	// RefreshInterval is the time between two lookups of each cached topic.
 	// Default DefaultRefreshInterval.
 	RefreshInterval time.Duration
@@ -83,9 +89,19 @@ type Events struct {
 	// NameServerFailed says that a name server gave no usable answer and the next
 	// one, if there is any, is asked.
 	NameServerFailed func(addr string, err error)
+	// NameServersChanged says that the Resolver brought another list than the one
+	// before, which is nil the first time. Order does not count. Questions to name
+	// servers that are under way go by the old list.
+	NameServersChanged func(before, after []string)
+	// ResolveFailed says that the Resolver failed while there is a list, which
+	// stays in use. Without one the lookups fail.
+	ResolveFailed func(err error)
 }
 
 func (c *Config) setDefaults() {
+	if c.ResolveInterval == 0 {
+		c.ResolveInterval = DefaultResolveInterval
+	}
 	if c.RefreshInterval == 0 {
 		c.RefreshInterval = DefaultRefreshInterval
 	}
@@ -103,8 +119,11 @@ func (c *Config) setDefaults() {
 // Validate reports every field that New would refuse, each by its name.
 func (c *Config) Validate() error {
 	var faults []error
-	if _, err := nameServerAddrs(c.NameServers); err != nil {
+	if err := c.validateSource(); err != nil {
 		faults = append(faults, err)
+	}
+	if c.ResolveInterval < 0 {
+		faults = append(faults, fmt.Errorf("routing: Config.ResolveInterval is %v, want more than 0", c.ResolveInterval))
 	}
 	if c.RefreshInterval < 0 {
 		faults = append(faults, fmt.Errorf("routing: Config.RefreshInterval is %v, want more than 0", c.RefreshInterval))
@@ -118,12 +137,28 @@ func (c *Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// nameServerAddrs returns a cleaned copy of list, or an error for each entry
-// that is no address.
-func nameServerAddrs(list []string) ([]string, error) {
-	if len(list) == 0 {
-		return nil, errors.New("routing: Config.NameServers is empty, want at least one host:port")
+// validateSource reports what is wrong with where the name servers come from.
+func (c *Config) validateSource() error {
+	switch {
+	case c.Resolver != nil && len(c.NameServers) > 0:
+		return errors.New("routing: Config.NameServers and Config.Resolver are both set, want one of them")
+	case c.Resolver != nil:
+		if own, ok := c.Resolver.(interface{ Validate() error }); ok {
+			if err := own.Validate(); err != nil {
+				return fmt.Errorf("routing: Config.Resolver: %w", err)
+			}
+		}
+		return nil
+	case len(c.NameServers) == 0:
+		return errors.New("routing: Config.NameServers is empty, want at least one host:port, or a Config.Resolver")
 	}
+	_, err := nameServerAddrs("routing: Config.NameServers", c.NameServers)
+	return err
+}
+
+// nameServerAddrs returns a cleaned copy of list, or an error for each entry
+// that is no address. name says whose entries they are.
+func nameServerAddrs(name string, list []string) ([]string, error) {
 	var addrs []string
 	var faults []error
 	for i, entry := range list {
@@ -132,7 +167,7 @@ func nameServerAddrs(list []string) ([]string, error) {
 			if strings.ContainsAny(addr, ";,") {
 				err = errors.New("one entry per address, not a list")
 			}
-			faults = append(faults, fmt.Errorf("routing: Config.NameServers[%d] is %q, want host:port: %w", i, entry, err))
+			faults = append(faults, fmt.Errorf("%s[%d] is %q, want host:port: %w", name, i, entry, err))
 			continue
 		}
 		if !slices.Contains(addrs, addr) {

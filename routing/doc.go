@@ -13,7 +13,11 @@
 // route that was good once is kept when its topic disappears: the sends tell
 // whether the brokers are gone.
 //
-// The package opens no connections. It needs one method, [Invoker], and imports
+// Where the name servers are is a list in the [Config], or what a [Resolver] says
+// time and again, such as [HTTPResolver] and [DNSResolver].
+//
+// The package opens no connections of its own, but for what an HTTPResolver and a
+// DNSResolver ask. It needs one method, [Invoker], and imports
 // the standard library and the headers package only. Every error it returns
 // means that nothing was sent to a broker.
 package routing

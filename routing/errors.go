@@ -56,6 +56,9 @@ const (
 	NoWritePermission NoQueueReason = "no broker grants the write permission"
 	// NoMaster: the brokers that may be written to have no master now.
 	NoMaster NoQueueReason = "no writable broker has a master"
+	// BadMasterAddress: the brokers that may be written to have a master, but
+	// under addresses that cannot be dialed; see NoQueueError.Unusable.
+	BadMasterAddress NoQueueReason = "no writable broker has a master with an address that can be dialed"
 	// NoWriteQueues: the number of write queues is 0.
 	NoWriteQueues NoQueueReason = "the number of write queues is 0"
 	// NoInheritPermission: the default topic is there, but topics must not be
@@ -70,12 +73,35 @@ const (
 type NoQueueError struct {
 	Topic  string
 	Reason NoQueueReason
+	// Unusable has the brokers of the topic whose address cannot be dialed.
+	Unusable []*BrokerAddressError
 }
 
-// Error names the topic and the reason.
+// Error names the topic, the reason, and the addresses that cannot be dialed.
 func (e *NoQueueError) Error() string {
-	return fmt.Sprintf("routing: topic %q has no queue to publish to: %s", e.Topic, e.Reason)
+	text := fmt.Sprintf("routing: topic %q has no queue to publish to: %s", e.Topic, e.Reason)
+	for _, u := range e.Unusable {
+		text += "; " + u.Error()
+	}
+	return text
 }
+
+// BrokerAddressError means that a broker's master is registered under an address
+// that nobody can dial, so that the broker is not used. Its brokerIP1 is the
+// place to look.
+type BrokerAddressError struct {
+	Broker, Addr string
+	// Err says what is wrong with Addr.
+	Err error
+}
+
+// Error names broker and address.
+func (e *BrokerAddressError) Error() string {
+	return fmt.Sprintf("master of broker %q has an address that cannot be dialed: %v", e.Broker, e.Err)
+}
+
+// Unwrap returns what is wrong with the address.
+func (e *BrokerAddressError) Unwrap() error { return e.Err }
 
 // StaticTopicError means that the topic is a static topic (logical queues,
 // topicQueueMappingByBroker in its route), whose queues move between brokers by
@@ -95,10 +121,16 @@ type BrokerNotFoundError struct {
 	Topic       string
 	Broker      string
 	NameServers []string
+	// Unusable is set when there is an address, but none that can be dialed.
+	Unusable *BrokerAddressError
 }
 
-// Error names the broker, the topic and the name servers.
+// Error names the broker, the topic and the name servers, and what is wrong with
+// the address if there is one.
 func (e *BrokerNotFoundError) Error() string {
+	if e.Unusable != nil {
+		return fmt.Sprintf("routing: topic %q: %v (said name server %s)", e.Topic, e.Unusable, strings.Join(e.NameServers, ", "))
+	}
 	return fmt.Sprintf("routing: broker %q of topic %q has no master address on name server %s",
 		e.Broker, e.Topic, strings.Join(e.NameServers, ", "))
 }
@@ -115,11 +147,17 @@ type NameServersError struct {
 	Topic string
 	// Servers has one error per name server, in the order they were asked.
 	Servers []*NameServerError
+	// Unresolved says why there is no name server to be asked: a *ResolveError, if
+	// Config.Resolver has brought no list yet. Servers is empty then.
+	Unresolved error
 }
 
 // Error lists each name server with what went wrong there.
 func (e *NameServersError) Error() string {
 	var b strings.Builder
+	if e.Unresolved != nil {
+		return fmt.Sprintf("routing: topic %q: %v", e.Topic, e.Unresolved)
+	}
 	fmt.Fprintf(&b, "routing: topic %q: no name server gave a usable answer", e.Topic)
 	for i, s := range e.Servers {
 		if i == 0 {
@@ -132,11 +170,14 @@ func (e *NameServersError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the errors of the single name servers.
+// Unwrap returns the errors of the single name servers, or Unresolved.
 func (e *NameServersError) Unwrap() []error {
-	errs := make([]error, len(e.Servers))
+	errs := make([]error, len(e.Servers), len(e.Servers)+1)
 	for i, s := range e.Servers {
 		errs[i] = s
+	}
+	if e.Unresolved != nil {
+		errs = append(errs, e.Unresolved)
 	}
 	return errs
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,11 +35,17 @@ func isBadNews(err error) bool {
 // nameServers puts questions to the name servers, which are equal and know the
 // same except for a while after one of them started.
 type nameServers struct {
-	servers []nameServer
+	list    atomic.Pointer[serverList] // nil as long as a Resolver has brought none
 	timeout time.Duration
 	invoker Invoker
 	failed  func(addr string, err error) // may be nil
+	// directory replaces the list; nil if that stays as it is.
+	directory *directory
+}
 
+// serverList is the name servers at one moment.
+type serverList struct {
+	servers []*nameServer
 	// preferred is the index of the name server that is asked first: the last
 	// one that was of use. A hanging one costs its timeout once.
 	preferred atomic.Uint32
@@ -49,21 +56,55 @@ type nameServer struct {
 	failedAt atomic.Int64 // when it last gave no usable answer, ns since 1970; 0: the last one was usable
 }
 
-func newNameServers(addrs []string, timeout time.Duration, inv Invoker, failed func(string, error)) *nameServers {
-	s := &nameServers{servers: make([]nameServer, len(addrs)), timeout: timeout, invoker: inv, failed: failed}
+// current returns the list, nil if there is none yet.
+func (s *nameServers) current() *serverList { return s.list.Load() }
+
+// replace makes addrs the list. Name servers that stay keep what is known of them,
+// and the preferred one stays preferred. It is called by one goroutine at a time.
+func (s *nameServers) replace(addrs []string) {
+	old := s.current()
+	list := &serverList{servers: make([]*nameServer, len(addrs))}
 	for i, addr := range addrs {
-		s.servers[i].addr = addr
+		list.servers[i] = &nameServer{addr: addr}
+		if old == nil {
+			continue
+		}
+		at := slices.IndexFunc(old.servers, func(known *nameServer) bool { return known.addr == addr })
+		if at < 0 {
+			continue
+		}
+		list.servers[i] = old.servers[at]
+		if at == int(old.preferred.Load()) {
+			list.preferred.Store(uint32(i))
+		}
 	}
-	return s
+	s.list.Store(list)
 }
 
-// addrs lists the addresses, in a slice of its own.
+// addrs lists the addresses, in a slice of its own; nil if there are none yet.
 func (s *nameServers) addrs() []string {
-	addrs := make([]string, len(s.servers))
-	for i := range s.servers {
-		addrs[i] = s.servers[i].addr
+	list := s.current()
+	if list == nil {
+		return nil
+	}
+	addrs := make([]string, len(list.servers))
+	for i, server := range list.servers {
+		addrs[i] = server.addr
 	}
 	return addrs
+}
+
+// known returns the list, and waits for it if a Resolver has not brought one yet.
+// The error is a *ResolveError or ctx's.
+func (s *nameServers) known(ctx context.Context) (*serverList, error) {
+	list := s.current()
+	if list == nil {
+		if err := s.directory.await(ctx); err != nil {
+			return nil, err
+		}
+		list = s.current()
+	}
+	return list, nil
 }
 
 // route asks for topic's route and makes a Route of the answer by build. The
@@ -100,12 +141,19 @@ func (s *nameServers) hasBrokers(ctx context.Context, topic string) error {
 // answer. If none is liked, bad news goes before failures. Its cost is one call
 // for good news; bad news costs one call to each name server.
 func (s *nameServers) ask(ctx context.Context, topic string, question headers.Request, read func(*headers.Command) error) error {
+	list, err := s.known(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return &NameServersError{Topic: topic, Unresolved: err}
+	}
 	var news error
 	var failures []*NameServerError
-	first := int(s.preferred.Load())
-	for i := range s.servers {
-		at := (first + i) % len(s.servers)
-		server := &s.servers[at]
+	first := int(list.preferred.Load())
+	for i := range list.servers {
+		at := (first + i) % len(list.servers)
+		server := list.servers[at]
 		if news != nil && server.failedWithin(distrust) {
 			continue
 		}
@@ -114,14 +162,14 @@ func (s *nameServers) ask(ctx context.Context, topic string, question headers.Re
 		switch {
 		case err == nil || errors.As(err, &static):
 			server.failedAt.Store(0)
-			s.preferred.Store(uint32(at))
+			list.preferred.Store(uint32(at))
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case isBadNews(err):
 			server.failedAt.Store(0)
 			if news == nil {
-				s.preferred.Store(uint32(at))
+				list.preferred.Store(uint32(at))
 			}
 			if news == nil || isUnknownTopic(news) {
 				news = err
@@ -136,6 +184,9 @@ func (s *nameServers) ask(ctx context.Context, topic string, question headers.Re
 	}
 	if news != nil {
 		return news
+	}
+	if s.directory != nil {
+		s.directory.wake() // the list may be out of date
 	}
 	return &NameServersError{Topic: topic, Servers: failures}
 }

@@ -41,6 +41,7 @@ type Route struct {
 	topic        string
 	queues       []MessageQueue
 	brokers      []Broker
+	unusable     []*BrokerAddressError
 	defaultTopic bool
 	turn         *atomic.Uint64
 }
@@ -50,12 +51,20 @@ type Route struct {
 func (r *Route) Topic() string { return r.topic }
 
 // Queues returns the queues to publish to, sorted by broker name, then queue id.
+// Those of an order topic (orderTopicConf in the route) have the order of its
+// configuration instead, and may be there more than once: it is the same list as
+// in the Java client (MQClientInstance.topicRouteData2TopicPublishInfo, 5.5.0).
 // The slice is shared: do not modify it.
 func (r *Route) Queues() []MessageQueue { return r.queues }
 
 // Brokers returns the topic's brokers that have a master, sorted by name. The
 // slice is shared: do not modify it.
 func (r *Route) Brokers() []Broker { return r.brokers }
+
+// Unusable returns the topic's brokers whose master has an address that nobody
+// can dial, sorted by name. They are not among Brokers, and their queues are left
+// out, except on an order topic. The slice is shared: do not modify it.
+func (r *Route) Unusable() []*BrokerAddressError { return r.unusable }
 
 // FromDefaultTopic reports whether the topic had no route of its own, so that
 // the queues are those of the default topic. The broker that gets the first
@@ -82,5 +91,6 @@ func (r *Route) servedFrom(addr string) bool {
 }
 
 func (r *Route) equal(o *Route) bool {
-	return r.defaultTopic == o.defaultTopic && slices.Equal(r.queues, o.queues) && slices.Equal(r.brokers, o.brokers)
+	return r.defaultTopic == o.defaultTopic && slices.Equal(r.queues, o.queues) && slices.Equal(r.brokers, o.brokers) &&
+		slices.EqualFunc(r.unusable, o.unusable, func(a, b *BrokerAddressError) bool { return a.Broker == b.Broker && a.Addr == b.Addr })
 }

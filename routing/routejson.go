@@ -81,8 +81,7 @@ func malformed(topic string, err error) error {
 	return fmt.Errorf("routing: route of topic %q: %w: %w", topic, headers.ErrMalformed, err)
 }
 
-// check verifies what decoding does not: names, counts, and the addresses that
-// will be dialed.
+// check verifies what decoding does not: names and counts.
 func (d *routeData) check() error {
 	total := int64(0)
 	for i, q := range d.QueueDatas {
@@ -103,11 +102,6 @@ func (d *routeData) check() error {
 		if b.BrokerName == "" {
 			return fmt.Errorf("brokerDatas[%d] has no brokerName", i)
 		}
-		if addr, ok := b.BrokerAddrs[masterID]; ok {
-			if err := checkAddr(addr); err != nil {
-				return fmt.Errorf("brokerDatas[%d]: master of %q: %w", i, b.BrokerName, err)
-			}
-		}
 	}
 	return nil
 }
@@ -118,16 +112,16 @@ func (d *routeData) route(topic string) (*Route, error) {
 	if len(d.TopicQueueMappingByBroker) > 0 {
 		return nil, &StaticTopicError{Topic: topic}
 	}
-	brokers := d.masters()
+	masters := d.masters()
 	if d.OrderTopicConf != "" {
 		queues, err := orderedQueues(topic, d.OrderTopicConf)
 		if err != nil {
 			return nil, malformed(topic, err)
 		}
-		return newRoute(topic, queues, brokers, NoWriteQueues)
+		return newRoute(topic, queues, masters, NoWriteQueues)
 	}
-	queues, reason := d.queues(topic, brokers, permWrite, maxQueues)
-	return newRoute(topic, queues, brokers, reason)
+	queues, reason := d.queues(topic, masters, permWrite, maxQueues)
+	return newRoute(topic, sorted(queues), masters, reason)
 }
 
 // borrow makes a route for topic out of the default topic's, with at most most
@@ -139,18 +133,26 @@ func (d *routeData) borrow(topic, defaultTopic string, most int32) (*Route, erro
 	if len(d.TopicQueueMappingByBroker) > 0 {
 		return nil, &StaticTopicError{Topic: defaultTopic}
 	}
-	brokers := d.masters()
-	queues, reason := d.queues(topic, brokers, permWrite|permInherit, most)
-	r, err := newRoute(topic, queues, brokers, reason)
+	masters := d.masters()
+	queues, reason := d.queues(topic, masters, permWrite|permInherit, most)
+	r, err := newRoute(topic, sorted(queues), masters, reason)
 	if err != nil {
-		return nil, &NoQueueError{Topic: defaultTopic, Reason: reason}
+		return nil, &NoQueueError{Topic: defaultTopic, Reason: reason, Unusable: masters.unusable}
 	}
 	r.defaultTopic = true
 	return r, nil
 }
 
-// masters returns the brokers with a master, each once, sorted by name.
-func (d *routeData) masters() []Broker {
+// masters are the brokers of a route that have a master.
+type masters struct {
+	usable []Broker // each once, sorted by name
+	// unusable have an address that nobody can dial. No broker is in both.
+	unusable []*BrokerAddressError
+}
+
+// masters sorts the brokers by name. Of a broker that is named twice the first
+// entry counts.
+func (d *routeData) masters() masters {
 	brokers := make([]Broker, 0, len(d.BrokerDatas))
 	for _, b := range d.BrokerDatas {
 		if addr, ok := b.BrokerAddrs[masterID]; ok {
@@ -158,31 +160,49 @@ func (d *routeData) masters() []Broker {
 		}
 	}
 	slices.SortStableFunc(brokers, Broker.compareName)
-	return slices.CompactFunc(brokers, func(a, b Broker) bool { return a.Name == b.Name })
+	brokers = slices.CompactFunc(brokers, func(a, b Broker) bool { return a.Name == b.Name })
+	var m masters
+	m.usable = slices.DeleteFunc(brokers, func(b Broker) bool {
+		err := checkAddr(b.Addr)
+		if err != nil {
+			m.unusable = append(m.unusable, &BrokerAddressError{Broker: b.Name, Addr: b.Addr, Err: err})
+		}
+		return err != nil
+	})
+	return m
+}
+
+func (m masters) isUnusable(broker string) bool {
+	return slices.ContainsFunc(m.unusable, func(e *BrokerAddressError) bool { return e.Broker == broker })
 }
 
 // queues lists the queues of the brokers that grant perm and have a master, at
 // most most of each. The reason counts when there is none; NoMaster goes before
-// the others because it may pass by itself.
-func (d *routeData) queues(topic string, brokers []Broker, perm, most int32) (queues []MessageQueue, reason NoQueueReason) {
+// the others because it may pass by itself, BadMasterAddress before those that a
+// look at the topic explains.
+func (d *routeData) queues(topic string, m masters, perm, most int32) (queues []MessageQueue, reason NoQueueReason) {
 	reason = NoWritePermission
 	for _, q := range d.QueueDatas {
-		at, hasMaster := findBroker(brokers, q.BrokerName)
+		at, hasMaster := findBroker(m.usable, q.BrokerName)
 		switch {
 		case !q.grants(permWrite):
 		case !q.grants(perm):
 			if reason == NoWritePermission {
 				reason = NoInheritPermission
 			}
+		case !hasMaster && m.isUnusable(q.BrokerName):
+			if reason != NoMaster {
+				reason = BadMasterAddress
+			}
 		case !hasMaster:
 			reason = NoMaster
 		case q.WriteQueueNums == 0:
-			if reason != NoMaster {
+			if reason != NoMaster && reason != BadMasterAddress {
 				reason = NoWriteQueues
 			}
 		default:
 			for id := range min(q.WriteQueueNums, most) {
-				queues = append(queues, MessageQueue{Topic: topic, BrokerName: brokers[at].Name, QueueID: id})
+				queues = append(queues, MessageQueue{Topic: topic, BrokerName: m.usable[at].Name, QueueID: id})
 			}
 		}
 	}
@@ -191,7 +211,9 @@ func (d *routeData) queues(topic string, brokers []Broker, perm, most int32) (qu
 
 // orderedQueues reads an order topic's configuration, "brokerA:4;brokerB:4". It
 // is fixed by hand, so that keys stay with their queue while a broker is down:
-// whether the brokers have a master does not count.
+// whether the brokers have a master does not count. The order of the text is that
+// of the queues, and what it names twice is there twice, as in the Java client:
+// the hash of a key is a place in this list.
 func orderedQueues(topic, conf string) ([]MessageQueue, error) {
 	var queues []MessageQueue
 	for part := range strings.SplitSeq(conf, ";") {
@@ -213,13 +235,17 @@ func orderedQueues(topic, conf string) ([]MessageQueue, error) {
 	return queues, nil
 }
 
-func newRoute(topic string, queues []MessageQueue, brokers []Broker, reason NoQueueReason) (*Route, error) {
-	if len(queues) == 0 {
-		return nil, &NoQueueError{Topic: topic, Reason: reason}
-	}
+// sorted puts queues into the order that all clients see them in.
+func sorted(queues []MessageQueue) []MessageQueue {
 	slices.SortFunc(queues, MessageQueue.compare)
-	queues = slices.Compact(queues)
-	return &Route{topic: topic, queues: queues, brokers: brokers, turn: newTurn()}, nil
+	return slices.Compact(queues)
+}
+
+func newRoute(topic string, queues []MessageQueue, m masters, reason NoQueueReason) (*Route, error) {
+	if len(queues) == 0 {
+		return nil, &NoQueueError{Topic: topic, Reason: reason, Unusable: m.unusable}
+	}
+	return &Route{topic: topic, queues: queues, brokers: m.usable, unusable: m.unusable, turn: newTurn()}, nil
 }
 
 // newTurn starts at random, as Java's ThreadLocalIndex does: clients that start

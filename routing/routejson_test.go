@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -77,7 +78,19 @@ func TestParseRoutePublishableQueues(t *testing.T) {
 		{
 			name:   "order topic configuration, brokers without master too",
 			body:   withMember(routeBody(brokerSpec{"a", `"0":"a:1"`, 8, 6}), `"orderTopicConf":"b:2; a:1;"`),
-			queues: "a:0 b:0 b:1",
+			queues: "b:0 b:1 a:0",
+		},
+		{
+			name:   "what an order topic configuration names twice counts twice, as in the Java client",
+			body:   withMember(simpleRoute("a"), `"orderTopicConf":"a:2;b:1;a:1"`),
+			queues: "a:0 a:1 b:0 a:0",
+		},
+		{
+			name: "a broker that cannot be dialed is left out, the others serve",
+			body: routeBody(
+				brokerSpec{"a", `"0":"a"`, 2, 6},
+				brokerSpec{"b", `"0":"b:1"`, 1, 6}),
+			queues: "b:0",
 		},
 		{
 			name:   "empty members that some versions write",
@@ -176,12 +189,6 @@ func TestParseRouteMalformed(t *testing.T) {
 		{"huge count", routeBody(brokerSpec{"a", `"0":"a:1"`, 1<<31 - 1, 6}), "2147483647 queues, want at most 65536"},
 		{"huge sum", routeBody(brokerSpec{"a", ``, 1<<31 - 1, 6}, brokerSpec{"b", ``, 1<<31 - 1, 6}), "4294967294 queues"},
 		{"count out of range", routeBody(brokerSpec{"a", `"0":"a:1"`, 1 << 40, 6}), "queueDatas.writeQueueNums"},
-		{"address without port", routeBody(brokerSpec{"a", `"0":"a"`, 1, 6}), `master of "a": address a: missing port`},
-		{"address without host", routeBody(brokerSpec{"a", `"0":":1"`, 1, 6}), "bad host"},
-		{"address of nothing", routeBody(brokerSpec{"a", `"0":null`, 1, 6}), "missing port"},
-		{"bare IPv6", routeBody(brokerSpec{"a", `"0":"::1:10911"`, 1, 6}), "too many colons"},
-		{"port by name", routeBody(brokerSpec{"a", `"0":"a:http"`, 1, 6}), "bad port"},
-		{"port out of range", routeBody(brokerSpec{"a", `"0":"a:65536"`, 1, 6}), "bad port"},
 		{"order without count", withMember(simpleRoute("a"), `"orderTopicConf":"a"`), `orderTopicConf has "a", want broker:count`},
 		{"order without broker", withMember(simpleRoute("a"), `"orderTopicConf":":4"`), "want broker:count"},
 		{"order with negative count", withMember(simpleRoute("a"), `"orderTopicConf":"a:-4"`), "want broker:count"},
@@ -198,6 +205,41 @@ func TestParseRouteMalformed(t *testing.T) {
 	}
 }
 
+// A broker that nobody can dial is named, with the reason, and the route goes by
+// the other brokers. Without others the error says so.
+func TestParseRouteBadMasterAddress(t *testing.T) {
+	for _, tc := range []struct{ name, addr, text string }{
+		{"no port", `"a"`, "address a: missing port"},
+		{"no host", `":1"`, "bad host"},
+		{"nothing", `null`, "missing port"},
+		{"bare IPv6", `"::1:10911"`, "too many colons"},
+		{"port by name", `"a:http"`, "bad port"},
+		{"port out of range", `"a:65536"`, "bad port"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			bad := brokerSpec{"a", `"0":` + tc.addr, 2, 6}
+			r, err := routing.ParseRoute("t", []byte(routeBody(bad, brokerSpec{"b", `"0":"b:1"`, 1, 6})))
+			require.NoError(t, err)
+			require.Equal(t, []string{"b:0"}, queueNames(r))
+			require.Equal(t, []routing.Broker{{Name: "b", Addr: "b:1"}}, r.Brokers())
+			require.Len(t, r.Unusable(), 1)
+			require.Equal(t, "a", r.Unusable()[0].Broker)
+			require.ErrorContains(t, r.Unusable()[0], tc.text)
+
+			_, err = routing.ParseRoute("t", []byte(routeBody(bad, brokerSpec{"b", `"0":"b:1"`, 1, 4})))
+			var none *routing.NoQueueError
+			require.ErrorAs(t, err, &none)
+			require.Equal(t, routing.BadMasterAddress, none.Reason)
+			require.Len(t, none.Unusable, 1)
+			require.ErrorContains(t, err, tc.text)
+
+			_, err = routing.ParseRoute("t", []byte(routeBody(bad, brokerSpec{"b", `"1":"b:1"`, 1, 6})))
+			require.ErrorAs(t, err, &none)
+			require.Equal(t, routing.NoMaster, none.Reason, "it may pass by itself")
+		})
+	}
+}
+
 func TestParseRouteTakesTheMostQueues(t *testing.T) {
 	r, err := routing.ParseRoute("t", []byte(routeBody(brokerSpec{"a", `"0":"a:1"`, 1 << 16, 6})))
 	require.NoError(t, err)
@@ -205,9 +247,9 @@ func TestParseRouteTakesTheMostQueues(t *testing.T) {
 }
 
 // FuzzParseRoute: whatever the body, ParseRoute does not panic and gives either
-// an error or a route that has 1 to 65,536 distinct queues of its topic in order
-// and brokers that can be dialed; and what it accepts is accepted again in the
-// plainest writing, with the same result.
+// an error or a route that has 1 to 65,536 queues of its topic, distinct and in
+// order unless it is an order topic, and brokers that can be dialed; and what it
+// accepts is accepted again in the plainest writing, with the same result.
 func FuzzParseRoute(f *testing.F) {
 	for _, name := range []string{"54_route_105_resp.hex", "56_route_105_v400_resp.hex", "85_v497_route_resp.hex"} {
 		c := golden(f, name)
@@ -223,14 +265,11 @@ func FuzzParseRoute(f *testing.F) {
 		queues := r.Queues()
 		require.NotEmpty(t, queues)
 		require.LessOrEqual(t, len(queues), 1<<16)
-		for i, q := range queues {
+		require.True(t, isSorted(queues) || mayBeOrderTopic(body))
+		for _, q := range queues {
 			require.Equal(t, "t", q.Topic)
 			require.NotEmpty(t, q.BrokerName)
 			require.GreaterOrEqual(t, q.QueueID, int32(0))
-			if i > 0 {
-				p := queues[i-1]
-				require.True(t, p.BrokerName < q.BrokerName || p.BrokerName == q.BrokerName && p.QueueID < q.QueueID)
-			}
 		}
 		for i, b := range r.Brokers() {
 			require.NotEmpty(t, b.Name)
@@ -243,6 +282,10 @@ func FuzzParseRoute(f *testing.F) {
 			require.True(t, ok)
 			require.Equal(t, b.Addr, addr)
 		}
+		for _, u := range r.Unusable() {
+			_, ok := r.BrokerAddr(u.Broker)
+			require.False(t, ok)
+		}
 		again, err := routing.ParseRoute("t", []byte(plain(r)))
 		require.NoError(t, err)
 		require.True(t, slices.Equal(queues, again.Queues()))
@@ -250,26 +293,44 @@ func FuzzParseRoute(f *testing.F) {
 	})
 }
 
-// plain writes r's queues and brokers as standard JSON.
+// mayBeOrderTopic reports whether body, a route that can be read, may have the
+// configuration of an order topic, by its name or one with escaped letters.
+func mayBeOrderTopic(body []byte) bool {
+	return bytes.Contains(bytes.ToLower(body), []byte("ordertopicconf")) || bytes.Contains(body, []byte(`\u`))
+}
+
+func isSorted(queues []routing.MessageQueue) bool {
+	for i := 1; i < len(queues); i++ {
+		p, q := queues[i-1], queues[i]
+		if p.BrokerName > q.BrokerName || p.BrokerName == q.BrokerName && p.QueueID >= q.QueueID {
+			return false
+		}
+	}
+	return true
+}
+
+// plain writes r's queues and brokers as standard JSON. Only an order topic has
+// queues that are not sorted, or on brokers without a master.
 func plain(r *routing.Route) string {
-	counts := make(map[string]int)
+	ordered := !isSorted(r.Queues())
 	for _, q := range r.Queues() {
-		counts[q.BrokerName]++
+		_, ok := r.BrokerAddr(q.BrokerName)
+		ordered = ordered || !ok
 	}
 	var queues, brokers []string
 	var conf strings.Builder
-	for name, n := range counts {
-		queues = append(queues, fmt.Sprintf(`{"brokerName":%s,"perm":2,"writeQueueNums":%d}`, jsonString(name), n))
-		if _, ok := r.BrokerAddr(name); !ok {
-			fmt.Fprintf(&conf, "%s:%d;", name, n)
+	all := r.Queues()
+	for i := 0; i < len(all); {
+		// A run of one broker's queues, numbered from 0.
+		n := 1
+		for i+n < len(all) && all[i+n].BrokerName == all[i].BrokerName && all[i+n].QueueID > 0 {
+			n++
 		}
-	}
-	if conf.Len() > 0 { // only an order topic has queues on brokers without a master
-		for name, n := range counts {
-			if _, ok := r.BrokerAddr(name); ok {
-				fmt.Fprintf(&conf, "%s:%d;", name, n)
-			}
+		queues = append(queues, fmt.Sprintf(`{"brokerName":%s,"perm":2,"writeQueueNums":%d}`, jsonString(all[i].BrokerName), n))
+		if ordered {
+			fmt.Fprintf(&conf, "%s:%d;", all[i].BrokerName, n)
 		}
+		i += n
 	}
 	for _, b := range r.Brokers() {
 		brokers = append(brokers, fmt.Sprintf(`{"brokerName":%s,"brokerAddrs":{"0":%s}}`, jsonString(b.Name), jsonString(b.Addr)))

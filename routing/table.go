@@ -65,9 +65,10 @@ type call struct {
 }
 
 // New checks cfg and returns a Table that asks the name servers through inv. It
-// asks nothing by itself: a topic is looked up when it is first asked for.
-// The Table runs one goroutine until it is closed, and one more for each lookup
-// under way.
+// asks nothing by itself: a topic is looked up when it is first asked for. A
+// Resolver is called at once, in the background; the first lookup waits for it.
+// The Table runs one goroutine until it is closed, two with a Resolver, and one
+// more for each lookup under way.
 func New(cfg Config, inv Invoker) (*Table, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -76,15 +77,21 @@ func New(cfg Config, inv Invoker) (*Table, error) {
 		return nil, errors.New("routing: Invoker is nil")
 	}
 	cfg.setDefaults()
-	addrs, _ := nameServerAddrs(cfg.NameServers) // Validate has found no fault
-	shuffle(addrs)
 	t := &Table{
 		cfg:     cfg,
-		servers: newNameServers(addrs, cfg.NameServerTimeout, inv, cfg.Events.NameServerFailed),
+		servers: &nameServers{timeout: cfg.NameServerTimeout, invoker: inv, failed: cfg.Events.NameServerFailed},
 		kick:    make(chan struct{}, 1),
 		topics:  make(map[string]*entry),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
+	if cfg.Resolver != nil {
+		t.servers.directory = newDirectory(&t.cfg, t.servers)
+		t.wg.Go(func() { t.servers.directory.run(t.ctx) })
+	} else {
+		addrs, _ := nameServerAddrs("", cfg.NameServers) // Validate has found no fault
+		shuffle(addrs)
+		t.servers.replace(addrs)
+	}
 	t.wg.Go(t.refresher)
 	return t, nil
 }
@@ -128,7 +135,11 @@ func (t *Table) BrokerAddr(ctx context.Context, topic, broker string) (string, e
 	if addr, ok := r.BrokerAddr(broker); ok {
 		return addr, nil
 	}
-	return "", &BrokerNotFoundError{Topic: topic, Broker: broker, NameServers: t.servers.addrs()}
+	notFound := &BrokerNotFoundError{Topic: topic, Broker: broker, NameServers: t.servers.addrs()}
+	if at := slices.IndexFunc(r.unusable, func(e *BrokerAddressError) bool { return e.Broker == broker }); at >= 0 {
+		notFound.Unusable = r.unusable[at]
+	}
+	return "", notFound
 }
 
 // Refresh has the topic looked up again in the background, at once or, if it was

@@ -93,6 +93,12 @@ func (c *Client) do(ctx context.Context, addr string, r headers.Request, body []
 	if ctx.Err() != nil {
 		return headers.Command{}, &OpError{Op: "wait", Addr: addr, Err: contextError(ctx)}
 	}
+	if c.cfg.Decorate != nil {
+		var err error
+		if r, err = c.cfg.Decorate(ctx, r, body); err != nil {
+			return headers.Command{}, &OpError{Op: "decorate", Addr: addr, Err: err}
+		}
+	}
 	for redialed := false; ; redialed = true {
 		cn, err := c.connect(ctx, addr)
 		if err != nil {

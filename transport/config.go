@@ -49,6 +49,14 @@ type Config struct {
 	// bytes. headers.MaxFrameSize by default; a peer that is sent a larger one
 	// than it allows closes the connection.
 	MaxFrameSize int
+	// Decorate, if set, is given each request before it is encoded, and returns
+	// what is sent in its place: with more ext fields, or signed. It is called once
+	// for each Invoke and InvokeOneway, by many goroutines at once, may take its
+	// time, and must return soon after ctx has ended. body is that of the request
+	// and must not be kept or changed. An error fails the call, of which nothing is
+	// sent then; it is found in the *OpError, whose Op is "decorate". Answers to
+	// requests of the peer are not decorated.
+	Decorate func(ctx context.Context, r headers.Request, body []byte) (headers.Request, error)
 	// Events tells of connections coming and going.
 	Events Events
 }

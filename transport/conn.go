@@ -278,7 +278,8 @@ func (cn *conn) fail(op string, err error) {
 	close(cn.broken)
 	cn.client.forget(cn)
 	for _, c := range lost {
-		c.err = &OpError{Op: op, Addr: cn.addr, Sent: !c.taken.IsZero(), Err: err}
+		sent := !c.taken.IsZero() && !errors.Is(err, ErrCertificateRefused)
+		c.err = &OpError{Op: op, Addr: cn.addr, Sent: sent, Err: err}
 		c.finish()
 	}
 }

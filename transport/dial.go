@@ -144,20 +144,20 @@ func (c *Client) secure(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil || c.cfg.TLS == nil {
 		return nc, err
 	}
-	cfg := c.cfg.TLS
+	cfg := c.cfg.TLS.Clone()
 	if cfg.ServerName == "" {
 		host, _, err := net.SplitHostPort(addr)
 		if err != nil {
 			_ = nc.Close() // the address is the fault that is reported
 			return nil, err
 		}
-		cfg = cfg.Clone()
 		cfg.ServerName = host
 	}
+	asked := noteCertificateRequest(cfg)
 	tc := tls.Client(nc, cfg)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close() // the handshake's error is the one that is reported
-		return nil, fmt.Errorf("TLS handshake: %w", err)
+		return nil, fmt.Errorf("TLS handshake: %w", certificateRefused(err, *asked))
 	}
 	return tc, nil
 }

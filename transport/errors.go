@@ -22,7 +22,8 @@ var (
 
 // OpError is a call that brought no answer.
 type OpError struct {
-	// Op is what failed: "dial", "encode", "write", "read" or "wait".
+	// Op is what failed: "dial", "decorate", "encode", "write", "read" or
+	// "wait".
 	Op   string
 	Addr string
 	// Sent says that the whole request may have reached the peer, which may have

@@ -34,7 +34,7 @@ func (cn *conn) readLoop() {
 // read handles frames until one cannot be had, and says why.
 func (cn *conn) read() error {
 	in := bufio.NewReaderSize(&incoming{cn: cn}, readBufferSize)
-	for {
+	for heard := false; ; heard = true {
 		cmd, err := readFrame(in, cn.client.cfg.MaxFrameSize)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -43,6 +43,8 @@ func (cn *conn) read() error {
 			return fmt.Errorf("closed by the peer within a frame: %w", err)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return fmt.Errorf("nothing read for %v: %w", cn.client.cfg.IdleTimeout, err)
+		case err != nil && !heard:
+			return certificateRefused(err, false)
 		case err != nil:
 			return err
 		}

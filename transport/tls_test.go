@@ -2,13 +2,9 @@ package transport_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"math/big"
+	"errors"
 	"net"
 	"os"
 	"testing"
@@ -17,59 +13,34 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/testcert"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
 // authority signs certificates.
 type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	t *testing.T
+	*testcert.Authority
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t *testing.T) authority {
 	t.Helper()
-	a := &authority{t: t}
-	a.cert, a.key = a.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	})
-	return a
-}
-
-func (a *authority) sign(template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(a.t, err)
-	template.SerialNumber = big.NewInt(1)
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	require.NoError(a.t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(a.t, err)
-	return cert, key
+	a, err := testcert.NewAuthority()
+	require.NoError(t, err)
+	return authority{t, a}
 }
 
 // issue returns a certificate for a host, both as server and as client.
-func (a *authority) issue(host string) tls.Certificate {
+func (a authority) issue(host string) tls.Certificate {
 	a.t.Helper()
-	template := &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	if ip := net.ParseIP(host); ip != nil {
-		template.IPAddresses = []net.IP{ip}
-	} else {
-		template.DNSNames = []string{host}
-	}
-	cert, key := a.sign(template)
-	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
-}
-
-func (a *authority) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return pool
+	c, err := a.Issue(func(c *x509.Certificate) {
+		c.IPAddresses, c.DNSNames = nil, []string{host}
+		if ip := net.ParseIP(host); ip != nil {
+			c.IPAddresses, c.DNSNames = []net.IP{ip}, nil
+		}
+	})
+	require.NoError(a.t, err)
+	return c
 }
 
 func TestTLS(t *testing.T) {
@@ -78,7 +49,7 @@ func TestTLS(t *testing.T) {
 		return &tls.Config{Certificates: []tls.Certificate{ours.issue(host)}}
 	}
 	mutual := server("127.0.0.1")
-	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ours.pool()
+	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ours.Pool()
 	mutual12 := mutual.Clone()
 	mutual12.MaxVersion = tls.VersionTLS12
 	for _, tt := range []struct {
@@ -86,24 +57,33 @@ func TestTLS(t *testing.T) {
 		server, client *tls.Config
 		want           string // "" for an answer
 	}{
-		{"trusted", server("127.0.0.1"), &tls.Config{RootCAs: ours.pool()}, ""},
+		{"trusted", server("127.0.0.1"), &tls.Config{RootCAs: ours.Pool()}, ""},
 		{
 			"unknown authority", server("127.0.0.1"),
-			&tls.Config{RootCAs: others.pool()},
+			&tls.Config{RootCAs: others.Pool()},
 			"TLS handshake: tls: failed to verify certificate: x509: certificate signed by unknown authority",
 		},
 		{"system's authorities", server("127.0.0.1"), &tls.Config{}, "failed to verify certificate"},
-		{"wrong host", server("10.9.8.7"), &tls.Config{RootCAs: ours.pool()}, "10.9.8.7, not 127.0.0.1"},
-		{"host by name", server("broker.test"), &tls.Config{RootCAs: ours.pool(), ServerName: "broker.test"}, ""},
-		{"wrong name", server("broker.test"), &tls.Config{RootCAs: ours.pool(), ServerName: "other.test"}, "not other.test"},
+		{"wrong host", server("10.9.8.7"), &tls.Config{RootCAs: ours.Pool()}, "10.9.8.7, not 127.0.0.1"},
+		{"host by name", server("broker.test"), &tls.Config{RootCAs: ours.Pool(), ServerName: "broker.test"}, ""},
+		{"wrong name", server("broker.test"), &tls.Config{RootCAs: ours.Pool(), ServerName: "other.test"}, "not other.test"},
 		{"verification off", server("broker.test"), &tls.Config{InsecureSkipVerify: true}, ""},
 		{
 			"mutual", mutual,
-			&tls.Config{RootCAs: ours.pool(), Certificates: []tls.Certificate{ours.issue("client.test")}},
+			&tls.Config{RootCAs: ours.Pool(), Certificates: []tls.Certificate{ours.issue("client.test")}},
 			"",
 		},
-		{"mutual without certificate", mutual12, &tls.Config{RootCAs: ours.pool()}, "TLS handshake: remote error: tls: "},
-		{"plain server", nil, &tls.Config{RootCAs: ours.pool()}, "first record does not look like a TLS handshake"},
+		{
+			"mutual with a stranger's certificate", mutual12,
+			// crypto/tls sends a certificate of GetClientCertificate in any case.
+			&tls.Config{RootCAs: ours.Pool(), GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				c := others.issue("client.test")
+				return &c, nil
+			}},
+			"peer refused the client's certificate: remote error: tls: ",
+		},
+		{"mutual without certificate", mutual12, &tls.Config{RootCAs: ours.Pool()}, "TLS handshake: peer refused the client's certificate: remote error: tls: "},
+		{"plain server", nil, &tls.Config{RootCAs: ours.Pool()}, "first record does not look like a TLS handshake"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := listen(t)
@@ -127,6 +107,7 @@ func TestTLS(t *testing.T) {
 			op := call.Fails(t)
 			require.Equal(t, "dial", op.Op)
 			require.ErrorContains(t, op, tt.want)
+			require.Equal(t, tt.server == mutual12, errors.Is(op, transport.ErrCertificateRefused))
 			require.False(t, op.Sent)
 			require.Empty(t, c.Connected())
 		})
@@ -135,7 +116,7 @@ func TestTLS(t *testing.T) {
 
 // TestTLSRefusedAfterHandshake has a server of TLS 1.3 refuse a client without
 // certificate, which the client learns when its handshake is over: the request
-// may or may not have gone out by then.
+// may have gone out by then, but the server has not acted on it.
 func TestTLSRefusedAfterHandshake(t *testing.T) {
 	a := newAuthority(t)
 	l := listen(t)
@@ -156,8 +137,11 @@ func TestTLSRefusedAfterHandshake(t *testing.T) {
 			_ = tls.Server(nc, server).Handshake()
 		}
 	}()
-	c := newClient(t, transport.Config{TLS: &tls.Config{RootCAs: a.pool()}})
-	require.ErrorContains(t, invoke(t.Context(), c, l.addr(), "ping").Fails(t), "certificate required")
+	c := newClient(t, transport.Config{TLS: &tls.Config{RootCAs: a.Pool()}})
+	op := invoke(t.Context(), c, l.addr(), "ping").Fails(t)
+	require.ErrorIs(t, op, transport.ErrCertificateRefused)
+	require.ErrorContains(t, op, "certificate required")
+	require.False(t, op.Sent)
 }
 
 func TestTLSAddressWithoutPort(t *testing.T) {
@@ -189,7 +173,7 @@ func TestTLSGoodbyeHoldsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAuthority(t)
 		n := newNetwork(t)
-		c := newClient(t, transport.Config{Dial: n.Dial, TLS: &tls.Config{RootCAs: a.pool()}})
+		c := newClient(t, transport.Config{Dial: n.Dial, TLS: &tls.Config{RootCAs: a.Pool()}})
 		start := time.Now()
 		patient := invoke(t.Context(), c, addr, "patient")
 		raw := n.Accept()

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"time"
@@ -115,7 +116,7 @@ func (cn *conn) wrote(n int, err error) (more bool) {
 			continue // withdrawn, or answered already
 		}
 		delete(cn.pending, o.opaque)
-		if whole := end <= n; !o.oneway || !whole {
+		if whole := end <= n && !errors.Is(cn.err, ErrCertificateRefused); !o.oneway || !whole {
 			c.err = &OpError{Op: cn.op, Addr: cn.addr, Sent: whole, Err: cn.err}
 		}
 		settled = append(settled, c)

@@ -36,6 +36,9 @@ func (c *Cluster) admin(args []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := h.writeTools(&c.cfg); err != nil {
+		return "", err
+	}
 	outPath, logPath := filepath.Join(dir, "out"), filepath.Join(dir, "log")
 	out, err := os.Create(outPath)
 	if err != nil {

@@ -79,13 +79,16 @@ func startBroker(ctx context.Context, c *Cluster, i int) (*Broker, error) {
 		if err != nil {
 			return err
 		}
+		if err := h.writeACL(&c.cfg); err != nil {
+			return err
+		}
 		// What a start that did not come to listen may have left.
 		if err := os.RemoveAll(filepath.Join(string(h), "store")); err != nil {
 			return err
 		}
 		b.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		b.server.command = func() *exec.Cmd {
-			options := []string{"-Xmx512m", "-XX:MaxDirectMemorySize=1g"}
+			options := append([]string{"-Xmx512m", "-XX:MaxDirectMemorySize=1g"}, c.cfg.tlsOptions()...)
 			return h.java(options, c.jars.classPath(), "org.apache.rocketmq.broker.BrokerStartup", "-c", conf)
 		}
 		return b.server.start(ctx, c.registration(b))
@@ -128,6 +131,7 @@ func brokerProps(c *Cluster, h home, name string, port int) []string {
 		"diskMaxUsedSpaceRatio":   "95",
 		"cleanFileForciblyEnable": "false",
 	}
+	maps.Copy(props, c.cfg.aclProps())
 	maps.Copy(props, c.cfg.BrokerProps)
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(props)) {

@@ -81,6 +81,10 @@ func Launch(ctx context.Context, cfg Config, logf func(format string, args ...an
 		return nil, errors.Join(exported(err), c.Close())
 	}
 	c.clusterWitness = newWitness(j, c.NameServers(), filepath.Join(dir, "witness"))
+	if cfg.ACL != nil {
+		su := Superuser()
+		c.clusterWitness.user = &su
+	}
 	logf("realbroker: RocketMQ %s with %d name server(s) and %d broker(s) is up after %s",
 		cfg.Version, cfg.NameServers, cfg.Brokers, time.Since(begin).Round(time.Millisecond))
 	return c, nil
@@ -91,7 +95,7 @@ func Launch(ctx context.Context, cfg Config, logf func(format string, args ...an
 func (c *Cluster) startServers(ctx context.Context) error {
 	c.nameServers = make([]*nameServer, c.cfg.NameServers)
 	err := inParallel(c.cfg.NameServers, func(i int) (err error) {
-		c.nameServers[i], err = startNameServer(ctx, c.jars, c.dir, fmt.Sprintf("namesrv-%d", i))
+		c.nameServers[i], err = startNameServer(ctx, c.jars, c.dir, fmt.Sprintf("namesrv-%d", i), c.cfg.tlsOptions())
 		return err
 	})
 	if err != nil {
@@ -99,8 +103,10 @@ func (c *Cluster) startServers(ctx context.Context) error {
 	}
 	c.brokers = make([]*Broker, c.cfg.Brokers)
 	return inParallel(c.cfg.Brokers, func(i int) (err error) {
-		c.brokers[i], err = startBroker(ctx, c, i)
-		return err
+		if c.brokers[i], err = startBroker(ctx, c, i); err != nil {
+			return err
+		}
+		return c.brokers[i].createUsers(ctx)
 	})
 }
 

@@ -20,6 +20,12 @@ type Config struct {
 	// NameServers is the number of name servers; every broker registers with
 	// all of them. Default 1.
 	NameServers int
+	// ACL makes brokers want signed requests. Nil, the default, lets everybody do
+	// everything.
+	ACL *ACL
+	// TLS gives the servers certificates of the caller's. Without, they have a
+	// certificate that nobody can verify.
+	TLS *TLS
 }
 
 func (c *Config) setDefaults() {
@@ -47,5 +53,6 @@ func (c *Config) validate() error {
 	if c.NameServers < 1 {
 		errs = append(errs, fmt.Errorf("realbroker: Config.NameServers %d is below 1", c.NameServers))
 	}
+	errs = append(errs, c.validateACL(), c.validateTLS())
 	return errors.Join(errs...)
 }

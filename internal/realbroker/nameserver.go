@@ -9,13 +9,15 @@ import (
 	"strconv"
 )
 
-// startNameServer starts a name server under the folder, on a port it finds.
-func startNameServer(ctx context.Context, j jars, dir, name string) (*nameServer, error) {
+// startNameServer starts a name server under the folder, on a port it finds,
+// with further options for the JVM.
+func startNameServer(ctx context.Context, j jars, dir, name string, options []string) (*nameServer, error) {
 	h, err := newHome(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
 	ns := newNameServer(j, h, name)
+	ns.options = options
 	if err := onFreePort(func(port int) error { return ns.startOn(ctx, port) }); err != nil {
 		return nil, err
 	}
@@ -29,6 +31,8 @@ type nameServer struct {
 	addr string
 	jars jars
 	home home
+	// options are further ones for the JVM.
+	options []string
 }
 
 func newNameServer(j jars, h home, name string) *nameServer {
@@ -43,7 +47,7 @@ func (ns *nameServer) startOn(ctx context.Context, port int) error {
 	}
 	ns.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	ns.command = func() *exec.Cmd {
-		options := []string{"-Xmx256m", "-XX:TieredStopAtLevel=1"}
+		options := append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1"}, ns.options...)
 		return ns.home.java(options, ns.jars.classPath(), "org.apache.rocketmq.namesrv.NamesrvStartup", "-c", conf)
 	}
 	return ns.startAgain(ctx)

@@ -55,7 +55,7 @@ func (c *Cluster) registration(b *Broker) func(ctx context.Context) error {
 
 // urge makes the broker register now, by setting its permission to what it is.
 func (b *Broker) urge(ctx context.Context) error {
-	_, config, err := ask(ctx, b.Addr, getBrokerConfig, nil, nil)
+	_, config, err := b.ask(ctx, getBrokerConfig, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (b *Broker) urge(ctx context.Context) error {
 		if !bytes.HasPrefix(line, []byte("brokerPermission=")) {
 			continue
 		}
-		_, _, err = ask(ctx, b.Addr, updateBrokerConfig, nil, line)
+		_, _, err = b.ask(ctx, updateBrokerConfig, nil, line)
 		return err
 	}
 	// Refused, when the broker wants to know who asks: it will register in time.

@@ -33,6 +33,8 @@ type Witness struct {
 	jars        jars
 	nameServers []string
 	dir         string
+	// user signs the requests; nil if they are not signed.
+	user *User
 
 	mu      sync.Mutex
 	session *session // nil before the first command and after a lost one
@@ -142,8 +144,11 @@ func (w *Witness) newSession() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := h.java([]string{"-Xmx512m", "-XX:TieredStopAtLevel=1"},
-		w.jars.classPath(classes), "Witness", "-n", strings.Join(w.nameServers, ";"), "serve")
+	options := []string{"-Xmx512m", "-XX:TieredStopAtLevel=1"}
+	if w.user != nil {
+		options = append(options, "-Dwitness.accessKey="+w.user.Name, "-Dwitness.secretKey="+w.user.Secret)
+	}
+	cmd := h.java(options, w.jars.classPath(classes), "Witness", "-n", strings.Join(w.nameServers, ";"), "serve")
 	return startSession(cmd, filepath.Join(w.dir, "witness.log"))
 }
 

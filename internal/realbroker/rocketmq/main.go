@@ -1,6 +1,7 @@
 // Command rocketmq runs a real RocketMQ cluster on this machine, made of jars
 // that Maven fetches, until it is interrupted. It prints the address of the name
-// server. Everything the cluster stored is gone when it ends.
+// server, and with -acl and -tls what a client has to know then. Everything the
+// cluster stored is gone when it ends.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/testcert"
 )
 
 func main() {
@@ -35,6 +37,8 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	check := flags.Bool("check", false, "only say what this machine lacks for the tests with real brokers")
 	version := flags.String("version", realbroker.Versions()[0], "the version of RocketMQ to run")
 	brokers := flags.Int("brokers", 1, "the number of brokers, all masters")
+	acl := flags.Bool("acl", false, "brokers want signed requests; the user is printed")
+	secure := flags.Bool("tls", false, "servers have a certificate; the file of its authority is printed")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -50,14 +54,54 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if *fetch {
 		return fetchAll(ctx, log)
 	}
-	cluster, err := realbroker.Launch(ctx, realbroker.Config{Version: *version, Brokers: *brokers}, logTo(log))
+	cfg := realbroker.Config{Version: *version, Brokers: *brokers}
+	if *acl {
+		cfg.ACL = &realbroker.ACL{}
+	}
+	var authority string
+	if *secure {
+		dir, err := os.MkdirTemp("", "watermill-rocketmq-tls-*")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		if cfg.TLS, authority, err = certificates(dir); err != nil {
+			return err
+		}
+	}
+	cluster, err := realbroker.Launch(ctx, cfg, logTo(log))
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "name server: %s\n", strings.Join(cluster.NameServers(), ";"))
+	if *acl {
+		user := realbroker.Superuser()
+		fmt.Fprintf(out, "access key: %s\nsecret key: %s\n", user.Name, user.Secret)
+	}
+	if *secure {
+		fmt.Fprintf(out, "certificate authority: %s\n", authority)
+	}
 	fmt.Fprintln(log, "Interrupt (Ctrl-C) ends it.")
 	<-ctx.Done()
 	return cluster.Close()
+}
+
+// certificates writes an authority and a certificate of the servers into dir.
+func certificates(dir string) (servers *realbroker.TLS, authorityFile string, err error) {
+	authority, err := testcert.NewAuthority()
+	if err != nil {
+		return nil, "", err
+	}
+	own, err := authority.Issue()
+	if err != nil {
+		return nil, "", err
+	}
+	servers = &realbroker.TLS{}
+	if servers.CertFile, servers.KeyFile, err = testcert.Write(dir, "server", own); err != nil {
+		return nil, "", err
+	}
+	authorityFile, err = testcert.WriteAuthority(dir, authority)
+	return servers, authorityFile, err
 }
 
 func fetchAll(ctx context.Context, log io.Writer) error {

@@ -3,8 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -38,6 +41,41 @@ func TestRunsUntilInterrupted(t *testing.T) {
 	require.NoError(t, <-ended)
 	_, err = net.Dial("tcp", addr)
 	require.Error(t, err, "the name server is still there")
+}
+
+// With -acl and -tls it prints what a client needs: who may sign, and the
+// authority that has signed the certificate of the name server.
+func TestPrintsUserAndAuthority(t *testing.T) {
+	realbroker.Require(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := run(ctx, []string{"-acl", "-tls"}, in, t.Output())
+		ended <- in.CloseWithError(err)
+		ended <- err
+	}()
+	printed := make(map[string]string)
+	lines := bufio.NewScanner(out)
+	for len(printed) < 4 && lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ": ")
+		printed[name] = value
+	}
+	require.Equal(t, realbroker.Superuser().Name, printed["access key"])
+	require.Equal(t, realbroker.Superuser().Secret, printed["secret key"])
+	authority, err := os.ReadFile(printed["certificate authority"])
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(authority))
+	conn, err := tls.Dial("tcp", printed["name server"], &tls.Config{RootCAs: pool})
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+
+	interrupt()
+	require.NoError(t, <-ended)
+	require.NoError(t, <-ended)
+	require.NoFileExists(t, printed["certificate authority"])
 }
 
 func TestFetch(t *testing.T) {

@@ -23,6 +23,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 
+import org.apache.rocketmq.acl.common.AclClientRPCHook;
+import org.apache.rocketmq.acl.common.SessionCredentials;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.client.exception.MQBrokerException;
@@ -43,6 +45,7 @@ import org.apache.rocketmq.common.message.MessageDecoder;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.common.topic.TopicValidator;
+import org.apache.rocketmq.remoting.RPCHook;
 import org.apache.rocketmq.remoting.protocol.RemotingSerializable;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
@@ -55,6 +58,7 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
  *                                              and ends the output of each with {"done":true}
  * </pre>
  *
+ * With the system properties witness.accessKey and witness.secretKey all requests are signed by that user.
  * A command that fails prints {"error":"..."}. Commands that read lines of input (properties, decompress) read
  * standard input up to a line that is a single dot, or to its end.
  *
@@ -335,7 +339,7 @@ public final class Witness {
         String tag = args.option("--tag", "");
         String hash = args.option("--hash", null);
         args.end();
-        DefaultMQProducer producer = new DefaultMQProducer("witness-producer");
+        DefaultMQProducer producer = new DefaultMQProducer("witness-producer", hook());
         producer.setNamesrvAddr(nameServers);
         producer.setInstanceName(instanceName());
         producer.setSendMsgTimeout((int) CALL_TIMEOUT_MS);
@@ -536,9 +540,16 @@ public final class Witness {
 
     // ---- clients ----
 
+    /** Signs requests as the user that the launcher names by system properties, null if it names none. */
+    private static RPCHook hook() {
+        String accessKey = System.getProperty("witness.accessKey");
+        return accessKey == null ? null
+            : new AclClientRPCHook(new SessionCredentials(accessKey, System.getProperty("witness.secretKey")));
+    }
+
     private DefaultMQPullConsumer consumer() throws MQClientException {
         if (consumer == null) {
-            DefaultMQPullConsumer c = new DefaultMQPullConsumer("witness");
+            DefaultMQPullConsumer c = new DefaultMQPullConsumer("witness", hook());
             c.setNamesrvAddr(nameServers);
             c.setInstanceName(instanceName());
             c.start();
@@ -553,7 +564,7 @@ public final class Witness {
 
     private DefaultMQAdminExt admin() throws MQClientException {
         if (admin == null) {
-            DefaultMQAdminExt a = new DefaultMQAdminExt(CALL_TIMEOUT_MS);
+            DefaultMQAdminExt a = new DefaultMQAdminExt(hook(), CALL_TIMEOUT_MS);
             a.setNamesrvAddr(nameServers);
             a.setInstanceName(instanceName());
             a.start();

@@ -1,0 +1,74 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// CredentialsProvider returns the credentials that requests are signed with.
+//
+// It is asked before each request, by many goroutines at once, so it should answer
+// from memory, and may return others each time: those it returns sign the next
+// request, on the connections that are there. A ctx that has ended has to end a
+// wait; it is that of the attempt, of the name server lookup or of the heartbeat.
+//
+// An error means that the request is not sent. In Publish it is final for the
+// message, which fails with a *CredentialsError: trying again is for the provider
+// to do, within ctx. The next message asks anew.
+type CredentialsProvider interface {
+	Credentials(ctx context.Context) (Credentials, error)
+}
+
+// CredentialsFunc is a func that is a CredentialsProvider.
+type CredentialsFunc func(ctx context.Context) (Credentials, error)
+
+// Credentials calls f.
+func (f CredentialsFunc) Credentials(ctx context.Context) (Credentials, error) { return f(ctx) }
+
+// Credentials say who a client is, and prove it. As a CredentialsProvider they
+// return themselves: always the same user.
+type Credentials struct {
+	// AccessKey is the name of the user: accessKey in plain_acl.yml of 4.9 to
+	// 5.2, the username of 5.3 and later. It is no secret: brokers repeat it.
+	AccessKey string
+	// SecretKey is the user's secretKey or password. It is not sent.
+	SecretKey Secret
+	// SecurityToken goes with temporary credentials of cloud services. Brokers
+	// of Apache RocketMQ do not look at it. It is sent, so it wants TLS. Empty,
+	// the default, leaves it out.
+	SecurityToken Secret
+}
+
+// NewCredentials returns the credentials of a user who stays the same.
+func NewCredentials(accessKey, secretKey string) Credentials {
+	return Credentials{AccessKey: accessKey, SecretKey: NewSecret(secretKey)}
+}
+
+// Credentials returns c.
+func (c Credentials) Credentials(context.Context) (Credentials, error) { return c, nil }
+
+// check reports what cannot sign a request.
+func (c Credentials) check() error {
+	switch {
+	case c.AccessKey == "":
+		return errors.New("AccessKey is empty")
+	case c.SecretKey.IsEmpty():
+		return errors.New("SecretKey is empty")
+	}
+	return nil
+}
+
+// checkCredentials is Config.Validate's look at the credentials: those of a
+// provider are known only when it is asked.
+func (c *Config) checkCredentials() error {
+	if static, ok := c.Credentials.(Credentials); ok {
+		if err := static.check(); err != nil {
+			return fmt.Errorf("Credentials.%w", err)
+		}
+	}
+	if f, ok := c.Credentials.(CredentialsFunc); ok && f == nil {
+		return errors.New("Credentials is a nil CredentialsFunc")
+	}
+	return nil
+}
