@@ -293,4 +293,3 @@ func TestCreateTopicsLeavesGroupsTopics(t *testing.T) {
 		require.Zero(t, c.Stats().Requests(headers.CodeCreateTopic))
 	}, embedded.WithoutAutoCreateTopic())
 }
-

@@ -222,10 +222,13 @@ func (c *creator) each(brokers []routing.Broker, do func(ctx context.Context, i 
 // ask returns the version of the broker that answered.
 func (c *creator) ask(ctx context.Context, addr string, r headers.Request) (headers.Version, error) {
 	answer, err := c.p.client.Invoke(ctx, addr, r, nil)
-	if err != nil {
-		return 0, err
+	if err == nil {
+		err = answer.Err()
 	}
-	return answer.Version, answer.Err()
+	if refusal := refusalOf(err); refusal != nil {
+		err = refusal
+	}
+	return answer.Version, err
 }
 
 // awaitRoute waits until the topic's route has all of these brokers.

@@ -139,8 +139,14 @@ func invoke(ctx context.Context, inv Invoker, addr string, r headers.Request) (h
 	return answer, err
 }
 
-// NameServers returns the addresses that the Table asks.
-func (t *Table) NameServers() []string { return t.servers.addrs() }
+// NameServers returns the addresses that the Table asks. It waits for them if a
+// Resolver has not brought them yet; the error is a *ResolveError or ctx's.
+func (t *Table) NameServers(ctx context.Context) ([]string, error) {
+	if _, err := t.servers.known(ctx); err != nil {
+		return nil, err
+	}
+	return t.servers.addrs(), nil
+}
 
 // Registered asks the name servers which brokers are registered, sorted by name.
 // Errors name the topic that it is asked for. They are a *NoBrokersError, a

@@ -88,8 +88,10 @@ type CheckItem struct {
 }
 
 // String is the item in one line, without its advice.
-func (i CheckItem) String() string {
-	line := fmt.Sprintf("%s %s: %s", i.Aspect, i.Subject, i.Reason)
+func (i CheckItem) String() string { return string(i.Aspect) + " " + i.finding() }
+
+func (i CheckItem) finding() string {
+	line := i.Subject + ": " + i.Reason
 	if i.Took > 0 {
 		line += fmt.Sprintf(" (%v)", i.Took.Round(10*time.Microsecond))
 	}
@@ -130,9 +132,9 @@ func (r CheckReport) String() string {
 		fmt.Fprintf(&b, " (%v)", r.Took.Round(100*time.Microsecond))
 	}
 	for _, i := range r.Items {
-		fmt.Fprintf(&b, "\n%-9s  %s", i.Verdict, i)
+		fmt.Fprintf(&b, "\n%-9s  %-18s  %s", i.Verdict, i.Aspect, i.finding())
 		if i.Advice != "" {
-			fmt.Fprintf(&b, "\n           -> %s", i.Advice)
+			fmt.Fprintf(&b, "\n%31s-> %s", "", i.Advice)
 		}
 	}
 	return b.String()

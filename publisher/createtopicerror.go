@@ -35,7 +35,8 @@ type CreateTopicError struct {
 }
 
 // BrokerError is what went wrong with one broker: a *headers.StatusError, an
-// *UnsupportedError or a *transport.OpError.
+// *UnsupportedError, a *transport.OpError, or one of those that mean that access
+// or a certificate was refused.
 type BrokerError struct {
 	Broker string
 	Addr   string
