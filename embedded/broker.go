@@ -16,6 +16,7 @@ type Broker struct {
 	cluster *Cluster
 	name    string
 	srv     *server
+	vip     *server // nil without WithVIPPort
 
 	mu         sync.Mutex // guards the fields below; never held across I/O or foreign code
 	registered bool       // with the name servers
@@ -42,6 +43,9 @@ func newBroker(c *Cluster, name string) *Broker {
 		locks:     make(map[groupQueue]queueLock),
 	}
 	b.srv = newServer(c, name, b)
+	if c.cfg.vipPort {
+		b.vip = newServer(c, name+"-vip", b)
+	}
 	if c.cfg.autoCreate {
 		b.putTopic(autoCreateTopic, autoCreateQueues, autoCreateQueues, headers.PermRead|headers.PermWrite|headers.PermInherit)
 	}
@@ -65,13 +69,13 @@ func (b *Broker) Running() bool { return b.srv.running() }
 // for Start. Stop does not wait for requests that are being worked on.
 func (b *Broker) Stop() {
 	b.Unregister()
-	b.srv.stop()
+	b.halt()
 }
 
 // Kill ends the broker as a crash does: it cuts its connections and refuses new
 // ones, but the name servers go on giving out its address, until Unregister.
 // Kill does not wait for requests that are being worked on.
-func (b *Broker) Kill() { b.srv.stop() }
+func (b *Broker) Kill() { b.halt() }
 
 // Start brings a stopped or killed broker back, with what it had stored, at the
 // address it had.
@@ -84,12 +88,12 @@ func (b *Broker) StartAt(addr string) error { return b.startAt(addr) }
 // Move cuts the broker's connections and brings it back at a free address. The
 // routes have the new address at once; clients have to find out.
 func (b *Broker) Move() error {
-	b.srv.stop()
+	b.halt()
 	return b.startAt(b.cluster.freeAddr(memoryBrokerPort))
 }
 
 func (b *Broker) startAt(addr string) error {
-	if err := b.srv.start(addr); err != nil {
+	if err := b.listen(addr); err != nil {
 		return fmt.Errorf("embedded: start %s: %w", b.name, err)
 	}
 	host, err := netip.ParseAddrPort(b.srv.address())
@@ -170,7 +174,7 @@ func (b *Broker) DeleteTopic(name string) {
 // the broker and returns their number. fields may be nil.
 func (b *Broker) SendToClients(code headers.RequestCode, fields headers.FieldAppender, body []byte) int {
 	n := 0
-	for _, c := range b.srv.connections() {
+	for _, c := range b.connections() {
 		if c.push(pushRequest{code, fields}, body) {
 			n++
 		}
@@ -181,7 +185,7 @@ func (b *Broker) SendToClients(code headers.RequestCode, fields headers.FieldApp
 // DropConnections cuts the connections of all clients. They may come back at
 // once.
 func (b *Broker) DropConnections() {
-	for _, c := range b.srv.connections() {
+	for _, c := range b.connections() {
 		c.close()
 	}
 }

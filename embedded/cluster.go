@@ -117,7 +117,7 @@ func (c *Cluster) servers() []*server {
 		list = append(list, n.srv)
 	}
 	for _, b := range c.brokers {
-		list = append(list, b.srv)
+		list = append(list, b.servers()...)
 	}
 	return list
 }

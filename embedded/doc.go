@@ -73,7 +73,9 @@
 // Name servers share what they know and know it at once: there is no registration
 // every 30 s, none is missing after a name server's restart, and a killed broker
 // stays in the routes until Broker.Unregister instead of for 120 s. There are no
-// system topics but TBW102, no VIP port, no HA port, no proxy, no namespaces.
+// system topics but TBW102, no HA port, no proxy, and a VIP port with WithVIPPort
+// only. Namespaces are as in real brokers: those of v1 are a part of names, and the
+// fields of v2 (nsd and ns) mean nothing.
 //
 // Security: no ACL, no authentication; signatures are ignored. TLS only as
 // WithTLS sets it up: without it, there is no self-signed certificate.

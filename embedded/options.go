@@ -33,6 +33,7 @@ type config struct {
 	idleTimeout     time.Duration
 	retention       int
 	pollScan        time.Duration
+	vipPort         bool
 }
 
 func defaults() config {

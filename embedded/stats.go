@@ -40,11 +40,8 @@ func (s Stats) Accepted() int {
 // caller's.
 func (c *Cluster) Stats() Stats {
 	s := make(Stats)
-	for _, b := range c.brokers {
-		s[b.srv.name] = b.srv.stats()
-	}
-	for _, n := range c.nameServers {
-		s[n.srv.name] = n.srv.stats()
+	for _, srv := range c.servers() {
+		s[srv.name] = srv.stats()
 	}
 	return s
 }

@@ -68,8 +68,12 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
+	addr = p.sendAddr(addr)
 	b.connecting(addr)
 	if err := p.client.Connect(ctx, addr); err != nil {
+		return storedBatch{}, err
+	}
+	if err := p.checkNamespaceV2(ctx, addr); err != nil {
 		return storedBatch{}, err
 	}
 	keys, err := p.decorator.keys(ctx)

@@ -192,6 +192,7 @@ func (b *batch) fail(v verdict, err error) (addr string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := b.current
+	a.MessageQueue = o.p.userQueue(a.MessageQueue)
 	a.Took, a.Outcome, a.Err = o.p.now().Sub(a.Began), v.outcome, err
 	for _, e := range b.entries {
 		if e.state != entryDone {
@@ -279,6 +280,7 @@ func (b *batch) finish(err error) {
 // store ends the batch with the answer of a broker that has all of it.
 func (b *batch) store(s storedBatch) {
 	undurable := s.status != SendOK && !b.lane.outbox.p.cfg.AcceptNotDurable
+	s.queue = b.lane.outbox.p.userQueue(s.queue)
 	b.settle(func(i int, e *entry) {
 		r := e.result
 		r.Outcome, r.Status = Stored, s.status

@@ -21,13 +21,27 @@ import (
 // DefaultProducerGroup is the producer group of a Publisher that was given none.
 const DefaultProducerGroup = "watermill_producer"
 
-// Config sets up a Publisher. NameServers is the one field that must be set; the
-// zero value of each other field stands for its default. Durations are ordinary
-// Go durations, sizes are bytes.
+// Config sets up a Publisher. NameServers, or Resolver in its place, is the one
+// field that must be set; the zero value of each other field stands for its
+// default. Durations are ordinary Go durations, sizes are bytes.
 type Config struct {
 	// NameServers are the addresses of the cluster's name servers, host:port.
-	// They are equal; the first that answers is used until it fails.
+	// They are equal; the first that answers is used until it fails. A name is
+	// looked up at each dial, so that one that points elsewhere is followed when the
+	// connection is lost. NAMESRV_ADDR and other variables of the environment are
+	// not read.
 	NameServers []string
+
+	// Resolver finds the name servers in place of NameServers, which must be empty
+	// then: routing.HTTPResolver asks an HTTP endpoint, as the Java client does,
+	// routing.DNSResolver looks up all addresses of a name, and any other source is
+	// a routing.ResolverFunc. A failure leaves the list that was last found.
+	Resolver routing.Resolver
+
+	// ResolveInterval is the time between two calls of the Resolver. 2 min by
+	// default, as in the Java client. It is called earlier when no name server is
+	// of use.
+	ResolveInterval time.Duration
 
 	// ProducerGroup names this kind of producer to the brokers. It is a fixed
 	// name, DefaultProducerGroup by default, and not made up per process:
@@ -118,6 +132,26 @@ type Config struct {
 	// UnitMode is the request field of that name, used by brokers that are
 	// deployed in units.
 	UnitMode bool
+
+	// Namespace is put in front of topics and ProducerGroup for the brokers, as the
+	// Java client's namespace (v1) is: the topic orders is <namespace>%orders
+	// there, and has that name in consoles and in the errors of package routing.
+	// Topics of RocketMQ's own and names that have the prefix already stay as they
+	// are. The lengths that brokers allow are those of the whole name. Messages get
+	// the property INSTANCE_ID; a Result has the topic without the namespace.
+	Namespace string
+
+	// NamespaceV2 is put into every request, as the Java client's namespaceV2 is
+	// (5.2.0 and later; ext fields nsd and ns). Names stay as they are. It is for
+	// servers that separate namespaces: Apache's brokers, up to 5.5.0 at least,
+	// take the fields and have one topic of a name for all. Brokers of 4.x are
+	// refused with an *UnsupportedError, before anything is sent.
+	NamespaceV2 string
+
+	// VIPChannel sends messages to a second port that brokers have, two below the
+	// one they register, where no consumers are served (vipChannelEnabled of the
+	// Java client). Heartbeats still go to the first. Proxies have no such port.
+	VIPChannel bool
 
 	// Dial opens connections; net.Dialer's DialContext by default. An embedded
 	// cluster, a proxy or a test network goes here.
@@ -273,6 +307,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.DialTimeout, 3*time.Second)
 	setDefault(&c.HeartbeatInterval, 30*time.Second)
 	setDefault(&c.RouteRefreshInterval, 30*time.Second)
+	setDefault(&c.ResolveInterval, routing.DefaultResolveInterval)
 	setDefault(&c.CloseTimeout, 10*time.Second)
 }
 
@@ -288,11 +323,13 @@ func (c Config) Validate() error {
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf(format, args...))
 	}
-	if err := (&routing.Config{NameServers: c.NameServers}).Validate(); err != nil {
+	names := routing.Config{NameServers: c.NameServers, Resolver: c.Resolver, ResolveInterval: c.ResolveInterval}
+	if err := names.Validate(); err != nil {
 		faults = append(faults, err)
 	}
-	if !legalGroup(c.ProducerGroup) {
-		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", c.ProducerGroup, maxGroupLength)
+	faults = append(faults, c.checkNamespaces()...)
+	if group := wrapNamespace(c.Namespace, c.ProducerGroup); !legalGroup(group) {
+		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", group, maxGroupLength)
 	}
 	if err := marshaler.CheckTopicName(c.AutoCreate.DefaultTopic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
 		fault("AutoCreate.DefaultTopic: %w", err)

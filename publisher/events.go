@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/ThreeDotsLabs/watermill"
 
@@ -12,7 +13,9 @@ import (
 // connected introduces the producer to a broker it has just connected to.
 func (p *Publisher) connected(addr string) {
 	p.logger.Debug("Connected to RocketMQ", watermill.LogFields{"addr": addr})
-	p.heart.greet(addr)
+	for _, at := range p.brokerAddrs(addr) {
+		p.heart.greet(at)
+	}
 }
 
 // disconnected looks for where the broker of a lost connection is now.
@@ -21,11 +24,28 @@ func (p *Publisher) disconnected(addr string, err error) {
 		return
 	}
 	p.logger.Info("Connection to RocketMQ lost", watermill.LogFields{"addr": addr, "cause": err.Error()})
-	p.routes.RefreshByAddr(addr)
+	for _, at := range p.brokerAddrs(addr) {
+		p.routes.RefreshByAddr(at)
+	}
 }
 
 func (p *Publisher) nameServerFailed(addr string, err error) {
 	p.logger.Info("RocketMQ name server failed", watermill.LogFields{"addr": addr, "cause": err.Error()})
+}
+
+// nameServersChanged leaves the name servers that are none any more, which the
+// Java client does as well (NettyRemotingClient.updateNameServerAddressList, 5.5.0).
+func (p *Publisher) nameServersChanged(before, after []string) {
+	p.logger.Info("RocketMQ name servers changed", watermill.LogFields{"before": before, "after": after})
+	for _, addr := range before {
+		if !slices.Contains(after, addr) {
+			p.client.Retire(addr)
+		}
+	}
+}
+
+func (p *Publisher) resolveFailed(err error) {
+	p.logger.Error("Cannot find the RocketMQ name servers, keeping the ones known", err, nil)
 }
 
 func (p *Publisher) routeChanged(topic string, _, route *routing.Route) {

@@ -27,6 +27,12 @@ func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 	if err := marshaler.CheckTopicName(mapped.Name); err != nil {
 		return marshaler.MappedTopic{}, err
 	}
+	if p.cfg.Namespace != "" {
+		mapped.Name = wrapNamespace(p.cfg.Namespace, mapped.Name)
+		if err := marshaler.CheckTopicName(mapped.Name); err != nil {
+			return marshaler.MappedTopic{}, err // too long now
+		}
+	}
 	return mapped, nil
 }
 
@@ -43,6 +49,9 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 	list := e.list[:0]
 	if mapped.Property.Name != "" {
 		list = append(list, mapped.Property)
+	}
+	if p.cfg.Namespace != "" {
+		list = append(list, headers.Property{Name: propertyInstanceID, Value: p.cfg.Namespace})
 	}
 	if e.keyed, e.keyHash = key != "", hashKey(key); e.keyed {
 		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})

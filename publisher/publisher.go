@@ -55,8 +55,8 @@ type Publisher struct {
 }
 
 // New checks the configuration and returns a Publisher. It needs no network: a
-// name server is asked when the first message is published. A nil logger logs
-// nothing.
+// name server is asked when the first message is published. Only a
+// Config.Resolver is called at once, in the background. A nil logger logs nothing.
 func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -85,6 +85,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	if p.compressor, err = cfg.compressor(); err != nil {
 		return nil, fmt.Errorf("publisher: config: Compression: %w", err)
 	}
+	p.cfg.ProducerGroup = wrapNamespace(cfg.Namespace, cfg.ProducerGroup)
 	p.marshal = appendMarshal(cfg.Marshaler)
 	connections := transport.Config{
 		Dial:          cfg.Dial,
@@ -93,7 +94,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		DialTimeout:   cfg.DialTimeout,
 		Events:        transport.Events{Connected: p.connected, Disconnected: p.disconnected},
 	}
-	if p.decorator = newDecorator(nil, cfg.Credentials); p.decorator != nil {
+	if p.decorator = newDecorator(cfg.namespaceFields(), cfg.Credentials); p.decorator != nil {
 		connections.Decorate = p.decorator.decorate
 	}
 	p.client, err = transport.New(connections)
@@ -102,10 +103,15 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	}
 	p.routes, err = routing.New(routing.Config{
 		NameServers:        cfg.NameServers,
+		Resolver:           cfg.Resolver,
+		ResolveInterval:    cfg.ResolveInterval,
 		RefreshInterval:    cfg.RouteRefreshInterval,
 		DefaultTopic:       cfg.AutoCreate.DefaultTopic,
 		DefaultTopicQueues: int32(cfg.AutoCreate.Queues),
-		Events:             routing.Events{RouteChanged: p.routeChanged, RefreshFailed: p.refreshFailed, NameServerFailed: p.nameServerFailed},
+		Events: routing.Events{
+			RouteChanged: p.routeChanged, RefreshFailed: p.refreshFailed, NameServerFailed: p.nameServerFailed,
+			NameServersChanged: p.nameServersChanged, ResolveFailed: p.resolveFailed,
+		},
 	}, p.client)
 	if err != nil {
 		_ = p.client.Close() // it has no connection yet

@@ -71,8 +71,9 @@ func judgeRouting(err error) verdict {
 	var noRoute *routing.NoRouteError
 	var static *routing.StaticTopicError
 	var noQueue *routing.NoQueueError
+	var unsupported *UnsupportedError
 	switch {
-	case errors.As(err, &noRoute), errors.As(err, &static):
+	case errors.As(err, &noRoute), errors.As(err, &static), errors.As(err, &unsupported):
 		return verdict{}
 	case errors.As(err, &noQueue):
 		again := noQueue.Reason == routing.NoMaster || noQueue.Reason == routing.NoWritePermission

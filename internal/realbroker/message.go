@@ -50,6 +50,7 @@ type SendResult struct {
 	Status        string `json:"status"`
 	MsgID         string `json:"msgId"`
 	OffsetMsgID   string `json:"offsetMsgId"`
+	Topic         string `json:"topic"`
 	BrokerName    string `json:"brokerName"`
 	QueueID       int32  `json:"queueId"`
 	QueueOffset   int64  `json:"queueOffset"`
@@ -106,8 +107,9 @@ func (w *Witness) View(t testing.TB, topic, offsetMsgID string) []StoredMessage 
 // JavaProduce sends messages by the Java producer: the body of number i is
 // java-i, its key key-i, its property n is i. Options are those of the produce
 // command: --batch, --oneway (which has no results), --tag T, --hash KEY (to
-// the queue that SelectMessageQueueByHash picks), and --size N, which fills
-// bodies up to a size.
+// the queue that SelectMessageQueueByHash picks), --size N, which fills bodies up
+// to a size, --namespace NS, --namespace-v2 NS (clients since 5.2.0), --group
+// NAME, and --vip, which sends to the brokers' VIP port.
 func (w *Witness) JavaProduce(t testing.TB, topic string, count int, options ...string) []SendResult {
 	t.Helper()
 	args := append([]string{"produce", topic, strconv.Itoa(count)}, options...)

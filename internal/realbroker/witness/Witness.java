@@ -338,8 +338,20 @@ public final class Witness {
         int size = (int) args.number("--size", 0);
         String tag = args.option("--tag", "");
         String hash = args.option("--hash", null);
+        String namespace = args.option("--namespace", null);
+        String namespaceV2 = args.option("--namespace-v2", null);
+        String group = args.option("--group", "witness-producer");
+        boolean vip = args.flag("--vip");
         args.end();
-        DefaultMQProducer producer = new DefaultMQProducer("witness-producer", hook());
+        DefaultMQProducer producer = new DefaultMQProducer(group, hook());
+        if (namespace != null) {
+            producer.setNamespace(namespace);
+        }
+        if (namespaceV2 != null) {
+            // Only clients since 5.2.0 have it.
+            producer.getClass().getMethod("setNamespaceV2", String.class).invoke(producer, namespaceV2);
+        }
+        producer.setVipChannelEnabled(vip);
         producer.setNamesrvAddr(nameServers);
         producer.setInstanceName(instanceName());
         producer.setSendMsgTimeout((int) CALL_TIMEOUT_MS);
@@ -381,6 +393,7 @@ public final class Witness {
             .put("status", result.getSendStatus().name())
             .put("msgId", result.getMsgId())
             .put("offsetMsgId", result.getOffsetMsgId())
+            .put("topic", result.getMessageQueue().getTopic())
             .put("brokerName", result.getMessageQueue().getBrokerName())
             .put("queueId", result.getMessageQueue().getQueueId())
             .put("queueOffset", result.getQueueOffset())
