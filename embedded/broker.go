@@ -213,6 +213,9 @@ func (b *Broker) host() netip.AddrPort {
 
 // handle answers a request.
 func (b *Broker) handle(rq *request) answer {
+	if refusal, refused := b.checkAccess(rq); refused {
+		return refusal
+	}
 	switch code := rq.code(); code {
 	case headers.CodeSendMessage, headers.CodeSendMessageV2, headers.CodeSendBatchMessage:
 		return b.sendMessage(rq)

@@ -31,6 +31,7 @@ type Cluster struct {
 	mu              sync.Mutex // guards the fields below
 	lastInterceptor int
 	watchers        map[chan struct{}]struct{} // of AwaitMessages, each with room for one
+	users           []User                     // with WithACL
 	ports           map[int]int                // by first port: in-memory addresses given out
 }
 
@@ -44,7 +45,7 @@ func Start(opts ...Option) (*Cluster, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{cfg: cfg, behaviour: newBehaviour(&cfg), started: time.Now(), watchers: make(map[chan struct{}]struct{}), ports: make(map[int]int)}
+	c := &Cluster{cfg: cfg, behaviour: newBehaviour(&cfg), users: cloneUsers(cfg.users), started: time.Now(), watchers: make(map[chan struct{}]struct{}), ports: make(map[int]int)}
 	for i := range cfg.brokers {
 		c.brokers = append(c.brokers, newBroker(c, "broker-"+string(rune('a'+i))))
 	}

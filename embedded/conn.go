@@ -166,13 +166,17 @@ func (c *conn) send(r reply, a answer) {
 		return
 	}
 	b := &c.srv.cluster.behaviour
+	s := b.answerIn(r.serialization)
+	if a.inJSON {
+		s = headers.JSON
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return
 	}
 	// An answer that fits no frame cannot be: bodies are bounded by the store.
-	c.out, _ = headers.AppendAnswer(c.out, b.answerIn(r.serialization), b.version, r.opaque, a.code, a.remark, a.fields, a.body)
+	c.out, _ = headers.AppendAnswer(c.out, s, b.version, r.opaque, a.code, a.remark, a.fields, a.body)
 }
 
 // sendBytes queues bytes that need not be a frame.

@@ -45,6 +45,10 @@
 //   - an empty body is stored, timer properties are ignored
 //   - a name server does not answer a request code that it does not know
 //   - 361 is not supported, bad parameters are SYSTEM_ERROR
+//   - a batch needs no permission on its topic, only a known user (WithACL)
+//
+// and before 5.3.0 refused access (WithACL) is SYSTEM_ERROR with an AclException,
+// from then on NO_PERMISSION.
 //
 // # What it does not model
 //
@@ -77,8 +81,10 @@
 // only. Namespaces are as in real brokers: those of v1 are a part of names, and the
 // fields of v2 (nsd and ns) mean nothing.
 //
-// Security: no ACL, no authentication; signatures are ignored. TLS only as
-// WithTLS sets it up: without it, there is no self-signed certificate.
+// Security: access control only as WithACL sets it up: users are superusers or
+// may publish to topics, and nobody is let in by address. Without it signatures
+// are not looked at. TLS only as WithTLS sets it up: without it, there is no
+// self-signed certificate.
 //
 // Consumers: no SQL92 filters (as a broker without enablePropertyFilter), no
 // broker-side rebalance, no offset reset, no flow control, no cold-data control.

@@ -30,6 +30,8 @@ type config struct {
 	maxMessageSize  int
 	tls             *tls.Config
 	tlsRequired     bool
+	acl             bool
+	users           []User
 	idleTimeout     time.Duration
 	retention       int
 	pollScan        time.Duration
@@ -93,7 +95,8 @@ func WithMaxMessageSize(n int) Option { return func(c *config) { c.maxMessageSiz
 
 // WithTLS makes all servers speak TLS to clients that begin with a TLS
 // handshake, and go on in plain with others, as RocketMQ's permissive mode does.
-// cfg needs a certificate.
+// cfg needs a certificate. Its ClientAuth and ClientCAs ask for one of clients
+// (mutual TLS, tls.server.need.client.auth).
 func WithTLS(cfg *tls.Config) Option { return func(c *config) { c.tls = cfg } }
 
 // WithTLSRequired closes connections that do not begin with a TLS handshake
@@ -127,6 +130,9 @@ func (c *config) validate() error {
 	check(c.version < 1 || c.version > math.MaxInt16, "version %d", c.version)
 	check(c.maxMessageSize < 1, "maximal message size %d", c.maxMessageSize)
 	check(c.tlsRequired && c.tls == nil, "TLS is required but not set up, see WithTLS")
+	if err := checkUsers(c.users, c.version); err != nil {
+		faults = append(faults, err)
+	}
 	check(c.idleTimeout <= 0, "idle timeout %v", c.idleTimeout)
 	check(c.retention < 0, "retention of %d messages", c.retention)
 	check(c.pollScan < 0, "poll scan of %v", c.pollScan)

@@ -49,6 +49,8 @@ type answer struct {
 	remark string
 	fields headers.FieldAppender
 	body   []byte
+	// inJSON is set when the header is in JSON, whatever the request's is.
+	inJSON bool
 	// none is set when there is no answer, or when it comes later.
 	none bool
 }

@@ -62,13 +62,25 @@ func (c Credentials) check() error {
 // checkCredentials is Config.Validate's look at the credentials: those of a
 // provider are known only when it is asked.
 func (c *Config) checkCredentials() error {
-	if static, ok := c.Credentials.(Credentials); ok {
-		if err := static.check(); err != nil {
-			return fmt.Errorf("Credentials.%w", err)
+	var static Credentials
+	switch own := c.Credentials.(type) {
+	case Credentials:
+		static = own
+	case *Credentials:
+		if own == nil {
+			return errors.New("Credentials is a nil *Credentials")
 		}
+		static = *own
+	case CredentialsFunc:
+		if own == nil {
+			return errors.New("Credentials is a nil CredentialsFunc")
+		}
+		return nil
+	default:
+		return nil
 	}
-	if f, ok := c.Credentials.(CredentialsFunc); ok && f == nil {
-		return errors.New("Credentials is a nil CredentialsFunc")
+	if err := static.check(); err != nil {
+		return fmt.Errorf("Credentials.%w", err)
 	}
 	return nil
 }
