@@ -29,7 +29,14 @@ func (b *Broker) settings() map[string]string {
 		"listenPort":            port,
 		"maxMessageSize":        strconv.Itoa(cfg.maxMessageSize),
 	}
+	if cfg.version >= versionACL2 {
+		s["authenticationEnabled"] = strconv.FormatBool(cfg.acl)
+		s["authorizationEnabled"] = strconv.FormatBool(cfg.acl)
+	} else {
+		s["aclEnable"] = strconv.FormatBool(cfg.acl)
+	}
 	if b.cluster.behaviour.five {
+		s["enableMixedMessageType"] = "false"
 		s["timerWheelEnable"] = "true"
 		s["timerMaxDelaySec"] = "259200"
 	}

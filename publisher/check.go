@@ -141,6 +141,20 @@ func (c *check) ask(addr string, r headers.Request, body []byte) (headers.Comman
 	return answer, c.p.now().Sub(began), err
 }
 
+// ended returns why the check is over before it has seen everything, nil if it is
+// not. When the publisher is cut off, calls may end before the check's context.
+func (c *check) ended() error {
+	if err := contextError(c.ctx); err != nil {
+		return err
+	}
+	select {
+	case <-c.p.cut:
+		return ErrClosed
+	default:
+		return nil
+	}
+}
+
 func fine(aspect CheckAspect, subject, reason string) CheckItem {
 	return CheckItem{Aspect: aspect, Subject: subject, Verdict: CheckOK, Reason: reason}
 }
@@ -164,9 +178,9 @@ func (c *check) failed(aspect CheckAspect, subject string, err error, advice str
 	}
 	item := bad(aspect, subject, reasonOf(err), advice)
 	item.Err = err
-	if c.ctx.Err() != nil {
+	if c.ended() != nil {
 		item.Verdict, item.Advice = CheckNotKnown, ""
-		item.Reason = "the check has ended: " + contextError(c.ctx).Error()
+		item.Reason = "the check has ended: " + c.ended().Error()
 	}
 	return item
 }

@@ -14,6 +14,10 @@ import (
 // sinceRecall is the version that brought recall with a switch of its own.
 const sinceRecall headers.Version = 479 // 5.3.3
 
+// sinceMixedSwitch is the first version that holds to enableMixedMessageType; those
+// before take the type MIXED in any case.
+const sinceMixedSwitch headers.Version = 477 // 5.3.2
+
 // brokerAspects are those of one broker, in their order.
 var brokerAspects = [...]CheckAspect{
 	CheckBroker, CheckHeartbeat, CheckCredentials, CheckAutoCreate, CheckMessageSize, CheckTimer, CheckRecall, CheckClock,
@@ -21,8 +25,8 @@ var brokerAspects = [...]CheckAspect{
 
 // unreached are the items of brokers that nothing can be said of.
 func (c *check) unreached(subject, reason string) []CheckItem {
-	if c.ctx.Err() != nil {
-		reason = "the check has ended: " + contextError(c.ctx).Error()
+	if c.ended() != nil {
+		reason = "the check has ended: " + c.ended().Error()
 	}
 	items := make([]CheckItem, len(brokerAspects))
 	for i, aspect := range brokerAspects {
@@ -36,7 +40,7 @@ func (c *check) broker(b routing.BrokerInfo) []CheckItem {
 	addr, ok := b.Master()
 	if !ok {
 		items := c.unreached(b.Name, "it has no master")
-		if c.ctx.Err() == nil {
+		if c.ended() == nil {
 			items[0] = bad(CheckBroker, b.Name, "it has no master", "start the master (brokerId=0), which alone takes messages")
 		}
 		return items
@@ -71,7 +75,29 @@ func (c *check) broker(b routing.BrokerInfo) []CheckItem {
 	settings, err := c.settings(addr)
 	s := brokerSettings{check: c, subject: subject, broker: b.Name, version: version, settings: settings, err: err}
 	items := []CheckItem{reached, heartbeat, s.credentials(heartbeat), s.autoCreate(), s.messageSize(), s.timer(), s.recall(), c.clock(subject, addr)}
+	if c.p.cfg.NamespaceV2 != "" {
+		items = append(items, s.namespace())
+	}
+	if c.p.cfg.CreateTopics.MessageType != "" {
+		items = append(items, s.messageType())
+	}
+	if vip := c.p.sendAddr(addr); vip != addr {
+		items = append(items, c.vipChannel(b.Name+" "+vip, vip))
+	}
 	return append(items, c.brokerEncryption(subject, addr)...)
+}
+
+// vipChannel looks at the second port, where messages go by Config.VIPChannel.
+func (c *check) vipChannel(subject, addr string) CheckItem {
+	ctx, cancel := context.WithTimeout(c.ctx, checkTimeout)
+	defer cancel()
+	began := c.p.now()
+	if err := c.p.client.Connect(ctx, addr); err != nil {
+		return c.failed(CheckBroker, subject, err, "switch Config.VIPChannel off, or open the port (listenPort - 2)")
+	}
+	item := fine(CheckBroker, subject, "the VIP channel can be reached")
+	item.Took = c.p.now().Sub(began)
+	return item
 }
 
 func (c *check) brokerEncryption(subject, addr string) []CheckItem {
@@ -112,14 +138,43 @@ func (s *brokerSettings) hidden(aspect CheckAspect, setting string) CheckItem {
 		err = refusal
 	}
 	item := notKnown(aspect, s.subject, "the broker does not tell its configuration: "+reasonOf(err))
-	if c := s.check; c.ctx.Err() != nil {
-		item.Reason = "the check has ended: " + contextError(c.ctx).Error()
+	if c := s.check; c.ended() != nil {
+		item.Reason = "the check has ended: " + c.ended().Error()
 	}
 	item.Err = err
 	return item
 }
 
 func (s *brokerSettings) is(setting string) bool { return s.settings[setting] == "true" }
+
+// namespace looks for brokers that do not know what Config.NamespaceV2 adds.
+func (s *brokerSettings) namespace() CheckItem {
+	switch {
+	case s.version == 0:
+		return notKnown(CheckNamespace, s.subject, "the broker's version is not known")
+	case s.version < headers.Version5_0_0:
+		return bad(CheckNamespace, s.subject, "Config.NamespaceV2 is set, and RocketMQ "+s.version.String()+" knows none: Publish fails",
+			"use Config.Namespace, or brokers of 5.0.0 or later")
+	}
+	return fine(CheckNamespace, s.subject, "Config.NamespaceV2 is sent; whether the broker goes by it is not told")
+}
+
+// messageType looks for brokers that topics cannot be created on as Config.CreateTopics
+// says.
+func (s *brokerSettings) messageType() CheckItem {
+	t := string(s.check.p.cfg.CreateTopics.MessageType)
+	switch {
+	case s.version == 0:
+		return notKnown(CheckMessageType, s.subject, "the broker's version is not known")
+	case s.version < headers.Version5_0_0:
+		return bad(CheckMessageType, s.subject, "Config.CreateTopics.MessageType is "+t+", and RocketMQ "+s.version.String()+" knows none: no topic is created",
+			"leave the message type out, or use brokers of "+sinceMessageTypes+" or later")
+	case t == string(MixedTopic) && s.version >= sinceMixedSwitch && s.settings["enableMixedMessageType"] == "false":
+		return bad(CheckMessageType, s.subject, "Config.CreateTopics.MessageType is MIXED, which the broker does not allow (enableMixedMessageType)",
+			"choose one type, or set enableMixedMessageType=true")
+	}
+	return fine(CheckMessageType, s.subject, "the broker knows the message type "+t+" of Config.CreateTopics")
+}
 
 // credentials goes by the heartbeat, which brokers with access control want
 // signed.

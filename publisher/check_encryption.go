@@ -113,8 +113,8 @@ func (c *check) plaintext(subject string, ask func(context.Context) error) Check
 	err := ask(ctx)
 	var op *transport.OpError
 	switch {
-	case c.ctx.Err() != nil:
-		return c.failed(CheckPlaintext, subject, contextError(c.ctx), "")
+	case c.ended() != nil:
+		return c.failed(CheckPlaintext, subject, c.ended(), "")
 	case !errors.As(err, &op): // answered, whatever the answer is
 		return bad(CheckPlaintext, subject, "the server takes connections without TLS as well",
 			"set tls.server.mode=enforcing on the server, once all clients use TLS")

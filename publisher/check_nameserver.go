@@ -102,8 +102,8 @@ func (c *check) registered() CheckItem {
 		}
 	}
 	switch {
-	case c.ctx.Err() != nil && asked == 0:
-		return c.failed(CheckBrokers, subject, contextError(c.ctx), "")
+	case c.ended() != nil && asked == 0:
+		return c.failed(CheckBrokers, subject, c.ended(), "")
 	case asked == 0:
 		return notKnown(CheckBrokers, subject, "no name server has told")
 	case len(names) == 0:

@@ -53,6 +53,11 @@ const (
 	CheckHeartbeat CheckAspect = "heartbeat"
 	// CheckCredentials: a broker takes the publisher for whom it says it is.
 	CheckCredentials CheckAspect = "credentials"
+	// CheckNamespace: a broker knows Config.NamespaceV2, if that is set.
+	CheckNamespace CheckAspect = "namespace"
+	// CheckMessageType: a broker can create topics of CreateTopics.MessageType, if
+	// that is set.
+	CheckMessageType CheckAspect = "message type"
 	// CheckTLS: connections are encrypted, and to whom they go is verified.
 	CheckTLS CheckAspect = "TLS"
 	// CheckPlaintext: a server that is used with TLS takes nothing else.

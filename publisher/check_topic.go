@@ -71,8 +71,8 @@ func (c *check) topic(topic string) found {
 			return found{items: items}
 		}
 		return found{append(items, c.writable(subject, info), mastered(subject, info)), topicBrokers(info)}
-	case c.ctx.Err() != nil:
-		return found{items: c.noRoute(subject, "the check has ended: "+contextError(c.ctx).Error())}
+	case c.ended() != nil:
+		return found{items: c.noRoute(subject, "the check has ended: "+c.ended().Error())}
 	case len(routes.missing) == 0 && routes.err != nil:
 		return found{items: []CheckItem{c.failed(CheckTopic, subject, routes.err, "the name servers have to answer")}}
 	case len(routes.missing) == 0:
@@ -114,9 +114,16 @@ func (c *check) existing(subject string, info *routing.TopicInfo, missing []stri
 // missing looks at what becomes of a message to a topic that does not exist.
 func (c *check) missing(subject, name string) CheckItem {
 	create := "create it, such as by: mqadmin updateTopic -n host:9876 -c " + c.clusterName() + " -t " + name + " -r 8 -w 8; or set Config.CreateTopics.Enabled"
+	settings := &c.p.cfg.CreateTopics
 	switch {
-	case c.p.cfg.CreateTopics.Enabled:
-		return fine(CheckTopic, subject, "does not exist; the first Publish creates it on all masters (Config.CreateTopics: "+c.p.cfg.CreateTopics.String()+")")
+	case settings.Enabled && settings.Cluster == "" && slices.ContainsFunc(c.brokers, func(b routing.BrokerInfo) bool { return b.Cluster != c.brokers[0].Cluster }):
+		item := bad(CheckTopic, subject, "does not exist, and cannot be created: "+ErrSeveralClusters.Error(), "set Config.CreateTopics.Cluster")
+		item.Err = ErrSeveralClusters
+		return item
+	case settings.Enabled && c.p.cfg.Credentials != nil:
+		return fine(CheckTopic, subject, "does not exist; the first Publish creates it on all masters, if its user may (Config.CreateTopics: "+settings.String()+")")
+	case settings.Enabled:
+		return fine(CheckTopic, subject, "does not exist; the first Publish creates it on all masters (Config.CreateTopics: "+settings.String()+")")
 	case c.creates(""):
 		return bad(CheckTopic, subject, "does not exist; the broker that gets the first message would create it by itself, on that broker alone", create)
 	}
