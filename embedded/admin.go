@@ -83,6 +83,10 @@ func (b *Broker) runtimeInfo() answer {
 	}})
 }
 
+// maxStatsQueues bounds what topicStats lists, since anybody may create a topic
+// with any number of queues.
+const maxStatsQueues = 1 << 16
+
 // topicStats answers GET_TOPIC_STATS_INFO. The keys of the table are objects, as
 // fastjson writes them.
 func (b *Broker) topicStats(rq *request) answer {
@@ -94,7 +98,7 @@ func (b *Broker) topicStats(rq *request) answer {
 		return refuse(headers.TopicNotExist, "topic["+name+"] not exist")
 	}
 	body := []byte(`{"offsetTable":{`)
-	for id := range int32(max(t.read, t.write)) {
+	for id := range int32(min(max(t.read, t.write), maxStatsQueues)) {
 		var first, next, at int64
 		if q := t.queues[id]; q != nil {
 			first, next = q.first, q.next()

@@ -237,6 +237,25 @@ func TestCreateTopicsPartly(t *testing.T) {
 	}, embedded.WithBrokers(2), embedded.WithoutAutoCreateTopic())
 }
 
+// Name servers that do not show the topic in time fail the call, which says that
+// the topic is there.
+func TestCreateTopicNotRouted(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, nil)
+		remove := onRequest(c, headers.CodeTopicRoute, func(embedded.Request) embedded.Fault {
+			return embedded.Answer(headers.TopicNotExist, "not yet")
+		})
+		err := p.CreateTopic(t.Context(), "created")
+		require.ErrorIs(t, err, publisher.ErrTopicNotRouted)
+		var failed *publisher.CreateTopicError
+		require.ErrorAs(t, err, &failed)
+		require.Equal(t, []string{"broker-a"}, failed.Created)
+		remove()
+		require.NoError(t, p.CreateTopic(t.Context(), "created"))
+		require.NoError(t, p.Publish("created", newMessage("x")))
+	}, embedded.WithoutAutoCreateTopic())
+}
+
 // While a broker cannot be reached nothing is created. A message waits for it as
 // long as it may.
 func TestCreateTopicsWaitsForBroker(t *testing.T) {

@@ -3,7 +3,6 @@ package routing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -96,41 +95,6 @@ func InspectBrokers(ctx context.Context, inv Invoker, nameServer string) ([]Brok
 	return parseBrokers(answer.Body)
 }
 
-func parseBrokers(body []byte) ([]BrokerInfo, error) {
-	var info struct {
-		BrokerAddrTable map[string]brokerInfoData `json:"brokerAddrTable"`
-	}
-	err := decode(body, &info)
-	if err == nil && info.BrokerAddrTable == nil {
-		err = errors.New("brokerAddrTable is missing")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("routing: cluster info: %w: %w", headers.ErrMalformed, err)
-	}
-	var list []brokerInfoData
-	for name, b := range info.BrokerAddrTable {
-		b.BrokerName = name
-		list = append(list, b)
-	}
-	return brokerInfos(list), nil
-}
-
-// brokerInfoData is BrokerData of 5.5.0.
-type brokerInfoData struct {
-	Cluster     string           `json:"cluster"`
-	BrokerName  string           `json:"brokerName"`
-	BrokerAddrs map[int64]string `json:"brokerAddrs"`
-}
-
-func brokerInfos(list []brokerInfoData) []BrokerInfo {
-	infos := make([]BrokerInfo, len(list))
-	for i, b := range list {
-		infos[i] = BrokerInfo{Cluster: b.Cluster, Name: b.BrokerName, Addrs: b.BrokerAddrs}
-	}
-	slices.SortFunc(infos, func(a, b BrokerInfo) int { return strings.Compare(a.Name, b.Name) })
-	return infos
-}
-
 func invoke(ctx context.Context, inv Invoker, addr string, r headers.Request) (headers.Command, error) {
 	answer, err := inv.Invoke(ctx, addr, r, nil)
 	if err == nil {
@@ -152,22 +116,11 @@ func (t *Table) NameServers(ctx context.Context) ([]string, error) {
 // Errors name the topic that it is asked for. They are a *NoBrokersError, a
 // *NameServersError, or ctx's.
 func (t *Table) Registered(ctx context.Context, topic string) ([]BrokerInfo, error) {
-	var found []BrokerInfo
-	err := t.servers.ask(ctx, topic, clusterRequest{}, func(answer *headers.Command) error {
-		if err := answer.Err(); err != nil {
-			return err
-		}
-		brokers, err := parseBrokers(answer.Body)
-		if err == nil && len(brokers) == 0 {
-			err = errNoBrokers
-		}
-		found = brokers
-		return err
-	})
+	brokers, err := t.servers.registered(ctx, topic)
 	if errors.Is(err, errNoBrokers) {
 		return nil, &NoBrokersError{Topic: topic, NameServers: t.servers.addrs()}
 	}
-	return found, err
+	return brokers, err
 }
 
 // Reload is Route by a lookup that starts after the call, so that it sees whatever
