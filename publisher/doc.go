@@ -21,5 +21,6 @@
 //
 // Beside the road: heartbeat.go tells brokers that the producer lives, events.go
 // turns what the lower packages report into log lines, timelimit.go bounds attempts
-// in time, close.go ends it all.
+// in time, close.go ends it all. createtopic.go creates missing topics (creator.go
+// does the work), check.go reports on what publishing depends on.
 package publisher
