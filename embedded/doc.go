@@ -62,8 +62,8 @@
 //     is not supported and there is no check-back (39).
 //   - Send-back (36), retry and dead letters, request-reply (324 to 326), POP and
 //     what belongs to it (200050 to 200151, 400, 401), message traces.
-//   - Batch consume queues (inner batches), compaction topics, ordered topic
-//     configuration, static topics, light message queues.
+//   - Batch consume queues (inner batches), compaction topics, static topics, light
+//     message queues. Order topics with WithOrderTopic only.
 //   - The limit on the whole of a stored message; only body and properties are
 //     measured.
 //

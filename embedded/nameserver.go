@@ -78,7 +78,7 @@ func (n *NameServer) route(rq *request) answer {
 		return refuse(headers.TopicNotExist, "No topic route info in name server for the topic: "+name+v.faq())
 	}
 	quoted := rq.cmd.Version >= versionStandardJSON || rq.cmd.Fields.Bool("acceptStandardJsonOnly")
-	return answer{body: routeJSON(routes, quoted, v.five)}
+	return answer{body: routeJSON(routes, n.cluster.cfg.orderTopics[name], quoted, v.five)}
 }
 
 func (b *Broker) route(name string) (brokerRoute, bool) {
@@ -94,7 +94,7 @@ func (b *Broker) route(name string) (brokerRoute, bool) {
 
 // routeJSON is TopicRouteData as fastjson writes it. The keys of the address
 // map are numbers, which old clients want without quotes.
-func routeJSON(routes []brokerRoute, quoted, five bool) []byte {
+func routeJSON(routes []brokerRoute, orderConf string, quoted, five bool) []byte {
 	dst := []byte(`{"brokerDatas":[`)
 	for i, r := range routes {
 		if i > 0 {
@@ -102,7 +102,13 @@ func routeJSON(routes []brokerRoute, quoted, five bool) []byte {
 		}
 		dst = appendBrokerData(dst, r.name, r.addr, quoted, five)
 	}
-	dst = append(dst, `],"filterServerTable":{},"queueDatas":[`...)
+	dst = append(dst, `],"filterServerTable":{},`...)
+	if orderConf != "" {
+		dst = append(dst, `"orderTopicConf":`...)
+		dst = strconv.AppendQuote(dst, orderConf)
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `"queueDatas":[`...)
 	for i, r := range routes {
 		if i > 0 {
 			dst = append(dst, ',')

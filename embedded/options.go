@@ -36,6 +36,7 @@ type config struct {
 	retention       int
 	pollScan        time.Duration
 	vipPort         bool
+	orderTopics     map[string]string
 }
 
 func defaults() config {
@@ -72,6 +73,18 @@ func WithBrokers(n int) Option { return func(c *config) { c.brokers = n } }
 // WithTopic creates a topic on every broker, with as many queues on each.
 func WithTopic(name string, queues int) Option {
 	return func(c *config) { c.topics = append(c.topics, topicSpec{name, queues}) }
+}
+
+// WithOrderTopic gives a topic, which is not created by it, an order configuration
+// at the name servers, such as "broker-b:3;broker-a:2": clients take it for the list
+// of the topic's queues (orderMessageEnable and ORDER_TOPIC_CONFIG).
+func WithOrderTopic(name, conf string) Option {
+	return func(c *config) {
+		if c.orderTopics == nil {
+			c.orderTopics = make(map[string]string)
+		}
+		c.orderTopics[name] = conf
+	}
 }
 
 // WithoutAutoCreateTopic makes brokers refuse sends to topics that do not exist

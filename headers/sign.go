@@ -1,7 +1,7 @@
 package headers
 
 import (
-	"cmp"
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/base64"
@@ -49,7 +49,8 @@ func Sign(r Request, body []byte, accessKey, secretKey, token string) Request {
 		{FieldSecurityToken, token},
 		{FieldSignature, ""},
 	}}
-	fields := Fields{raw: signed.AppendFields(nil, Binary), serialization: Binary}
+	const room = 512 // for the fields of most requests
+	fields := Fields{raw: signed.AppendFields(make([]byte, 0, room), Binary), serialization: Binary}
 	signed.more[2].Value = Signature(fields, body, secretKey)
 	return signed
 }
@@ -61,20 +62,21 @@ func Sign(r Request, body []byte, accessKey, secretKey, token string) Request {
 // counts, as in Java, where fields are a map.
 func Signature(fields Fields, body []byte, secretKey string) string {
 	type field struct{ name, value []byte }
-	var list []field
+	const most = 20 // fields of a send, and those of access control and namespaces
+	list := make([]field, 0, most)
 	for name, value := range fields.All() {
 		// All's slices are good until its next step, those of a JSON header.
 		f := field{name, value}
 		if fields.serialization == JSON {
 			f = field{slices.Clone(name), slices.Clone(value)}
 		}
-		if at := slices.IndexFunc(list, func(known field) bool { return string(known.name) == string(name) }); at >= 0 {
+		if at := slices.IndexFunc(list, func(known field) bool { return bytes.Equal(known.name, name) }); at >= 0 {
 			list[at] = f
 		} else if string(name) != FieldSignature {
 			list = append(list, f)
 		}
 	}
-	slices.SortFunc(list, func(a, b field) int { return cmp.Compare(string(a.name), string(b.name)) })
+	slices.SortFunc(list, func(a, b field) int { return bytes.Compare(a.name, b.name) })
 	mac := hmac.New(sha1.New, []byte(secretKey))
 	for _, f := range list {
 		if len(f.value) == 0 && fields.serialization == Binary {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
@@ -74,6 +75,46 @@ func TestKeysGoWhereJavaSendsThem(t *testing.T) {
 				used[fmt.Sprint(ours)] = true
 			}
 			require.Greater(t, len(used), 4, "keys that all go to one queue show nothing")
+		})
+	}
+}
+
+// On an order topic, whose queues are in the order of its configuration, too. The
+// places are what the Java client of 5.5.0 answered.
+func TestKeysOfAnOrderTopic(t *testing.T) {
+	placesOfJava := map[string]string{
+		"a": "broker-b2", "order": "broker-b0", "polygenelubricants": "broker-a0", "Größe": "broker-b0",
+		"订单": "broker-a1", "k😀": "broker-b1", "x y": "broker-a0", "42": "broker-b2", "45": "broker-b0",
+	}
+	w := embeddedWorld(t, embedded.WithBrokers(2), embedded.WithTopic(orders, 3), embedded.WithOrderTopic(orders, "broker-b:3;broker-a:2"))
+	seen := newResults()
+	p := publisherIn(t, w, func(c *publisher.Config) { byPayload(c); c.OnResult = seen.add })
+	for key, place := range placesOfJava {
+		require.NoError(t, p.Publish(orders, newMessage(key+"-0")))
+		ours := seen.next(t).MessageQueue
+		require.Equal(t, place, fmt.Sprint(ours.BrokerName, ours.QueueID), key)
+	}
+}
+
+func TestKeysOfAnOrderTopicGoWhereJavaSendsThem(t *testing.T) {
+	for _, version := range realbroker.Versions() {
+		t.Run("real "+version, func(t *testing.T) {
+			w := ownCluster(t, realbroker.Config{Version: version, Brokers: 2, NameServerProps: map[string]string{"orderMessageEnable": "true"}})
+			topic := newTopic(t, "ordered")
+			w.createTopic(t, topic, 3)
+			w.real.Admin(t, "updateOrderConf", "-m", "put", "-t", topic, "-v", "broker-b:3;broker-a:2")
+			seen := newResults()
+			p := publisherIn(t, w, func(c *publisher.Config) { byPayload(c); c.OnResult = seen.add })
+			used := make(map[string]bool)
+			for _, key := range []string{"a", "order", "polygenelubricants", "Größe", "订单", "k😀", "x y", "42", "43", "44", "45"} {
+				require.NoError(t, p.Publish(topic, newMessage(key+"-0")))
+				ours := seen.next(t).MessageQueue
+				java := w.real.JavaProduce(t, topic, 1, "--hash", key)[0]
+				require.Equal(t, java.BrokerName, ours.BrokerName, key)
+				require.Equal(t, java.QueueID, ours.QueueID, key)
+				used[fmt.Sprint(ours)] = true
+			}
+			require.Len(t, used, 5, "no queue is in the same place in the order of names")
 		})
 	}
 }

@@ -327,7 +327,7 @@ func (c Config) Validate() error {
 	if err := names.Validate(); err != nil {
 		faults = append(faults, err)
 	}
-	faults = append(faults, c.checkNamespaces()...)
+	c.checkNamespaces(fault)
 	if group := wrapNamespace(c.Namespace, c.ProducerGroup); !legalGroup(group) {
 		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", group, maxGroupLength)
 	}

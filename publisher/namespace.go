@@ -2,7 +2,6 @@ package publisher
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -95,18 +94,17 @@ func (p *Publisher) userQueue(queue routing.MessageQueue) routing.MessageQueue {
 	return queue
 }
 
-// checkNamespaces returns what is wrong with the namespaces.
-func (c *Config) checkNamespaces() (faults []error) {
+// checkNamespaces reports what is wrong with the namespaces.
+func (c *Config) checkNamespaces(fault func(format string, args ...any)) {
 	if c.Namespace != "" && (!legalGroup(c.Namespace) || strings.Contains(c.Namespace, namespaceSeparator)) {
-		faults = append(faults, fmt.Errorf("Namespace is %q, want letters, digits and _-|", c.Namespace))
+		fault("Namespace is %q, want letters, digits and _-|", c.Namespace)
 	}
 	if len(c.NamespaceV2) > maxGroupLength || !utf8.ValidString(c.NamespaceV2) {
-		faults = append(faults, fmt.Errorf("NamespaceV2 is %q, want at most %d bytes of UTF-8", c.NamespaceV2, maxGroupLength))
+		fault("NamespaceV2 is %q, want at most %d bytes of UTF-8", c.NamespaceV2, maxGroupLength)
 	}
 	if c.Namespace != "" && c.NamespaceV2 != "" {
-		faults = append(faults, fmt.Errorf("Namespace (%q) and NamespaceV2 (%q) are both set, want one of them", c.Namespace, c.NamespaceV2))
+		fault("Namespace (%q) and NamespaceV2 (%q) are both set, want one of them", c.Namespace, c.NamespaceV2)
 	}
-	return faults
 }
 
 // namespaceFields are the ext fields of every request.

@@ -86,7 +86,9 @@ func TestPromisePermanentCodes(t *testing.T) {
 				elapsed := stopwatch()
 				err := publisherOn(t, cluster, nil).Publish(orders, newMessage("x"))
 				require.Zero(t, elapsed())
-				require.Equal(t, &headers.StatusError{Code: c.code, Remark: c.remark}, failureOf(t, err).Unwrap())
+				var status *headers.StatusError // in what else the error is
+				require.ErrorAs(t, failureOf(t, err), &status)
+				require.Equal(t, &headers.StatusError{Code: c.code, Remark: c.remark}, status)
 				require.Equal(t, c.outcome, failureOf(t, err).Outcome())
 				require.Equal(t, 1, failureOf(t, err).Cause().Attempts)
 				require.Equal(t, 1, sends(cluster))

@@ -3,6 +3,7 @@ package publisher_test
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ type world struct {
 	real *realbroker.Cluster
 	// embedded is nil for a real one.
 	embedded *embedded.Cluster
+	// version is what the brokers say they are.
+	version headers.Version
 }
 
 // stored is a message as a broker has it.
@@ -57,7 +60,9 @@ func inEveryWorld(t *testing.T, test func(t *testing.T, w *world)) {
 		test(t, embeddedWorld(t))
 	})
 	t.Run("embedded 4.9 in memory", func(t *testing.T) {
-		test(t, embeddedWorld(t, embedded.InMemory(), embedded.WithVersion(headers.Version4_9_7)))
+		w := embeddedWorld(t, embedded.InMemory(), embedded.WithVersion(headers.Version4_9_7))
+		w.version = headers.Version4_9_7
+		test(t, w)
 	})
 	inRealWorlds(t, test)
 }
@@ -67,7 +72,11 @@ func inEveryWorld(t *testing.T, test func(t *testing.T, w *world)) {
 func inRealWorlds(t *testing.T, test func(t *testing.T, w *world)) {
 	for _, version := range realbroker.Versions() {
 		t.Run("real "+version, func(t *testing.T) {
-			test(t, realWorld(t, sharedCluster(t, version)))
+			w := realWorld(t, sharedCluster(t, version))
+			if strings.HasPrefix(version, "4.") {
+				w.version = headers.Version4_9_7
+			}
+			test(t, w)
 		})
 	}
 }
@@ -95,6 +104,7 @@ func embeddedWorld(t testing.TB, opts ...embedded.Option) *world {
 			return all
 		},
 		embedded: cluster,
+		version:  headers.Version5_5_0,
 	}
 }
 
@@ -123,7 +133,8 @@ func realWorld(t testing.TB, cluster *realbroker.Cluster) *world {
 			require.Len(t, all, n)
 			return all
 		},
-		real: cluster,
+		real:    cluster,
+		version: headers.Version5_5_0,
 	}
 }
 

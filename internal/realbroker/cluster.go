@@ -22,6 +22,7 @@ type Cluster struct {
 	dir         string
 	nameServers []*nameServer
 	brokers     []*Broker
+	proxy       *proxy // nil without Config.Proxy
 
 	closeOnce sync.Once
 	closeErr  error
@@ -68,6 +69,12 @@ func Launch(ctx context.Context, cfg Config, logf func(format string, args ...an
 	if err != nil {
 		return nil, exported(err)
 	}
+	var proxyJars jars
+	if cfg.Proxy {
+		if proxyJars, err = openProxyJars(ctx, cfg.Version); err != nil {
+			return nil, exported(err)
+		}
+	}
 	if took := time.Since(begin); took > time.Second {
 		logf("realbroker: had to wait %s for the jars of RocketMQ %s", took.Round(time.Millisecond), cfg.Version)
 	}
@@ -77,7 +84,11 @@ func Launch(ctx context.Context, cfg Config, logf func(format string, args ...an
 	}
 	c := &Cluster{cfg: cfg, jars: j, dir: dir}
 	begin = time.Now()
-	if err := c.startServers(ctx); err != nil {
+	err = c.startServers(ctx)
+	if err == nil && cfg.Proxy {
+		c.proxy, err = startProxy(ctx, c, proxyJars)
+	}
+	if err != nil {
 		return nil, errors.Join(exported(err), c.Close())
 	}
 	c.clusterWitness = newWitness(j, c.NameServers(), filepath.Join(dir, "witness"))
@@ -95,7 +106,7 @@ func Launch(ctx context.Context, cfg Config, logf func(format string, args ...an
 func (c *Cluster) startServers(ctx context.Context) error {
 	c.nameServers = make([]*nameServer, c.cfg.NameServers)
 	err := inParallel(c.cfg.NameServers, func(i int) (err error) {
-		c.nameServers[i], err = startNameServer(ctx, c.jars, c.dir, fmt.Sprintf("namesrv-%d", i), c.cfg.tlsOptions())
+		c.nameServers[i], err = startNameServer(ctx, c.jars, c.dir, fmt.Sprintf("namesrv-%d", i), &c.cfg)
 		return err
 	})
 	if err != nil {
@@ -129,6 +140,9 @@ func (c *Cluster) Close() error {
 		var errs []error
 		if c.clusterWitness != nil {
 			errs = append(errs, c.close())
+		}
+		if c.proxy != nil {
+			errs = append(errs, c.proxy.kill())
 		}
 		for _, b := range c.brokers {
 			if b != nil {

@@ -20,6 +20,14 @@ type Config struct {
 	// NameServers is the number of name servers; every broker registers with
 	// all of them. Default 1.
 	NameServers int
+	// Proxy adds a RocketMQ Proxy in cluster mode, which only 5.x has. Its jars are
+	// fetched apart from the others.
+	Proxy bool
+	// ProxyProps are settings for rmq-proxy.json. They win over those of this
+	// package.
+	ProxyProps map[string]string
+	// NameServerProps are lines for the configuration file of every name server.
+	NameServerProps map[string]string
 	// ACL makes brokers want signed requests. Nil, the default, lets everybody do
 	// everything.
 	ACL *ACL
@@ -54,5 +62,8 @@ func (c *Config) validate() error {
 		errs = append(errs, fmt.Errorf("realbroker: Config.NameServers %d is below 1", c.NameServers))
 	}
 	errs = append(errs, c.validateACL(), c.validateTLS())
+	if c.Proxy && !hasProxy(c.Version) {
+		errs = append(errs, fmt.Errorf("realbroker: Config.Proxy is set, but RocketMQ %s has no proxy", c.Version))
+	}
 	return errors.Join(errs...)
 }

@@ -9,8 +9,12 @@
 // under test by itself. For the same reason the package imports nothing of this
 // module.
 //
+// [Config].ACL makes its brokers want signed requests, [Config].TLS gives its
+// servers certificates.
+//
 // It needs Java 11 or later (a JDK) and Maven. [Require] skips a test where
-// they are missing. The jars, about 95 MB a version, are fetched once into
+// they are missing. The jars, about 95 MB a version, and as much again for a
+// proxy, are fetched once into
 // watermill-rocketmq under [os.UserCacheDir], or into the folder that the
 // environment variable ROCKETMQ_JARS_DIR names.
 package realbroker

@@ -36,6 +36,23 @@ func Fetch(ctx context.Context, version string) error {
 	return exported(err)
 }
 
+// FetchProxy is Fetch for the proxy. Of a version without one it fetches nothing.
+func FetchProxy(ctx context.Context, version string) error {
+	cfg := Config{Version: version, Proxy: true}
+	cfg.setDefaults()
+	if hasProxy(version) {
+		if err := cfg.validate(); err != nil {
+			return err
+		}
+		_, err := openProxyJars(ctx, version)
+		return exported(err)
+	}
+	return nil
+}
+
+// hasProxy reports whether a version has a proxy: 5.x does.
+func hasProxy(version string) bool { return !strings.HasPrefix(version, "4.") }
+
 // ClassPath returns what java and javac take after -cp for the Java client of a
 // version, and fetches it when it is not in the cache yet.
 func ClassPath(ctx context.Context, version string) (string, error) {
@@ -60,8 +77,22 @@ func openJars(ctx context.Context, version string) (jars, error) {
 		}
 		root = filepath.Join(cache, "watermill-rocketmq")
 	}
-	j := jars{version: version, dir: filepath.Join(root, version)}
-	err := buildOnce(ctx, j.dir, func(dir string) error { return fetchJars(ctx, version, dir) })
+	return jarsIn(ctx, version, filepath.Join(root, version), pom)
+}
+
+// openProxyJars is openJars for the proxy. Its jars are apart: it brings other
+// versions of some libraries.
+func openProxyJars(ctx context.Context, version string) (jars, error) {
+	servers, err := openJars(ctx, version)
+	if err != nil {
+		return jars{}, err
+	}
+	return jarsIn(ctx, version, servers.dir+"-proxy", proxyPom)
+}
+
+func jarsIn(ctx context.Context, version, dir, pom string) (jars, error) {
+	j := jars{version: version, dir: dir}
+	err := buildOnce(ctx, j.dir, func(dir string) error { return fetchJars(ctx, version, dir, pom) })
 	if err != nil {
 		return jars{}, fmt.Errorf("cannot fetch the jars of RocketMQ %s: %w", version, err)
 	}
@@ -132,8 +163,20 @@ const pom = `<project>
 </project>
 `
 
-// fetchJars puts all jars of a version into the lib folder under dir.
-func fetchJars(ctx context.Context, version, dir string) error {
+// proxyPom makes Maven resolve the proxy.
+const proxyPom = `<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>watermill-rocketmq</groupId>
+  <artifactId>proxy-jars</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.rocketmq</groupId><artifactId>rocketmq-proxy</artifactId><version>${v}</version></dependency>
+  </dependencies>
+</project>
+`
+
+// fetchJars puts all jars of a pom into the lib folder under dir.
+func fetchJars(ctx context.Context, version, dir, pom string) error {
 	text := strings.ReplaceAll(pom, "${v}", version)
 	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(text), 0o644); err != nil {
 		return err

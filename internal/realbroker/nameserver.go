@@ -3,21 +3,25 @@ package realbroker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
-// startNameServer starts a name server under the folder, on a port it finds,
-// with further options for the JVM.
-func startNameServer(ctx context.Context, j jars, dir, name string, options []string) (*nameServer, error) {
+// startNameServer starts a name server under the folder, on a port it finds.
+func startNameServer(ctx context.Context, j jars, dir, name string, cfg *Config) (*nameServer, error) {
 	h, err := newHome(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
 	ns := newNameServer(j, h, name)
-	ns.options = options
+	ns.options = cfg.tlsOptions()
+	for _, key := range slices.Sorted(maps.Keys(cfg.NameServerProps)) {
+		ns.props = append(ns.props, key+"="+cfg.NameServerProps[key])
+	}
 	if err := onFreePort(func(port int) error { return ns.startOn(ctx, port) }); err != nil {
 		return nil, err
 	}
@@ -33,6 +37,8 @@ type nameServer struct {
 	home home
 	// options are further ones for the JVM.
 	options []string
+	// props are further lines of its configuration file.
+	props []string
 }
 
 func newNameServer(j jars, h home, name string) *nameServer {
@@ -41,7 +47,7 @@ func newNameServer(j jars, h home, name string) *nameServer {
 
 // startOn starts it on the port, where it is from then on.
 func (ns *nameServer) startOn(ctx context.Context, port int) error {
-	conf, err := ns.home.writeProps("namesrv.conf", []string{fmt.Sprintf("listenPort=%d", port)})
+	conf, err := ns.home.writeProps("namesrv.conf", append([]string{fmt.Sprintf("listenPort=%d", port)}, ns.props...))
 	if err != nil {
 		return err
 	}

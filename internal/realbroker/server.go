@@ -30,6 +30,8 @@ type server struct {
 	dir  string
 	// command makes the command that runs it.
 	command func() *exec.Cmd
+	// upWord is what it logs when it is up; "boot success" if empty.
+	upWord string
 
 	mu      sync.Mutex
 	process *process // nil before the first start
@@ -73,13 +75,17 @@ func (s *server) newProcess() (*process, error) {
 // awaitReady waits for two things: the server's own word in its log, which no
 // stranger that listens on its port can give, and an answer to its clients.
 func (s *server) awaitReady(ctx context.Context, p *process, ready func(ctx context.Context) error) error {
+	upWord := "boot success"
+	if s.upWord != "" {
+		upWord = s.upWord
+	}
 	last := errors.New("it has not said that it is up")
 	err := poll(ctx, readyInterval, func() (bool, error) {
 		if !p.running() {
 			return false, s.endedEarly(p)
 		}
 		log, err := os.ReadFile(p.logPath)
-		if err != nil || !bytes.Contains(log, []byte("boot success")) {
+		if err != nil || !bytes.Contains(log, []byte(upWord)) {
 			return false, err
 		}
 		attempt, cancel := context.WithTimeout(ctx, time.Second)

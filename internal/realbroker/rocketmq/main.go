@@ -1,6 +1,6 @@
 // Command rocketmq runs a real RocketMQ cluster on this machine, made of jars
 // that Maven fetches, until it is interrupted. It prints the address of the name
-// server, and with -acl and -tls what a client has to know then. Everything the
+// server, and with -acl, -tls and -proxy what a client has to know then. Everything the
 // cluster stored is gone when it ends.
 package main
 
@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	version := flags.String("version", realbroker.Versions()[0], "the version of RocketMQ to run")
 	brokers := flags.Int("brokers", 1, "the number of brokers, all masters")
 	acl := flags.Bool("acl", false, "brokers want signed requests; the user is printed")
+	proxy := flags.Bool("proxy", false, "add a RocketMQ Proxy in cluster mode, of 5.x; its remoting address is printed")
 	secure := flags.Bool("tls", false, "servers have a certificate; the file of its authority is printed")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if *fetch {
 		return fetchAll(ctx, log)
 	}
-	cfg := realbroker.Config{Version: *version, Brokers: *brokers}
+	cfg := realbroker.Config{Version: *version, Brokers: *brokers, Proxy: *proxy}
 	if *acl {
 		cfg.ACL = &realbroker.ACL{}
 	}
@@ -74,6 +75,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "name server: %s\n", strings.Join(cluster.NameServers(), ";"))
+	if *proxy {
+		fmt.Fprintf(out, "proxy: %s\n", cluster.Proxy())
+	}
 	if *acl {
 		user := realbroker.Superuser()
 		fmt.Fprintf(out, "access key: %s\nsecret key: %s\n", user.Name, user.Secret)
@@ -107,6 +111,9 @@ func certificates(dir string) (servers *realbroker.TLS, authorityFile string, er
 func fetchAll(ctx context.Context, log io.Writer) error {
 	for _, version := range realbroker.Versions() {
 		if err := realbroker.Fetch(ctx, version); err != nil {
+			return err
+		}
+		if err := realbroker.FetchProxy(ctx, version); err != nil {
 			return err
 		}
 		fmt.Fprintf(log, "RocketMQ %s is here\n", version)
