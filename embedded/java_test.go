@@ -27,6 +27,24 @@ func TestOfficialJavaClient(t *testing.T) {
 	}
 }
 
+// TestOfficialJavaClientSigns is the same with access control: what the Java
+// client signs is let in, of either version, and its own user's secret key is
+// needed for it.
+func TestOfficialJavaClientSigns(t *testing.T) {
+	for _, client := range realbroker.Versions() {
+		for _, server := range []headers.Version{headers.Version5_5_0, headers.Version4_9_7} {
+			t.Run(fmt.Sprintf("client %s, server %d", client, server), func(t *testing.T) {
+				realbroker.Require(t)
+				cluster := start(t, embedded.WithVersion(server), embedded.WithBrokers(2), embedded.WithTopic("java", 2),
+					embedded.WithACL(embedded.User{AccessKey: "java-user", SecretKey: "java-secret", Superuser: true}))
+				w := realbroker.WitnessFor(t, client, cluster.NameServers())
+				w.SignAs(realbroker.User{Name: "java-user", Secret: "java-secret"})
+				javaClient(t, cluster, w)
+			})
+		}
+	}
+}
+
 func javaClient(t *testing.T, cluster *embedded.Cluster, w *realbroker.Witness) {
 	results := w.JavaProduce(t, "java", 5, "--tag", "blue")
 	require.Len(t, results, 5)

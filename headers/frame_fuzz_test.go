@@ -2,7 +2,9 @@ package headers_test
 
 import (
 	"bytes"
+	"maps"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +15,7 @@ import (
 // FuzzParseFrame holds for any bytes:
 //   - ParseFrame does not panic, and what it refuses it calls malformed;
 //   - the walk over the fields ends, and Get finds the last field of a name;
+//   - a signature is of all fields in the order of their names, and the body;
 //   - the typed headers parse or are malformed, without a panic;
 //   - what was parsed, encoded again in either serialization and parsed again,
 //     is the same. Three things are lost on the way: fields with an empty value,
@@ -47,6 +50,16 @@ func FuzzParseFrame(f *testing.F) {
 		for name, value := range last {
 			require.Equal(t, value, c.Fields.String(name))
 		}
+		// A signature is of the fields as they are, its own aside.
+		delete(last, headers.FieldSignature)
+		var content []byte
+		for _, name := range slices.Sorted(maps.Keys(last)) {
+			if last[name] == "" && c.Serialization == headers.Binary {
+				content = append(content, "null"...)
+			}
+			content = append(content, last[name]...)
+		}
+		require.Equal(t, headers.Signature(headers.Fields{}, append(content, c.Body...), "key"), headers.Signature(c.Fields, c.Body, "key"))
 		for _, s := range bothSerializations {
 			requireSameAgain(t, c, list, s)
 		}

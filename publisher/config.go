@@ -157,12 +157,18 @@ type Config struct {
 	// cluster, a proxy or a test network goes here.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// TLS turns TLS on for name servers and brokers. Certificates are verified.
+	// TLS turns TLS on for name servers and brokers. Certificates are verified:
+	// where ServerName is empty, for the host of the address. Certificates in it
+	// are shown to servers that ask for one (mutual TLS). A message that cannot be
+	// sent for a certificate fails at once, with a *CertificateError. It must not
+	// be changed once New has it.
 	TLS *tls.Config
 
 	// Credentials sign every request, to brokers and name servers. Nil, the
 	// default, signs none. NewCredentials is for a user who stays the same, a
-	// provider of your own for keys that change.
+	// provider of your own for keys that change. A message that the access
+	// control of a broker turns away fails at once, with an *AuthenticationError,
+	// a *PermissionError or, where the broker does not say which, an *AccessError.
 	Credentials CredentialsProvider
 
 	// Headers chooses how request headers are written: BinaryHeaders (default)

@@ -11,7 +11,8 @@ import (
 // It is asked before each request, by many goroutines at once, so it should answer
 // from memory, and may return others each time: those it returns sign the next
 // request, on the connections that are there. A ctx that has ended has to end a
-// wait; it is that of the attempt, of the name server lookup or of the heartbeat.
+// wait; it is that of the attempt, of the lookup at one name server, which has a
+// second, or of the heartbeat.
 //
 // An error means that the request is not sent. In Publish it is final for the
 // message, which fails with a *CredentialsError: trying again is for the provider

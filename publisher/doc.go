@@ -14,10 +14,13 @@
 //	keys.go        which lane an ordering key belongs to
 //	batch.go       one batch, from its first attempt to the results
 //	attempt.go     one attempt: queue, broker address, request, answer
+//	decorator.go   what all requests carry: their signature
 //	load.go        how many requests each broker has in work
 //	verdict.go     what a failed attempt means: again, elsewhere, or the end
+//	refusal.go     failures that come from access control and certificates
 //	result.go      what became of a message
-//	errors.go      what Publish returns when not all is well
+//	errors.go      what Publish returns when not all is well (securityerrors.go:
+//	               when credentials or certificates are refused)
 //
 // Beside the road: heartbeat.go tells brokers that the producer lives, events.go
 // turns what the lower packages report into log lines, timelimit.go bounds attempts

@@ -71,3 +71,45 @@ func TestPromiseTLS(t *testing.T) {
 		require.Len(t, c.Messages(orders), 1)
 	}, embedded.WithTLS(&tls.Config{Certificates: []tls.Certificate{certificate}}), embedded.WithTLSRequired())
 }
+
+// A broker whose certificate does not do, or that does not take ours, ends the
+// message at once as well, when the name server was content.
+func TestPromiseBrokersCertificate(t *testing.T) {
+	authority, strangers := newAuthority(t), newAuthority(t)
+	good := issue(t, authority)
+	for _, tt := range []struct {
+		name   string
+		broker *tls.Config
+		byPeer bool
+	}{
+		{"wrong CA", &tls.Config{Certificates: []tls.Certificate{issue(t, strangers)}}, false},
+		{"wrong host", &tls.Config{Certificates: []tls.Certificate{issue(t, authority, testcert.OtherHost)}}, false},
+		{"expired", &tls.Config{Certificates: []tls.Certificate{issue(t, authority, testcert.Expired)}}, false},
+		{"wants ours", &tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				other, err := embedded.Start(embedded.InMemory(), embedded.WithTLS(tt.broker), embedded.WithTLSRequired())
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, other.Close()) })
+				p := publisherOn(t, c, func(config *publisher.Config) {
+					config.TLS = &tls.Config{RootCAs: authority.Pool()}
+					config.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+						if addr == c.Broker(0).Addr() {
+							return other.Dial(ctx, network, other.Broker(0).Addr())
+						}
+						return c.Dial(ctx, network, addr)
+					}
+				})
+				elapsed := stopwatch()
+				e := failureOf(t, p.Publish(orders, newMessage("x")))
+				require.Zero(t, elapsed())
+				var certificate *publisher.CertificateError
+				require.ErrorAs(t, e, &certificate)
+				require.Equal(t, tt.byPeer, certificate.ByPeer)
+				require.Equal(t, publisher.NotSent, e.Outcome())
+				require.Equal(t, 1, e.Results[0].Attempts)
+			}, embedded.WithTLS(&tls.Config{Certificates: []tls.Certificate{good}}))
+		})
+	}
+}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
+	"time"
 )
 
 // ErrCertificateRefused means that the peer refused this client's certificate, or
@@ -70,4 +72,31 @@ func certificateRefused(err error, asked bool) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrCertificateRefused, err)
+}
+
+// alertGrace bounds the wait for the reader of a connection that a write found
+// broken.
+const alertGrace = time.Second
+
+// awaitAlert is called when a write has failed. A server of TLS 1.3 that refuses
+// this client's certificate sends an alert and hangs up, and a write may notice
+// that before the reader has read the alert, which says why. So on a connection
+// that nothing was read from yet the reader, whose time has come in any case, has
+// the first word.
+func (cn *conn) awaitAlert(err error) {
+	if _, secure := cn.nc.(*tls.Conn); !secure || errors.Is(err, os.ErrDeadlineExceeded) || cn.hasHeard() {
+		return
+	}
+	grace := time.NewTimer(alertGrace)
+	defer grace.Stop()
+	select {
+	case <-cn.broken:
+	case <-grace.C:
+	}
+}
+
+func (cn *conn) hasHeard() bool {
+	cn.mu.Lock()
+	defer cn.mu.Unlock()
+	return cn.heard
 }

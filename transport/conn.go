@@ -52,6 +52,7 @@ type conn struct {
 	doubt   time.Time
 	retired bool
 	silence silence
+	heard   bool   // something was read from the peer
 	op      string // what failed when the connection ended
 	err     error  // why it ended; set once
 }

@@ -34,7 +34,7 @@ func (cn *conn) readLoop() {
 // read handles frames until one cannot be had, and says why.
 func (cn *conn) read() error {
 	in := bufio.NewReaderSize(&incoming{cn: cn}, readBufferSize)
-	for heard := false; ; heard = true {
+	for {
 		cmd, err := readFrame(in, cn.client.cfg.MaxFrameSize)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -43,7 +43,7 @@ func (cn *conn) read() error {
 			return fmt.Errorf("closed by the peer within a frame: %w", err)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return fmt.Errorf("nothing read for %v: %w", cn.client.cfg.IdleTimeout, err)
-		case err != nil && !heard:
+		case err != nil && !cn.hasHeard():
 			return certificateRefused(err, false)
 		case err != nil:
 			return err
@@ -79,6 +79,7 @@ func (in *incoming) Read(p []byte) (int, error) {
 	if n > 0 {
 		in.cn.mu.Lock()
 		in.cn.silence.hear(time.Now())
+		in.cn.heard = true
 		in.cn.mu.Unlock()
 	}
 	return n, err

@@ -97,6 +97,7 @@ func (cn *conn) write(batch []outgoing) (int, error) {
 // not among the n that were accepted. It reports whether there is more to write.
 func (cn *conn) wrote(n int, err error) (more bool) {
 	if err != nil {
+		cn.awaitAlert(err)
 		cn.fail("write", err)
 	}
 	var settled []*call

@@ -93,8 +93,7 @@ func Launch(ctx context.Context, cfg Config, logf func(format string, args ...an
 	}
 	c.clusterWitness = newWitness(j, c.NameServers(), filepath.Join(dir, "witness"))
 	if cfg.ACL != nil {
-		su := Superuser()
-		c.clusterWitness.user = &su
+		c.SignAs(Superuser())
 	}
 	logf("realbroker: RocketMQ %s with %d name server(s) and %d broker(s) is up after %s",
 		cfg.Version, cfg.NameServers, cfg.Brokers, time.Since(begin).Round(time.Millisecond))

@@ -65,6 +65,14 @@ func WitnessFor(t testing.TB, version string, nameServers []string) *Witness {
 	return w
 }
 
+// SignAs makes the Java client sign its requests. It is for before the first
+// command.
+func (w *Witness) SignAs(u User) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.user = &u
+}
+
 func newWitness(j jars, nameServers []string, dir string) *Witness {
 	return &Witness{jars: j, nameServers: nameServers, dir: dir}
 }
