@@ -173,6 +173,19 @@ func TestCreateTopicsBesideAutoCreate(t *testing.T) {
 	}, embedded.WithBrokers(2))
 }
 
+// The settings are those of CreateTopics, not those that a broker would have gone by.
+func TestCreateTopicsOutdoesAutoCreate(t *testing.T) {
+	inEveryWorld(t, func(t *testing.T, w *world) {
+		topic := newTopic(t, "created")
+		p := publisherIn(t, w, func(c *publisher.Config) {
+			c.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, Queues: 7, Permission: publisher.ReadWrite}
+		})
+		require.NoError(t, p.Publish(topic, newMessages(30)...))
+		require.Equal(t, []topicOn{{7, 7, headers.PermRead | headers.PermWrite, ""}}, topicsIn(t, w, topic))
+		require.Len(t, w.read(t, topic, 30), 30)
+	})
+}
+
 // Callers that find the topic missing at once share its creation.
 func TestCreateTopicsOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {

@@ -116,6 +116,8 @@ func (c *check) missing(subject, name string) CheckItem {
 	create := "create it, such as by: mqadmin updateTopic -n host:9876 -c " + c.clusterName() + " -t " + name + " -r 8 -w 8; or set Config.CreateTopics.Enabled"
 	settings := &c.p.cfg.CreateTopics
 	switch {
+	case !slices.ContainsFunc(c.nameServers, func(s nameServerFound) bool { return s.knows }):
+		return bad(CheckTopic, subject, "does not exist, and a proxy creates none: Publish fails", "create it at the cluster behind the proxy, such as by mqadmin updateTopic")
 	case settings.Enabled && settings.Cluster == "" && slices.ContainsFunc(c.brokers, func(b routing.BrokerInfo) bool { return b.Cluster != c.brokers[0].Cluster }):
 		item := bad(CheckTopic, subject, "does not exist, and cannot be created: "+ErrSeveralClusters.Error(), "set Config.CreateTopics.Cluster")
 		item.Err = ErrSeveralClusters

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
 // ErrSeveralClusters means that brokers of more than one cluster are registered at
@@ -17,6 +19,9 @@ var ErrNoMaster = errors.New("no broker with a master is registered")
 // ErrTopicNotRouted means that brokers have created a topic, but the name servers
 // did not show it on all of them in time. It is there a moment later.
 var ErrTopicNotRouted = errors.New("the name servers do not know the new topic yet")
+
+// errUnsupported is what a proxy says to all that is about creating topics.
+var errUnsupported = &headers.StatusError{Code: headers.RequestNotSupported}
 
 // CreateTopicError means that a missing topic was not created, or not on every
 // broker. No message was sent.
@@ -81,7 +86,7 @@ func (e *CreateTopicError) Unwrap() []error {
 
 // again reports whether another attempt can succeed.
 func (e *CreateTopicError) again() bool {
-	if errors.Is(e.Err, ErrSeveralClusters) {
+	if errors.Is(e.Err, ErrSeveralClusters) || errors.Is(e.Err, errUnsupported) {
 		return false
 	}
 	for _, b := range e.Brokers {

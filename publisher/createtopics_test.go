@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
@@ -50,6 +51,7 @@ func TestCreateTopicErrorVerdict(t *testing.T) {
 		{CreateTopicError{Err: ErrNoMaster}, true},
 		{CreateTopicError{Err: ErrTopicNotRouted}, true},
 		{CreateTopicError{Err: ErrSeveralClusters}, false},
+		{CreateTopicError{Err: &routing.NameServersError{Servers: []*routing.NameServerError{{Addr: "proxy:1", Err: errUnsupported}}}}, false},
 		{CreateTopicError{Brokers: []*BrokerError{lost, invalid}}, false},
 		{CreateTopicError{Brokers: []*BrokerError{old}}, false},
 		{CreateTopicError{Brokers: []*BrokerError{denied, lost}}, false},

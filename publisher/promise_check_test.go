@@ -144,6 +144,8 @@ func TestCheckNameServers(t *testing.T) {
 		require.Contains(t, itemsOf(report, publisher.CheckNameServer)[0].Reason, "it is a proxy")
 		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckBrokers, "no name server has told")
 		requireVerdict(t, publisher.CheckOK, report, publisher.CheckBroker, "5.5.0")
+		creates := publisherOn(t, c, func(cfg *publisher.Config) { cfg.CreateTopics.Enabled = true })
+		requireVerdict(t, publisher.CheckBad, check(t, creates, "missing"), publisher.CheckTopic, "a proxy creates none")
 	}, embedded.WithNameServers(2))
 }
 
