@@ -33,6 +33,7 @@
 //     broker makes one for messages that have none
 //   - stored properties get MSG_REGION, TRACE_ON, CLUSTER and UNIQ_KEY
 //   - a send without a body fails with SYSTEM_ERROR, and INNER_NUM is refused
+//   - topics have attributes, such as message.type
 //   - heartbeat answers have fields, pull answers have two more
 //   - an offset query for an unknown topic, or with setZeroIfNotFound=false, is
 //     answered with QUERY_NOT_FOUND

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,7 +154,8 @@ func TestCheckUnreachableBroker(t *testing.T) {
 	})
 }
 
-// Brokers of two masters that create no topics, with limits of their own.
+// Real brokers that create no topics, with limits of their own, and with an
+// address that nobody can reach.
 func TestCheckSettings(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs real brokers")
@@ -188,6 +191,19 @@ func TestCheckSettings(t *testing.T) {
 			requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "the first Publish creates it")
 			require.NoError(t, report.Err())
 			require.NotContains(t, cluster.Topics(t), "orders")
+
+			// The classic: brokerIP1 is an address that is not reachable from here. The
+			// broker tells the name server when it next registers.
+			const elsewhere = "192.0.2.1" // for documentation, RFC 5737
+			cluster.Admin(t, "updateBrokerConfig", "-b", cluster.Broker(0).Addr, "-k", "brokerIP1", "-v", elsewhere)
+			require.Eventually(t, func() bool {
+				report = check(t, p)
+				return strings.Contains(item(t, report, publisher.CheckBroker).Subject, elsewhere)
+			}, time.Minute, 100*time.Millisecond)
+			i := item(t, report, publisher.CheckBroker)
+			require.Equal(t, publisher.CheckBad, i.Verdict, report)
+			require.Contains(t, i.Advice, "brokerIP1")
+			t.Log(report)
 		})
 	}
 }

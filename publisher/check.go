@@ -188,7 +188,10 @@ func (c *check) failed(aspect CheckAspect, subject string, err error, advice str
 // reasonOf is the error in words for a report.
 func reasonOf(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %v: %v", checkTimeout, err)
+		return fmt.Sprintf("no answer within %v", checkTimeout)
+	}
+	if op, ok := err.(*transport.OpError); ok {
+		return op.Err.Error() // where it happened is the item's subject
 	}
 	return err.Error()
 }

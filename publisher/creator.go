@@ -126,7 +126,11 @@ func (c *creator) work(what creation) *CreateTopicError {
 		}
 	}
 	if len(missing) == 0 || !what.complete && len(missing) < len(masters) {
-		return nil // the name servers are behind, or it is not for all
+		// The name servers are behind, or it is not for all. What they say now
+		// counts, not what a lookup under way was told before; if it is bad,
+		// Publish says so.
+		_, _ = p.routes.Reload(c.ctx, topic)
+		return nil
 	}
 	if len(old) > 0 {
 		return &CreateTopicError{Topic: topic, Brokers: old}
