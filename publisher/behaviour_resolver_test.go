@@ -18,6 +18,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
@@ -42,6 +43,25 @@ func TestHTTPDiscovery(t *testing.T) {
 		require.NoError(t, p.Publish(topic, newMessage("x")))
 		require.Len(t, w.read(t, topic, 1), 1)
 	})
+}
+
+// When the only name server that a resolver knows dies, it is asked again before it
+// is due, and the publisher goes on by what it says then.
+func TestResolverAfterANameServerDied(t *testing.T) {
+	version := realbroker.Versions()[0]
+	w := ownCluster(t, realbroker.Config{Version: version, NameServers: 2})
+	first, second := newTopic(t, "first"), newTopic(t, "second")
+	w.createTopic(t, first, 1)
+	w.createTopic(t, second, 1)
+	l := newList(w.nameServers[0])
+	p := publisherIn(t, w, func(c *publisher.Config) { c.NameServers, c.Resolver, c.SendTimeout = nil, l, time.Minute })
+	require.NoError(t, p.Publish(first, newMessage("x")))
+	require.NoError(t, w.real.NameServerStop(0))
+	l.become(w.nameServers[1])
+	require.NoError(t, p.Publish(second, newMessage("x")))
+	onSecond := realbroker.WitnessFor(t, version, w.nameServers[1:])
+	require.Len(t, onSecond.Read(t, first, 1), 1)
+	require.Len(t, onSecond.Read(t, second, 1), 1)
 }
 
 // list is a Resolver whose list can be changed.

@@ -313,7 +313,6 @@ func (c *Config) setDefaults() {
 	setDefault(&c.DialTimeout, 3*time.Second)
 	setDefault(&c.HeartbeatInterval, 30*time.Second)
 	setDefault(&c.RouteRefreshInterval, 30*time.Second)
-	setDefault(&c.ResolveInterval, routing.DefaultResolveInterval)
 	setDefault(&c.CloseTimeout, 10*time.Second)
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
 func TestConfigDefaults(t *testing.T) {
@@ -39,30 +41,34 @@ func TestConfigDefaultsAreValid(t *testing.T) {
 func TestConfigFaults(t *testing.T) {
 	valid := []string{"127.0.0.1:9876"}
 	for field, c := range map[string]Config{
-		"NameServers":           {},
-		"NameServers[1]":        {NameServers: []string{"a:1", "no port"}},
-		"ProducerGroup":         {NameServers: valid, ProducerGroup: "with space"},
-		"AutoCreate.DefaultTop": {NameServers: valid, AutoCreate: AutoCreateConfig{DefaultTopic: "with.dot"}},
-		"AutoCreate.Queues":     {NameServers: valid, AutoCreate: AutoCreateConfig{Queues: -1}},
-		"Compression.Codec":     {NameServers: valid, Compression: CompressionConfig{Codec: "gzip"}},
-		"Compression.Level":     {NameServers: valid, Compression: CompressionConfig{Level: 10}},
-		"Compression.Threshold": {NameServers: valid, Compression: CompressionConfig{Threshold: -1}},
-		"Batch.MaxMessages":     {NameServers: valid, Batch: BatchConfig{MaxMessages: -1}},
-		"Batch.MaxBytes":        {NameServers: valid, Batch: BatchConfig{MaxBytes: 8 << 20}},
-		"Batch.Linger":          {NameServers: valid, Batch: BatchConfig{Linger: 3 * time.Second}},
-		"Waiting.Messages":      {NameServers: valid, Waiting: WaitingConfig{Messages: -1}},
-		"Waiting.Bytes":         {NameServers: valid, Waiting: WaitingConfig{Bytes: -1}},
-		"MaxMessageSize":        {NameServers: valid, MaxMessageSize: 16 << 20},
-		"MaxPropertiesSize":     {NameServers: valid, MaxPropertiesSize: 32768},
-		"Headers":               {NameServers: valid, Headers: "xml"},
-		"SendTimeout":           {NameServers: valid, SendTimeout: -1},
-		"AttemptTimeout":        {NameServers: valid, AttemptTimeout: -1},
-		"Backoff.Min":           {NameServers: valid, Backoff: BackoffConfig{Min: 2, Max: 1}},
-		"Backoff.Max":           {NameServers: valid, Backoff: BackoffConfig{Max: -1}},
-		"DialTimeout":           {NameServers: valid, DialTimeout: -1},
-		"HeartbeatInterval":     {NameServers: valid, HeartbeatInterval: -1},
-		"RouteRefreshInterval":  {NameServers: valid, RouteRefreshInterval: -1},
-		"CloseTimeout":          {NameServers: valid, CloseTimeout: -1},
+		"NameServers":            {},
+		"NameServers[1]":         {NameServers: []string{"a:1", "no port"}},
+		"ProducerGroup":          {NameServers: valid, ProducerGroup: "with space"},
+		"AutoCreate.DefaultTop":  {NameServers: valid, AutoCreate: AutoCreateConfig{DefaultTopic: "with.dot"}},
+		"AutoCreate.Queues":      {NameServers: valid, AutoCreate: AutoCreateConfig{Queues: -1}},
+		"Compression.Codec":      {NameServers: valid, Compression: CompressionConfig{Codec: "gzip"}},
+		"Compression.Level":      {NameServers: valid, Compression: CompressionConfig{Level: 10}},
+		"Compression.Threshold":  {NameServers: valid, Compression: CompressionConfig{Threshold: -1}},
+		"Batch.MaxMessages":      {NameServers: valid, Batch: BatchConfig{MaxMessages: -1}},
+		"Batch.MaxBytes":         {NameServers: valid, Batch: BatchConfig{MaxBytes: 8 << 20}},
+		"Batch.Linger":           {NameServers: valid, Batch: BatchConfig{Linger: 3 * time.Second}},
+		"Waiting.Messages":       {NameServers: valid, Waiting: WaitingConfig{Messages: -1}},
+		"Waiting.Bytes":          {NameServers: valid, Waiting: WaitingConfig{Bytes: -1}},
+		"MaxMessageSize":         {NameServers: valid, MaxMessageSize: 16 << 20},
+		"MaxPropertiesSize":      {NameServers: valid, MaxPropertiesSize: 32768},
+		"Headers":                {NameServers: valid, Headers: "xml"},
+		"SendTimeout":            {NameServers: valid, SendTimeout: -1},
+		"AttemptTimeout":         {NameServers: valid, AttemptTimeout: -1},
+		"Backoff.Min":            {NameServers: valid, Backoff: BackoffConfig{Min: 2, Max: 1}},
+		"Backoff.Max":            {NameServers: valid, Backoff: BackoffConfig{Max: -1}},
+		"DialTimeout":            {NameServers: valid, DialTimeout: -1},
+		"HeartbeatInterval":      {NameServers: valid, HeartbeatInterval: -1},
+		"RouteRefreshInterval":   {NameServers: valid, RouteRefreshInterval: -1},
+		"CloseTimeout":           {NameServers: valid, CloseTimeout: -1},
+		"Config.Resolver are bo": {NameServers: valid, Resolver: routing.DNSResolver{Names: valid}},
+		"HTTPResolver.URL":       {Resolver: routing.HTTPResolver{URL: "host:8080"}},
+		"ResolveInterval":        {Resolver: routing.DNSResolver{Names: valid}, ResolveInterval: -1},
+		"without a Resolver":     {NameServers: valid, ResolveInterval: time.Minute},
 	} {
 		t.Run(field, func(t *testing.T) {
 			require.ErrorContains(t, c.Validate(), field)

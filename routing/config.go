@@ -149,6 +149,8 @@ func (c *Config) validateSource() error {
 			}
 		}
 		return nil
+	case c.ResolveInterval > 0:
+		return fmt.Errorf("routing: Config.ResolveInterval is %v without a Resolver", c.ResolveInterval)
 	case len(c.NameServers) == 0:
 		return errors.New("routing: Config.NameServers is empty, want at least one host:port, or a Config.Resolver")
 	}

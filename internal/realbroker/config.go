@@ -20,8 +20,9 @@ type Config struct {
 	// NameServers is the number of name servers; every broker registers with
 	// all of them. Default 1.
 	NameServers int
-	// Proxy adds a RocketMQ Proxy in cluster mode, which only 5.x has. Its jars are
-	// fetched apart from the others.
+	// Proxy adds a RocketMQ Proxy in cluster mode, which only 5.x has, and of which
+	// not every version is published: 5.5.0 is, 5.1.4 is not. Its jars are fetched
+	// apart from the others.
 	Proxy bool
 	// ProxyProps are settings for rmq-proxy.json. They win over those of this
 	// package.

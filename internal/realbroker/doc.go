@@ -10,11 +10,12 @@
 // module.
 //
 // [Config].ACL makes its brokers want signed requests, [Config].TLS gives its
-// servers certificates.
+// servers certificates. [Config].Proxy puts a RocketMQ Proxy in cluster mode beside
+// the brokers: clients are given the address that [Cluster.Proxy] returns in place
+// of the name servers'. Brokers have a VIP port, their own - 2, always.
 //
 // It needs Java 11 or later (a JDK) and Maven. [Require] skips a test where
 // they are missing. The jars, about 95 MB a version, and as much again for a
-// proxy, are fetched once into
-// watermill-rocketmq under [os.UserCacheDir], or into the folder that the
-// environment variable ROCKETMQ_JARS_DIR names.
+// proxy, are fetched once into watermill-rocketmq under [os.UserCacheDir], or into
+// the folder that the environment variable ROCKETMQ_JARS_DIR names.
 package realbroker
