@@ -145,7 +145,7 @@ func TestPromiseNameServersRefuse(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		c.Intercept(func(r embedded.Request) embedded.Fault {
 			if r.Code == headers.CodeTopicRoute {
-				return embedded.Answer(headers.NoPermission, "User:alice has no permission to access Topic:orders from 127.0.0.1, no matched policies.")
+				return embedded.Answer(headers.SystemError, "User:alice has no permission to access Topic:orders from 127.0.0.1, no matched policies.")
 			}
 			return embedded.Fault{}
 		})
@@ -185,6 +185,49 @@ func TestPromiseRotation(t *testing.T) {
 		require.Equal(t, 1, publishOne(t, p, seen).Attempts)
 		require.Equal(t, connections, c.Stats().Accepted())
 	}, embedded.WithACL(aliceIn))
+}
+
+// Keys that change with every request, while many publish, are never mixed up:
+// each request has one user's access key, token and signature.
+func TestPromiseRotationUnderLoad(t *testing.T) {
+	bobbyIn := embedded.User{AccessKey: bobby, SecretKey: bobbySecret, Publish: []string{orders}}
+	c, err := embedded.Start(embedded.WithTopic(orders, 4), embedded.WithACL(aliceIn, bobbyIn))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	var mixed, asked atomic.Int64
+	c.Intercept(func(r embedded.Request) embedded.Fault {
+		if token := r.Command.Fields.String(headers.FieldSecurityToken); token != "token of "+r.Command.Fields.String(headers.FieldAccessKey) {
+			mixed.Add(1)
+		}
+		return embedded.Fault{}
+	})
+	p := publisherOn(t, c, func(c *publisher.Config) {
+		c.SendTimeout = time.Minute
+		c.Credentials = publisher.CredentialsFunc(func(context.Context) (publisher.Credentials, error) {
+			keys := publisher.NewCredentials(alice, aliceSecret)
+			if asked.Add(1)%2 == 0 {
+				keys = publisher.NewCredentials(bobby, bobbySecret)
+			}
+			keys.SecurityToken = publisher.NewSecret("token of " + keys.AccessKey)
+			return keys, nil
+		})
+	})
+	const callers, calls = 16, 50
+	errs := make(chan error, callers)
+	for range callers {
+		go func() {
+			var err error
+			for range calls {
+				err = errors.Join(err, p.Publish(orders, newMessage("x")))
+			}
+			errs <- err
+		}()
+	}
+	for range callers {
+		require.NoError(t, <-errs)
+	}
+	require.Zero(t, mixed.Load())
+	require.Len(t, c.Messages(orders), callers*calls)
 }
 
 // Whatever is printed, in whatever way: the secret key and the token are not in

@@ -74,68 +74,70 @@ func certificateRefusal(op *transport.OpError, whole error) error {
 	return nil
 }
 
-// accessRemark is a piece of a remark by which a broker's access control says why
-// it refuses.
+// accessRemark is what a remark of an access control begins with and has in it.
 type accessRemark struct {
-	fragment string
+	prefix, fragment string
 	// reason is empty for a user who is known and has no permission.
 	reason AuthenticationReason
 }
 
-// aclException begins, after the package, what ACL 1.0 says with the code
-// SystemError: brokers of 4.4 to 5.2 with aclEnable, and their proxies.
-const aclException = "AclException"
+// aclException begins, after the package, what ACL 1.0 says: brokers of 4.4 to
+// 5.2 with aclEnable.
+const aclException = "AclException: "
 
-// aclRemarks are the pieces of an AclException (PlainPermissionManager and
+// aclRemarks are what stands behind it (PlainPermissionManager and
 // PlainPermissionChecker, 4.9.7 and 5.1.4).
 var aclRemarks = [...]accessRemark{
-	{"No accessKey is configured", MissingCredentials},
-	{"No acl config for ", UnknownUser},
-	{"No PlainAccessResource for accessKey", UnknownUser},
-	{"Check signature failed for accessKey", WrongSignature},
-	{"No default permission for ", ""},
-	{"No permission for ", ""},
-	{"Need admin permission for ", ""},
+	{"No accessKey is configured", "", MissingCredentials},
+	{"No acl config for ", "", UnknownUser},
+	{"No PlainAccessResource for accessKey", "", UnknownUser},
+	{"Check signature failed for accessKey", "", WrongSignature},
+	{"No default permission for ", "", ""},
+	{"No permission for ", "", ""},
+	{"Need admin permission for ", "", ""},
 }
 
-// authRemarks are what brokers and proxies since 5.3 say with the code
-// NoPermission (the handlers and strategies of org.apache.rocketmq.auth, 5.5.0).
-// The code alone may also mean a broker that is read-only.
+// authRemarks are what ACL 2.0 says, from 5.3 on (the handlers and strategies of
+// org.apache.rocketmq.auth, 5.5.0): brokers with the code NoPermission, proxies at
+// their remoting port with SystemError. Either code alone may mean something else.
 var authRemarks = [...]accessRemark{
-	{"username cannot be null", MissingCredentials},
-	{"check signature failed", WrongSignature},
-	{" is disabled.", DisabledUser},
-	{" has no permission to access ", ""},
-	{" is not found.", UnknownUser},
-	{" not found.", UnknownUser},
-	{"Authentication failed.", OtherAuthenticationReason},
-	{"Authorization failed.", ""},
+	{"username cannot be null", "", MissingCredentials},
+	{"check signature failed", "", WrongSignature},
+	{"User:", " is disabled.", DisabledUser},
+	{"User:", " has no permission to access ", ""},
+	{"User:", " is not found.", UnknownUser},
+	{"User:", " not found.", UnknownUser},
+	{"Authentication failed.", "", OtherAuthenticationReason},
+	{"Authorization failed.", "", ""},
 }
 
 // accessRefusal returns the error that wraps whole, if an access control gave the
-// answer. Of an AclException in unknown words it is the wider *AccessError; a
-// NoPermission in unknown words is not known to be one.
+// answer. Of an AclException in unknown words it is the wider *AccessError. ACL
+// 2.0 in unknown words is not known to be one.
 func accessRefusal(s *headers.StatusError, whole error) error {
-	access := &AccessError{Err: whole}
-	remarks := aclRemarks[:]
-	switch {
-	case s.Code == headers.SystemError && strings.Contains(s.Remark, aclException):
-	case s.Code == headers.NoPermission:
-		remarks = authRemarks[:]
-	default:
+	if s.Code != headers.SystemError && s.Code != headers.NoPermission {
 		return nil
 	}
-	for _, r := range remarks {
+	access := &AccessError{Err: whole}
+	if _, remark, ok := strings.Cut(s.Remark, aclException); ok && s.Code == headers.SystemError {
+		if refusal := access.byRemark(remark, aclRemarks[:]); refusal != nil {
+			return refusal
+		}
+		return access
+	}
+	return access.byRemark(s.Remark, authRemarks[:])
+}
+
+// byRemark returns the narrower error that one of the remarks tells, or nil.
+func (e *AccessError) byRemark(remark string, known []accessRemark) error {
+	for _, k := range known {
 		switch {
-		case !strings.Contains(s.Remark, r.fragment):
-		case r.reason == "":
-			return &PermissionError{Err: access}
+		case !strings.HasPrefix(remark, k.prefix) || !strings.Contains(remark, k.fragment):
+		case k.reason == "":
+			return &PermissionError{Err: e}
 		default:
-			return &AuthenticationError{Reason: r.reason, Err: access}
+			return &AuthenticationError{Reason: k.reason, Err: e}
 		}
 	}
-	if s.Code == headers.NoPermission {
-		return nil
-	}
-	return access
+	return nil
 }

@@ -43,6 +43,15 @@ func TestRefusalByRemark(t *testing.T) {
 		{headers.NoPermission, "Authorization failed. Please verify your access rights and try again.", "permission"},
 		{headers.NoPermission, "the broker[127.0.0.1] sending message is forbidden", ""},
 		{headers.NoPermission, "Sending message to topic[SELF_TEST_TOPIC] is forbidden.", ""},
+		// A proxy's, with the other code.
+		{headers.SystemError, "username cannot be null.", "authentication: no credentials were sent"},
+		{headers.SystemError, "User:somebody is not found.", "authentication: unknown user"},
+		{headers.SystemError, "User:somebody is disabled.", "authentication: user is disabled"},
+		{headers.SystemError, "check signature failed.", "authentication: wrong secret key"},
+		{headers.SystemError, "User:somebody has no permission to access Topic:orders from 127.0.0.1, no matched policies.", "permission"},
+		{headers.SystemError, "the consumer group is not found.", ""},
+		{headers.SystemError, "the broker has no permission to access the disk", ""},
+		{headers.NoPermission, "topic not found.", ""},
 		{headers.SystemBusy, acl + "No accessKey is configured", ""},
 	} {
 		status := &headers.StatusError{Code: c.code, Remark: c.remark}

@@ -405,3 +405,47 @@ func speaksTLS(t *testing.T, w *securedWorld) {
 		})
 	}
 }
+
+// A proxy checks lookups as well as sends, so what is refused is refused where a
+// name server would be asked.
+func TestSecurityOfProxy(t *testing.T) {
+	cluster := realbroker.Start(t, realbroker.Config{
+		Version: realbroker.Versions()[0], Proxy: true,
+		ACL: &realbroker.ACL{Users: []realbroker.User{
+			{Name: alice, Secret: aliceSecret, Publish: []string{allowed}},
+			{Name: switchedOff, Secret: aliceSecret, Disabled: true},
+		}},
+	})
+	world := realWorld(t, cluster)
+	world.nameServers = []string{cluster.Proxy()}
+	w := &securedWorld{world: world}
+	w.createTopic(t, allowed, 1)
+	w.createTopic(t, forbidden, 1)
+	for _, c := range []struct {
+		name        string
+		credentials publisher.CredentialsProvider
+		topic       string
+		want        string
+	}{
+		{"none", nil, allowed, "no credentials were sent"},
+		{"unknown user", publisher.NewCredentials("somebody", aliceSecret), allowed, "unknown user"},
+		{"wrong secret", publisher.NewCredentials(alice, bobbySecret), allowed, "wrong secret key"},
+		{"disabled", publisher.NewCredentials(switchedOff, aliceSecret), allowed, "user is disabled"},
+		{"no permission", publisher.NewCredentials(alice, aliceSecret), forbidden, "no permission"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := failureOf(t, w.publisher(t, c.credentials, nil).Publish(c.topic, newMessage("x")))
+			t.Log(e)
+			require.Equal(t, publisher.NotSent, e.Outcome())
+			require.Equal(t, 1, e.Results[0].Attempts)
+			var access *publisher.AccessError
+			require.ErrorAs(t, e, &access)
+			require.ErrorContains(t, e, "(not sent): "+c.want+": access denied")
+		})
+	}
+	p := w.publisher(t, publisher.NewCredentials(alice, aliceSecret), nil)
+	require.NoError(t, p.Publish(allowed, newMessage("1")))
+	require.NoError(t, p.Publish(allowed, newMessages(5)...))
+	w.read(t, allowed, 6)
+	w.read(t, forbidden, 0)
+}

@@ -20,7 +20,7 @@ import (
 // ACL makes every broker of a cluster want requests that are signed by a user it
 // knows: ACL 1.0 (aclEnable, plain_acl.yml) up to 5.2, authentication and
 // authorization (ACL 2.0) from 5.3 on. Name servers stay open, as they have no
-// access control in any version. Beside the users there is the one that
+// access control in any version; a proxy of the cluster checks what brokers check. Beside the users there is the one that
 // [Superuser] returns, whom the launcher, the witness and mqadmin use.
 type ACL struct {
 	Users []User
@@ -59,6 +59,9 @@ func (c *Config) validateACL() error {
 		return nil
 	}
 	var errs []error
+	if c.Proxy && c.oldACL() {
+		errs = append(errs, fmt.Errorf("realbroker: Config.ACL: a proxy of RocketMQ %s is not started with ACL 1.0", c.Version))
+	}
 	for i, u := range c.ACL.Users {
 		where := fmt.Sprintf("realbroker: Config.ACL.Users[%d]", i)
 		switch {
@@ -94,6 +97,21 @@ func (c *Config) aclProps() map[string]string {
 		"authorizationProvider":                auth + "authorization.provider.DefaultAuthorizationProvider",
 		"authorizationMetadataProvider":        auth + "authorization.provider.LocalAuthorizationMetadataProvider",
 	}
+}
+
+// proxyACL are the settings that make a proxy check what brokers check. It asks
+// them for users and policies, as the superuser.
+func (c *Config) proxyACL() map[string]string {
+	if c.ACL == nil {
+		return nil
+	}
+	settings := c.aclProps()
+	const auth = "org.apache.rocketmq.proxy.auth."
+	settings["authenticationMetadataProvider"] = auth + "ProxyAuthenticationMetadataProvider"
+	settings["authorizationMetadataProvider"] = auth + "ProxyAuthorizationMetadataProvider"
+	settings["enableAclRpcHookForClusterMode"] = "true"
+	delete(settings, "initAuthenticationUser")
+	return settings
 }
 
 // writeACL writes what a broker of the cluster looks for in its home.

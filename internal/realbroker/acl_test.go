@@ -82,6 +82,7 @@ func TestConfigACL(t *testing.T) {
 		{Config{Version: "5.3.0", ACL: short}, ""},
 		{Config{Version: "5.5.0", ACL: &ACL{Users: []User{{Name: "user"}}}}, "no secret"},
 		{Config{Version: "5.1.4", ACL: &ACL{Users: []User{{Name: "longuser", Secret: "longsecret", Disabled: true}}}}, "cannot disable"},
+		{Config{Version: "5.1.4", Proxy: true, ACL: &ACL{}}, "a proxy of RocketMQ 5.1.4"},
 		{Config{Version: "5.5.0", TLS: &TLS{CertFile: "x"}}, "KeyFile"},
 	} {
 		c.cfg.setDefaults()

@@ -65,6 +65,9 @@ func (h home) writeProxyConfig(c *Cluster, port int) (string, error) {
 		// The proxy heeds no options of the JVM for these.
 		settings["tlsTestModeEnable"], settings["tlsCertPath"], settings["tlsKeyPath"] = false, tls.CertFile, tls.KeyFile
 	}
+	for name, value := range c.cfg.proxyACL() {
+		settings[name] = value
+	}
 	for name, value := range c.cfg.ProxyProps {
 		settings[name] = value
 	}
