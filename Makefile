@@ -5,12 +5,13 @@ STRESS_TEST_COUNT ?= 10
 FUZZTIME          ?= 20s
 TOOL              := go tool -modfile=tools/go.mod
 
-.PHONY: build up wait test test_v test_short test_race test_stress fmt lint fuzz bench bench-peers update_watermill
+.PHONY: build up wait test test_v test_short test_race test_stress fmt lint fuzz bench bench-peers vectors update_watermill
 
 build:
 	go build ./...
 	go build -C _examples ./...
 	go build -C benchmarks ./...
+	go build -C tools/vectors -o /dev/null .
 
 up:
 	go run ./internal/realbroker/rocketmq -fetch
@@ -56,6 +57,8 @@ lint:
 	$(TOOL) staticcheck -checks all,-ST1000,-ST1003 ./...
 	go mod -C _examples tidy -diff
 	go mod -C benchmarks tidy -diff
+	go mod -C tools/vectors tidy -diff
+	go vet -C tools/vectors ./...
 	cd benchmarks && $$(cd .. && $(TOOL) -n staticcheck) -checks all,-ST1000,-ST1003 ./...
 	@./tools/govulncheck.sh
 
@@ -69,6 +72,11 @@ bench:
 # hour: let the machine do nothing else.
 bench-peers:
 	go run -C benchmarks . -out ../docs/benchmarks.md -data ../docs/benchmarks.json
+
+# Which queue other clients pick for a key, as they say themselves. Needs a JDK and
+# Maven; what it makes is checked in.
+vectors:
+	go run -C tools/vectors . -out ../../publisher/testdata/keyhash
 
 update_watermill:
 	go get -u github.com/ThreeDotsLabs/watermill

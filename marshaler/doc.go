@@ -14,12 +14,17 @@
 //
 //	_watermill_message_uuid  the UUID
 //	_wm_uuid                 the UUID, escaped, when it does not fit
-//	KEYS                     the UUID as a search key
+//	KEYS                     the UUID as a search key, then those of MetadataKeys
+//	TAGS                     MetadataTag
 //	<name>                   a metadata entry that fits
 //	_wm_m_<escaped name>     a metadata entry that does not; its value is escaped
 //	_wm_payload              "nil" or "empty": the body stands for no payload
 //	_wm_topic                the topic's name, escaped, when no RocketMQ topic
 //	                         name can hold it
+//
+// Tag, keys and flag of a RocketMQ message are asked for by metadata of the names
+// [MetadataTag], [MetadataKeys] and [MetadataFlag]. Metadata of RocketMQ's own
+// names asks for nothing, and arrives as it was sent.
 //
 // Escaping writes "%XX" for '%', 0x01, 0x02 and each byte that is not part of
 // valid UTF-8, and "%" for the empty string.

@@ -11,8 +11,10 @@ var ErrReservedMetadata = errors.New("the name is reserved for the UUID of the m
 
 // MetadataError is a metadata entry that cannot be sent.
 type MetadataError struct {
-	Name   string
-	Reason error // ErrReservedMetadata
+	Name string
+	// Reason is ErrReservedMetadata, or ErrIllegalTag, ErrIllegalKeys or
+	// ErrIllegalFlag for an attribute.
+	Reason error
 }
 
 // Error names the entry and the reason.

@@ -31,16 +31,17 @@ const (
 )
 
 // fixedProperties is the number of properties that are not metadata: the UUID,
-// KEYS and the payload mark, then two that a producer appends, UNIQ_KEY and the
-// topic.
-const fixedProperties = 5
+// KEYS, TAGS and the payload mark, then two that a producer appends, UNIQ_KEY and
+// the topic.
+const fixedProperties = 6
 
-// Marshal translates msg. The properties come in a fixed order, UUID, KEYS, the
-// payload mark, then the metadata sorted by property name, so the same message
+// Marshal translates msg. The properties come in a fixed order, UUID, KEYS, TAGS,
+// the payload mark, then the metadata sorted by property name, so the same message
 // gives the same bytes.
 //
 // The Body aliases msg.Payload. The one error is *MetadataError, for metadata
-// named "_watermill_message_uuid". How much metadata a message may have is for
+// named "_watermill_message_uuid" and for attributes (MetadataTag and its like)
+// that RocketMQ could not use. How much metadata a message may have is for
 // the producer to check, which adds properties of its own: CheckPropertiesSize.
 func (d Default) Marshal(topic string, msg *message.Message) (Message, error) {
 	return d.AppendMarshal(make([]headers.Property, 0, len(msg.Metadata)+fixedProperties), topic, msg)
@@ -53,8 +54,12 @@ func (Default) AppendMarshal(props []headers.Property, _ string, msg *message.Me
 	if _, ok := msg.Metadata[propertyUUID]; ok {
 		return Message{}, &MetadataError{Name: propertyUUID, Reason: ErrReservedMetadata}
 	}
+	own, err := readAttributes(msg.Metadata)
+	if err != nil {
+		return Message{}, err
+	}
 
-	props = appendUUID(props, msg.UUID)
+	props = own.append(appendUUID(props, msg.UUID), msg.UUID)
 	body := []byte(msg.Payload)
 	if len(body) == 0 {
 		kind := payloadEmpty
@@ -66,24 +71,22 @@ func (Default) AppendMarshal(props []headers.Property, _ string, msg *message.Me
 	}
 	props = appendMetadata(props, msg.Metadata)
 
-	return Message{Body: body, Properties: props}, nil
+	return Message{Body: body, Properties: props, Flag: own.flag}, nil
 }
 
 func appendUUID(props []headers.Property, uuid string) []headers.Property {
 	if headers.Carries(uuid) {
-		props = append(props, headers.Property{Name: propertyUUID, Value: uuid})
-	} else {
-		props = append(props, headers.Property{Name: propertyEscapedUUID, Value: escape(uuid)})
+		return append(props, headers.Property{Name: propertyUUID, Value: uuid})
 	}
-	if uuid != "" {
-		props = append(props, headers.Property{Name: headers.PropertyKeys, Value: escapeKey(uuid)})
-	}
-	return props
+	return append(props, headers.Property{Name: propertyEscapedUUID, Value: escape(uuid)})
 }
 
 func appendMetadata(props []headers.Property, metadata message.Metadata) []headers.Property {
 	fixed := len(props)
 	for name, value := range metadata {
+		if isAttribute(name) {
+			continue
+		}
 		if !plain(name, value) {
 			name, value = metadataPrefix+escape(name), escape(value)
 		}

@@ -2,7 +2,10 @@ package marshaler
 
 import (
 	"bytes"
+	"errors"
+	"maps"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -67,18 +70,37 @@ func checkRoundTrip(t testing.TB, msg *message.Message, seed uint64) {
 		return
 	}
 	require.NotEmpty(t, sent.Body)
-	received := Message{Body: sent.Body, Properties: throughBroker(t, sent.Properties, seed)}
+	received := Message{Body: sent.Body, Properties: throughBroker(t, sent.Properties, seed), Flag: sent.Flag}
 	got, err := Default{}.Unmarshal("topic", received)
 	require.NoError(t, err)
 	require.Equal(t, msg.UUID, got.UUID)
-	require.Equal(t, len(msg.Metadata), len(got.Metadata))
-	for name, value := range msg.Metadata {
+	want := canonical(msg.Metadata)
+	require.Equal(t, len(want), len(got.Metadata))
+	for name, value := range want {
 		back, ok := got.Metadata[name]
 		require.True(t, ok, "metadata %q is gone", name)
 		require.Equal(t, value, back)
 	}
 	require.True(t, bytes.Equal(msg.Payload, got.Payload))
 	require.Equal(t, msg.Payload == nil, got.Payload == nil)
+}
+
+// canonical returns metadata as it comes back: an empty attribute is none, as is
+// the flag 0, and the flag is written in one way.
+func canonical(metadata message.Metadata) message.Metadata {
+	want := maps.Clone(metadata)
+	for _, name := range []string{MetadataTag, MetadataKeys, MetadataFlag} {
+		if want[name] == "" {
+			delete(want, name)
+		}
+	}
+	if flag, err := strconv.Atoi(want[MetadataFlag]); err == nil {
+		want[MetadataFlag] = strconv.Itoa(flag)
+		if flag == 0 {
+			delete(want, MetadataFlag)
+		}
+	}
+	return want
 }
 
 // requireMarshalError fails unless err is the one that msg deserves.
@@ -89,6 +111,9 @@ func requireMarshalError(t testing.TB, msg *message.Message, err error) {
 	switch _, reserved := msg.Metadata[propertyUUID]; {
 	case reserved:
 		require.ErrorAs(t, err, &metadata)
+	case errors.As(err, &metadata):
+		require.True(t, isAttribute(metadata.Name), metadata.Name)
+		require.NotEmpty(t, msg.Metadata[metadata.Name])
 	default:
 		require.ErrorAs(t, err, &tooLarge)
 		require.Greater(t, tooLarge.Size, tooLarge.Limit)
@@ -116,9 +141,10 @@ func TestRoundTripAwkwardMetadata(t *testing.T) {
 	names := []string{
 		"", " ", "%", "%25", "KEYS", "TAGS", "UNIQ_KEY", "DELAY", "TRAN_MSG", "INNER_NUM", "MIN_OFFSET", "__RMQ.TRANSIENT.", "CLUSTER",
 		"_wm_", "_wm_uuid", "_wm_topic", "_wm_payload", "_wm_m_", "_wm_m_%", "_wm_m_KEYS", "_wm_m__wm_m_KEYS",
+		MetadataTag, MetadataKeys, MetadataFlag, "_wm_m__wm_tag",
 		"_watermill_delayed_until", "\x01", "\x02", "\xff", "\xc3\xa9", "\xc3", "日本", "\x00",
 	}
-	values := []string{"", "%", "%25", "%FF", "\x01", "\x02", "\xff", "a\x01b\x02c", "é", "true", " ", "\xc3", "nil"}
+	values := []string{"", "%", "%25", "%FF", "\x01", "\x02", "\xff", "a\x01b\x02c", "é", "true", " ", "\xc3", "nil", "a b", "7"}
 	all := message.NewMessage("u", nil)
 	for i, name := range names {
 		for j, value := range values {
@@ -126,7 +152,9 @@ func TestRoundTripAwkwardMetadata(t *testing.T) {
 			msg.Metadata[name] = value
 			checkRoundTrip(t, msg, uint64(i*j))
 		}
-		all.Metadata[name] = values[i%len(values)]
+		if !isAttribute(name) {
+			all.Metadata[name] = values[i%len(values)]
+		}
 	}
 	for seed := range uint64(20) {
 		checkRoundTrip(t, all, seed)
@@ -139,6 +167,8 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add("a b%\x01\xff", "_wm_m_x", "%41", "x", "\x02", []byte(" "), false, uint64(3))
 	f.Add("\x00", "_watermill_message_uuid", "x", "_wm_uuid", "%", []byte{}, false, uint64(4))
 	f.Add("é", "UNIQ_KEY", "\xc3\xa9", "_wm_m_UNIQ_KEY", "\xc3", []byte{0}, false, uint64(5))
+	f.Add("u v", "_wm_tag", "a b", "_wm_keys", "u%20v k", []byte("x"), false, uint64(6))
+	f.Add("u", "_wm_flag", "-007", "_wm_keys", " k", []byte("x"), false, uint64(7))
 	f.Fuzz(func(t *testing.T, uuid, name1, value1, name2, value2 string, payload []byte, nilPayload bool, seed uint64) {
 		msg := message.NewMessage(uuid, payload)
 		if nilPayload {
@@ -154,6 +184,7 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Add([]byte("_watermill_message_uuid\x01u\x02KEYS\x01u\x02a\x01b"), []byte("x"))
 	f.Add([]byte("_wm_uuid\x01%\x02_wm_m_%FF\x01%\x02_wm_m_%\x01%%\x02_wm_payload\x01nil\x02"), []byte(" "))
 	f.Add([]byte("_wm_m_a\x01b\x02a\x01c\x02a\x01d\x02UNIQ_KEY\x01e"), []byte{})
+	f.Add([]byte("TAGS\x01 a|b\x02KEYS\x01 u  k \x02_watermill_message_uuid\x01u\x02_wm_flag\x017\x02_wm_m__wm_tag\x01x\x02"), []byte("x"))
 	f.Fuzz(func(t *testing.T, raw, body []byte) {
 		var list []headers.Property
 		for name, value := range headers.Properties(raw) {

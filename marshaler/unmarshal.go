@@ -14,6 +14,10 @@ import (
 //   - Properties that are RocketMQ's own, see Reserved, are left out. What comes
 //     back in the metadata can thus be published again without carrying the old
 //     message's id, delay or retry count along.
+//   - Tag, keys and flag come back as MetadataTag, MetadataKeys and MetadataFlag,
+//     whoever set them. A tag that Marshal would refuse does not. The keys are
+//     without that of the UUID. Properties of these three names are none of ours,
+//     and left out.
 //   - The UUID of a message that has none of ours is its UNIQ_KEY, and empty if
 //     it has no UNIQ_KEY either.
 //   - A property whose name begins with "_wm_" but which Marshal cannot have
@@ -26,6 +30,7 @@ import (
 func (Default) Unmarshal(_ string, msg Message) (*message.Message, error) {
 	out := message.NewMessage("", msg.Body)
 	var uuid, escapedUUID, uniqueKey found
+	own := attributes{flag: msg.Flag}
 	var escaped bool
 	for _, p := range msg.Properties {
 		switch name := p.Name; {
@@ -33,7 +38,11 @@ func (Default) Unmarshal(_ string, msg Message) (*message.Message, error) {
 			uuid.set(p.Value)
 		case name == headers.PropertyUniqueKey:
 			uniqueKey.set(p.Value)
-		case Reserved(name) || name == propertyTopic:
+		case name == headers.PropertyTags:
+			own.tag = p.Value
+		case name == headers.PropertyKeys:
+			own.keys = p.Value
+		case Reserved(name) || name == propertyTopic || isAttribute(name):
 		case !strings.HasPrefix(name, mark):
 			out.Metadata[name] = p.Value
 		case name == propertyEscapedUUID && escapedUUID.unescape(p.Value):
@@ -61,6 +70,7 @@ func (Default) Unmarshal(_ string, msg Message) (*message.Message, error) {
 	default:
 		out.UUID = uniqueKey.value
 	}
+	own.set(out.Metadata, out.UUID, uuid.ok || escapedUUID.ok)
 	return out, nil
 }
 
@@ -98,13 +108,14 @@ func setNoPayload(out *message.Message, body []byte, kind string) bool {
 }
 
 // unescapeMetadata returns the metadata entry that p is the escaped form of. An
-// entry that Marshal would refuse is none: nobody could publish it again.
+// entry that Marshal would refuse, or take for an attribute, is none: nobody could
+// publish it again.
 func unescapeMetadata(p headers.Property) (name, value string, ok bool) {
 	text, ok := strings.CutPrefix(p.Name, metadataPrefix)
 	if !ok {
 		return "", "", false
 	}
-	if name, ok = unescape(text); !ok || name == propertyUUID {
+	if name, ok = unescape(text); !ok || name == propertyUUID || isAttribute(name) {
 		return "", "", false
 	}
 	if value, ok = unescape(p.Value); !ok {

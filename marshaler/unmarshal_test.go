@@ -23,7 +23,7 @@ func TestUnmarshal(t *testing.T) {
 			"from a Java producer", "hello",
 			props("KEYS", "key1 key2", "user_k", "vé", "UNIQ_KEY", "FD00", "WAIT", "true", "TAGS", "TagA", "CLUSTER", "c", "MSG_REGION", "r", "TRACE_ON", "true"),
 			"FD00",
-			message.Metadata{"user_k": "vé"},
+			message.Metadata{"user_k": "vé", MetadataTag: "TagA", MetadataKeys: "key1 key2"},
 			message.Payload("hello"),
 		},
 		{"from nobody we know", "x", nil, "", message.Metadata{}, message.Payload("x")},

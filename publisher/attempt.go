@@ -11,13 +11,17 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
-// storedBatch is where a broker has put a batch.
+// storedBatch is where a broker has put a batch, or where a batch was sent one-way.
 type storedBatch struct {
 	queue     routing.MessageQueue
 	addr      string
-	status    SendStatus
-	offset    int64  // of the first message; the others follow
-	offsetIDs []byte // of all messages, joined by commas
+	status    SendStatus // StatusNone for one-way
+	offset    int64      // of the first message; the others follow
+	offsetIDs []byte     // of all messages, joined by commas
+	// region is the broker's, and untraced says that it wants no traces. They are
+	// only looked for where messages are traced.
+	region   string
+	untraced bool
 }
 
 // attempt tries to store the batch once.
@@ -87,12 +91,22 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 	if err != nil {
 		return storedBatch{}, err
 	}
-	answer, err := p.client.Invoke(ctx, addr, p.decorator.apply(keys, header, *data), *data)
+	b.tellSend(queue, addr, len(*data))
+	request := p.decorator.apply(keys, header, *data)
+	var answer headers.Command
+	if b.lane.oneway {
+		err = p.client.InvokeOneway(ctx, addr, request, *data)
+	} else {
+		answer, err = p.client.Invoke(ctx, addr, request, *data)
+	}
 	if len(b.entries) > 1 {
 		p.bodies.Put(data)
 	}
 	if err != nil {
 		return storedBatch{}, err
+	}
+	if b.lane.oneway {
+		return storedBatch{queue: queue, addr: addr}, nil
 	}
 	status := storedStatus(headers.ResponseCode(answer.Code))
 	if status == StatusNone {
@@ -107,7 +121,11 @@ func (b *batch) try(ctx context.Context) (storedBatch, error) {
 		p.routes.Refresh(queue.Topic)
 	}
 	queue.QueueID = result.QueueID
-	return storedBatch{queue, addr, status, result.QueueOffset, result.OffsetMessageIDs}, nil
+	stored := storedBatch{queue: queue, addr: addr, status: status, offset: result.QueueOffset, offsetIDs: result.OffsetMessageIDs}
+	if p.tracer.traces(queue.Topic) {
+		stored.readTrace(&answer)
+	}
+	return stored, nil
 }
 
 // choose picks the queue of the next attempt: that of the keys, or any. Brokers
@@ -124,7 +142,10 @@ func (b *batch) choose(route *routing.Route) (routing.MessageQueue, error) {
 		b.current.MessageQueue = l.queue
 		return l.queue, nil
 	}
-	queue := o.p.selector.Select(route, append(o.load.avoid(route), b.avoid...))
+	queue, err := o.ask(route, append(o.avoidable(o.load.avoid(route)), b.avoid...))
+	if err != nil {
+		return routing.MessageQueue{}, err
+	}
 	o.load.add(queue.BrokerName)
 	b.current.MessageQueue = queue
 	return queue, nil
@@ -153,14 +174,16 @@ func (b *batch) connecting(addr string) {
 // are not sent, as they have been told. It reports whether any are left.
 func (b *batch) sending() bool {
 	o := b.lane.outbox
+	now := o.p.now()
 	o.mu.Lock()
 	for _, e := range b.entries {
 		if e.state != entryDone && e.call.failed {
 			e.result.Attempts-- // this one comes to nothing
 		}
 	}
-	woken := b.dropEnded()
+	woken := b.dropEnded(now)
 	b.current.Outcome = MayBeStored
+	b.listUUIDs()
 	o.mu.Unlock()
 	wake(woken)
 	return len(b.entries) > 0

@@ -25,6 +25,7 @@ type batch struct {
 	tries int
 	// header is that of the attempt under way.
 	header headers.SendMessage
+	uuids  []string // space for what hooks are told
 
 	// current is the attempt under way, zero between two, and last the error of
 	// the latest failed one. Guarded by the outbox's mutex.
@@ -49,7 +50,8 @@ func (p *batchPool) get(l *lane) *batch {
 // none looks at the batch any more.
 func (p *batchPool) put(b *batch) {
 	clear(b.entries)
-	*b = batch{entries: b.entries[:0], avoid: b.avoid[:0]}
+	clear(b.uuids)
+	*b = batch{entries: b.entries[:0], avoid: b.avoid[:0], uuids: b.uuids[:0]}
 	p.pool.Put(b)
 }
 
@@ -87,15 +89,21 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			return false
 		}
 		v := judge(err)
-		b.react(v, b.fail(v, err))
+		if b.lane.oneway && v.outcome != NotSent {
+			v.again = false // a broker may have it, and will never say so
+		}
+		failed := b.fail(v, err)
+		b.tellAttempt(failed)
+		b.react(v, failed.Addr)
 		switch {
 		case v.content && len(b.entries) > 1:
+			b.tellRetry(0, err)
 			return b.halve(parent, end)
 		case !v.again:
 			b.finish(err)
 			return true
 		}
-		b.pause(parent, end)
+		b.pause(parent, end, err)
 	}
 }
 
@@ -137,14 +145,16 @@ func (b *batch) isOf(c *call) bool {
 // are any.
 func (b *batch) begin() bool {
 	o := b.lane.outbox
+	now := o.p.now()
 	o.mu.Lock()
-	woken := b.dropEnded()
+	woken := b.dropEnded(now)
 	for _, e := range b.entries {
 		e.batch = b
 		e.result.Attempts++
 	}
 	b.tries++
-	b.current = Attempt{Began: o.p.now()}
+	b.current = Attempt{Began: now}
+	b.listUUIDs()
 	o.mu.Unlock()
 	wake(woken)
 	return len(b.entries) > 0
@@ -153,14 +163,14 @@ func (b *batch) begin() bool {
 // dropEnded drops the entries that nobody waits for any more, and those of calls
 // that have failed, of which no message is sent once more. It returns the calls
 // that are to be woken. The outbox's mutex is held.
-func (b *batch) dropEnded() (woken []*call) {
+func (b *batch) dropEnded(now time.Time) (woken []*call) {
 	live := b.entries[:0]
 	for _, e := range b.entries {
 		switch {
 		case e.state == entryDone:
 		case e.call.failed:
 			e.giveUp(ErrNotAttempted, b.last)
-			if c := e.finish(); c != nil {
+			if c := e.finish(now); c != nil {
 				woken = append(woken, c)
 			}
 		default:
@@ -186,8 +196,8 @@ func (b *batch) unbegin() {
 }
 
 // fail notes the failed attempt in the results of those that still wait. It
-// returns the address that it went to, empty if it did not get that far.
-func (b *batch) fail(v verdict, err error) (addr string) {
+// returns the attempt.
+func (b *batch) fail(v verdict, err error) Attempt {
 	o := b.lane.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -207,7 +217,7 @@ func (b *batch) fail(v verdict, err error) (addr string) {
 		}
 	}
 	b.current, b.last = Attempt{}, err
-	return a.Addr
+	return a
 }
 
 // react lets the rest of the publisher learn from a failed attempt.
@@ -223,11 +233,12 @@ func (b *batch) react(v verdict, addr string) {
 
 // pause waits before the next attempt, or until there may be none. Others may
 // send meanwhile, unless their order counts.
-func (b *batch) pause(parent context.Context, end deadline) {
+func (b *batch) pause(parent context.Context, end deadline, err error) {
 	length := b.lane.outbox.p.cfg.Backoff.pause(b.tries)
 	if !end.at.IsZero() {
 		length = min(length, end.at.Sub(b.lane.outbox.p.now()))
 	}
+	b.tellRetry(length, err)
 	if b.lane.rest() {
 		defer b.lane.resume()
 	}
@@ -277,8 +288,18 @@ func (b *batch) finish(err error) {
 	b.settle(func(_ int, e *entry) { e.result.Err = err })
 }
 
-// store ends the batch with the answer of a broker that has all of it.
+// store ends the batch with the answer of a broker that has all of it. One that
+// was sent one-way has no answer, so nobody knows more than that it has left.
 func (b *batch) store(s storedBatch) {
+	b.tellSent(&s)
+	b.lane.outbox.p.tracer.note(b, &s)
+	if b.lane.oneway {
+		b.settle(func(_ int, e *entry) {
+			e.result.Outcome = MayBeStored
+			e.result.MessageQueue, e.result.BrokerAddr = s.queue, s.addr
+		})
+		return
+	}
 	undurable := s.status != SendOK && !b.lane.outbox.p.cfg.AcceptNotDurable
 	s.queue = b.lane.outbox.p.userQueue(s.queue)
 	b.settle(func(i int, e *entry) {
@@ -296,6 +317,7 @@ func (b *batch) store(s storedBatch) {
 // settle gives those that still wait their final results.
 func (b *batch) settle(result func(i int, e *entry)) {
 	o := b.lane.outbox
+	now := o.p.now()
 	o.mu.Lock()
 	var woken, failed []*call
 	for i, e := range b.entries {
@@ -303,7 +325,7 @@ func (b *batch) settle(result func(i int, e *entry)) {
 			continue
 		}
 		result(i, e)
-		c := e.finish()
+		c := e.finish(now)
 		if c != nil {
 			woken = append(woken, c)
 		} else if e.call.failed {
@@ -311,7 +333,7 @@ func (b *batch) settle(result func(i int, e *entry)) {
 		}
 	}
 	for _, c := range failed {
-		woken = o.withdraw(c, woken)
+		woken = o.withdraw(c, now, woken)
 	}
 	o.tidy()
 	o.mu.Unlock()

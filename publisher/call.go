@@ -16,9 +16,11 @@ const (
 	maxPooledData    = 16 << 10
 )
 
-// call is one Publish: its messages and the goroutine that waits for them.
+// call is one Publish: its messages and the goroutine that waits for them, or the
+// delivery that tells of their results.
 type call struct {
 	manner  manner
+	async   asyncCall
 	entries []entry
 	results []Result
 	// lanes that the entries were put in, and what they started.
@@ -60,6 +62,7 @@ func (p *callPool) get(messages []*message.Message, now time.Time) *call {
 	for i, msg := range messages {
 		e := &c.entries[i]
 		*e = entry{data: e.data, list: e.list, call: c, result: &c.results[i]}
+		c.results[i].Began = now
 		if msg != nil {
 			c.results[i].UUID = msg.UUID
 		}
@@ -81,6 +84,7 @@ func (p *callPool) put(c *call) {
 			e.data = nil
 		}
 	}
+	c.async = asyncCall{}
 	clear(c.results)
 	clear(c.lanes)
 	clear(c.starts)
@@ -103,8 +107,9 @@ func (c *call) cutEnded(messages []*message.Message) (live int) {
 }
 
 // fillIDs writes the ids of the messages into their results. They are strings
-// that most callers never look at.
-func (c *call) fillIDs() {
+// that most callers never look at. It also writes how long those took that never
+// got as far as an outbox.
+func (c *call) fillIDs(now time.Time) {
 	entries := c.entries[:cap(c.entries)]
 	for i := range c.results {
 		e := &entries[i]
@@ -112,6 +117,9 @@ func (c *call) fillIDs() {
 			c.results[i].MessageID = e.id.String()
 		}
 		c.results[i].OffsetMessageID = e.place.offsetID()
+		if e.state != entryDone {
+			c.results[i].Took = now.Sub(c.began)
+		}
 	}
 }
 

@@ -31,6 +31,11 @@ func (p *Publisher) leave() {
 // answer the goodbye makes Close, and calls that wait for an answer, 3 s later.
 // Close may be called again, from several goroutines and while Publish blocks;
 // each call returns when all is over, with the same result.
+//
+// Asynchronous messages are calls under way until OnResult has been told of them.
+// Close waits for that however long OnResult takes, the messages it has cut off
+// included, so that no result is lost. Message traces are sent for as long as
+// CloseTimeout is not over.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	again := p.closing
@@ -43,6 +48,7 @@ func (p *Publisher) Close() error {
 		<-p.closed
 		return p.closeErr
 	}
+	began := p.now()
 	timer := time.NewTimer(p.cfg.CloseTimeout)
 	defer timer.Stop()
 	select {
@@ -66,6 +72,8 @@ func (p *Publisher) Close() error {
 	_ = p.routes.Close()
 	_ = p.client.Close()
 	p.senders.Wait()
+	p.waitTold()
+	p.tracer.close(p.cfg.CloseTimeout - p.now().Sub(began))
 	close(p.closed)
 	return p.closeErr
 }

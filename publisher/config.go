@@ -69,7 +69,9 @@ type Config struct {
 
 	// MaxMessageSize is the most bytes of a body, as sent: after compression.
 	// 4 MiB by default, the broker's own default (maxMessageSize of
-	// MessageStoreConfig, 5.5.0). A larger message is refused before sending.
+	// MessageStoreConfig, 5.5.0). A larger message is refused before sending, with
+	// a *MessageTooLargeError. A timer message has 1 KiB less for body and
+	// properties together: brokers take a larger one and never deliver it.
 	MaxMessageSize int
 
 	// SendTimeout bounds a Publish call: all attempts for all of its messages,
@@ -92,7 +94,7 @@ type Config struct {
 	// called by many goroutines at once. An error refuses the message.
 	//
 	// All messages of a key go to one queue: the one that the Java client's
-	// SelectMessageQueueByHash picks. A queue that keys go to has one request
+	// SelectMessageQueueByHash picks, unless Queues says otherwise. A queue that keys go to has one request
 	// under way, so the messages of a key are stored in the order in which they
 	// were handed over: in the order of one Publish call, and those of a call
 	// before those of a call that began after it had returned. A message that
@@ -104,12 +106,15 @@ type Config struct {
 	// legal property value.
 	OrderingKey func(topic string, msg *message.Message) (string, error)
 
+	// Queues says which of a topic's queues a message goes to.
+	Queues QueuesConfig
+
 	// Batch limits how messages share requests.
 	Batch BatchConfig
 
 	// Waiting bounds what all Publish calls together hold in memory. At the limit
 	// further calls wait, in the order of coming, for as long as SendTimeout and
-	// their messages' contexts allow.
+	// their messages' contexts allow; PublishAsync returns ErrWaitingFull.
 	Waiting WaitingConfig
 
 	// AcceptNotDurable takes the answers FLUSH_DISK_TIMEOUT,
@@ -118,10 +123,21 @@ type Config struct {
 	// broker has the message, but it is not yet on disk or on a replica.
 	AcceptNotDurable bool
 
-	// OnResult is told what became of each message, for every Publish, before
-	// that returns. It runs on the goroutine that publishes, so many may run at
-	// once, and Publish waits for it. It must not call Close.
+	// OnResult is told what became of each message, once. For Publish and
+	// PublishOneway it runs on the goroutine that publishes, before the call
+	// returns, so many may run at once, and the call waits for it. For
+	// PublishAsync it runs on a goroutine of the publisher, for one result after
+	// the other; messages count as waiting (see Waiting) until it has returned. It
+	// must not call Close or Flush. For asynchronous messages it should not call
+	// Publish either, which may wait for room that only its own return gives back;
+	// PublishAsync it may call.
 	OnResult func(Result)
+
+	// Hooks are told of requests, retries, connections and routes.
+	Hooks Hooks
+
+	// Trace tells where each message has gone, for RocketMQ's own tools.
+	Trace TraceConfig
 
 	// AutoCreate says how brokers that may create topics are asked to.
 	AutoCreate AutoCreateConfig
@@ -256,6 +272,29 @@ type WaitingConfig struct {
 	Bytes int
 }
 
+// TraceConfig switches on message trace: a record of each message that a broker has
+// stored is sent to a topic of its own, where mqadmin queryMsgTraceById and the
+// consoles find it by message id and key (the Pub records of the Java client's
+// enableMsgTrace, 5.5.0). Messages that failed or were sent one-way have none, nor
+// have those that a broker answers with TRACE_ON=false, nor those to the trace
+// topic.
+//
+// Traces never hold up a message or make it fail. They are gathered for a second and
+// sent by a goroutine of their own over connections of their own, under the producer
+// group _INNER_TRACE_PRODUCER-<ProducerGroup>-PRODUCE-1. Those that find no room or
+// cannot be sent within 5 s are lost: Hooks.TracesDropped is told of each loss, and a
+// log line at most once a minute.
+type TraceConfig struct {
+	// Enabled switches it on.
+	Enabled bool
+	// Topic is DefaultTraceTopic by default, which brokers have if they are
+	// configured with traceTopicEnable.
+	Topic string
+	// Waiting is the most records that are kept until they are sent, some 200
+	// bytes each; 65536 by default.
+	Waiting int
+}
+
 // AutoCreateConfig goes with every send: a broker with autoCreateTopicEnable
 // makes an unknown topic after this model.
 type AutoCreateConfig struct {
@@ -296,6 +335,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Compression.Threshold, 4096)
 	setDefault(&c.MaxPropertiesSize, marshaler.DefaultMaxPropertiesSize)
 	setDefault(&c.MaxMessageSize, 4<<20)
+	c.Queues.setDefaults()
 	setDefault(&c.SendTimeout, 3*time.Second)
 	setDefault(&c.AttemptTimeout, 2*time.Second)
 	setDefault(&c.Backoff.Max, time.Second)
@@ -306,6 +346,8 @@ func (c *Config) setDefaults() {
 	}
 	setDefault(&c.Waiting.Messages, 1<<16)
 	setDefault(&c.Waiting.Bytes, 64<<20)
+	setDefault(&c.Trace.Topic, DefaultTraceTopic)
+	setDefault(&c.Trace.Waiting, 1<<16)
 	setDefault(&c.AutoCreate.DefaultTopic, "TBW102")
 	setDefault(&c.AutoCreate.Queues, 4)
 	c.CreateTopics.setDefaults()
@@ -339,6 +381,9 @@ func (c Config) Validate() error {
 	if err := marshaler.CheckTopicName(c.AutoCreate.DefaultTopic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
 		fault("AutoCreate.DefaultTopic: %w", err)
 	}
+	if err := marshaler.CheckTopicName(c.Trace.Topic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
+		fault("Trace.Topic: %w", err)
+	}
 	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
 		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
 	}
@@ -360,6 +405,7 @@ func (c Config) Validate() error {
 		{"Batch.MaxBytes", c.Batch.MaxBytes, 0, headers.MaxFrameSize - 1<<16},
 		{"Waiting.Messages", c.Waiting.Messages, 1, math.MaxInt},
 		{"Waiting.Bytes", c.Waiting.Bytes, 1, math.MaxInt},
+		{"Trace.Waiting", c.Trace.Waiting, 1, math.MaxInt},
 		{"MaxPropertiesSize", c.MaxPropertiesSize, 1, headers.MaxPropertiesSize},
 		{"MaxMessageSize", c.MaxMessageSize, 1, headers.MaxFrameSize - 1<<16},
 		{"AutoCreate.Queues", c.AutoCreate.Queues, 1, 1 << 16},
@@ -391,6 +437,9 @@ func (c Config) Validate() error {
 	}
 	if c.Batch.MaxBytes > c.MaxMessageSize {
 		fault("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)
+	}
+	if err := c.Queues.validate(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Backoff.Min > c.Backoff.Max {
 		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)

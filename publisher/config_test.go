@@ -24,6 +24,7 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, BackoffConfig{Min: 10 * time.Millisecond, Max: time.Second}, c.Backoff)
 	require.Equal(t, BatchConfig{MaxMessages: 1024, MaxBytes: 1 << 20}, c.Batch)
 	require.Equal(t, WaitingConfig{Messages: 65536, Bytes: 64 << 20}, c.Waiting)
+	require.Equal(t, TraceConfig{Topic: "RMQ_SYS_TRACE_TOPIC", Waiting: 65536}, c.Trace)
 	require.Equal(t, BinaryHeaders, c.Headers)
 	require.Equal(t, 3*time.Second, c.DialTimeout)
 	require.Equal(t, 30*time.Second, c.HeartbeatInterval)
@@ -54,9 +55,13 @@ func TestConfigFaults(t *testing.T) {
 		"Batch.Linger":           {NameServers: valid, Batch: BatchConfig{Linger: 3 * time.Second}},
 		"Waiting.Messages":       {NameServers: valid, Waiting: WaitingConfig{Messages: -1}},
 		"Waiting.Bytes":          {NameServers: valid, Waiting: WaitingConfig{Bytes: -1}},
+		"Trace.Topic":            {NameServers: valid, Trace: TraceConfig{Topic: "with.dot"}},
+		"Trace.Waiting":          {NameServers: valid, Trace: TraceConfig{Waiting: -1}},
 		"MaxMessageSize":         {NameServers: valid, MaxMessageSize: 16 << 20},
 		"MaxPropertiesSize":      {NameServers: valid, MaxPropertiesSize: 32768},
 		"Headers":                {NameServers: valid, Headers: "xml"},
+		"Queues.KeyHash":         {NameServers: valid, Queues: QueuesConfig{KeyHash: "murmur"}},
+		"Queues.KeyHashFunc":     {NameServers: valid, Queues: QueuesConfig{KeyHash: JavaHash, KeyHashFunc: sipHash}},
 		"SendTimeout":            {NameServers: valid, SendTimeout: -1},
 		"AttemptTimeout":         {NameServers: valid, AttemptTimeout: -1},
 		"Backoff.Min":            {NameServers: valid, Backoff: BackoffConfig{Min: 2, Max: 1}},
@@ -92,7 +97,7 @@ func TestConfigKeepsWhatIsSet(t *testing.T) {
 		HeartbeatInterval: 1, RouteRefreshInterval: 1, CloseTimeout: 1, Headers: JSONHeaders,
 		Backoff: BackoffConfig{Min: 1, Max: 1}, AutoCreate: AutoCreateConfig{DefaultTopic: "t", Queues: 1},
 		Compression: CompressionConfig{Codec: LZ4, Level: 1, Threshold: 1}, Batch: BatchConfig{MaxMessages: 1, MaxBytes: 1},
-		Waiting: WaitingConfig{Messages: 1, Bytes: 1},
+		Waiting: WaitingConfig{Messages: 1, Bytes: 1}, Trace: TraceConfig{Topic: "t", Waiting: 1},
 	}
 	before := reflect.ValueOf(c)
 	c.setDefaults()
@@ -102,6 +107,11 @@ func TestConfigKeepsWhatIsSet(t *testing.T) {
 			require.True(t, before.Field(i).Equal(after.Field(i)), name)
 		}
 	}
+
+	q := QueuesConfig{Selector: routing.Random{}, KeyHash: SipHash} // a func in it keeps it from being compared as a whole
+	q.setDefaults()
+	require.Equal(t, routing.Random{}, q.Selector)
+	require.Equal(t, SipHash, q.KeyHash)
 }
 
 func TestBackoffPause(t *testing.T) {

@@ -1,6 +1,8 @@
 package publisher
 
 import (
+	"time"
+
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
@@ -27,7 +29,7 @@ type entry struct {
 	solo bool
 
 	// keyHash is the hash of the ordering key of a keyed message.
-	keyHash int32
+	keyHash uint64
 	keyed   bool
 
 	call   *call
@@ -82,9 +84,10 @@ func (e *entry) keepList(list []headers.Property) {
 
 // finish makes the entry's result final. It returns the call if that was the
 // last one it waited for. The outbox's mutex is held.
-func (e *entry) finish() *call {
+func (e *entry) finish(now time.Time) *call {
 	e.state = entryDone
 	c := e.call
+	e.result.Took = now.Sub(c.began)
 	if e.result.Err != nil {
 		c.failed = true
 	}

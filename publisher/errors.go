@@ -24,8 +24,9 @@ var (
 	ErrCloseTimeout = errors.New("publish calls did not end in time")
 )
 
-// Error is returned by Publish when not every message of the call is published.
-// It says of each what became of it.
+// Error is returned by Publish, PublishAsync and PublishOneway when not every message
+// of the call is published or, by the second, taken. It says of each what became of
+// it.
 type Error struct {
 	// Topic is the Watermill topic.
 	Topic string
@@ -88,18 +89,6 @@ type NotDurableError struct{ Status SendStatus }
 // Error names the status.
 func (e *NotDurableError) Error() string {
 	return fmt.Sprintf("broker has stored the message but answered %s: it is not yet on disk or on a replica, and was not sent again", e.Status)
-}
-
-// MessageTooLargeError means that the body, as it would be sent, is over
-// Config.MaxMessageSize.
-type MessageTooLargeError struct {
-	// Size of the body after compression, and Limit, in bytes.
-	Size, Limit int
-}
-
-// Error names both sizes.
-func (e *MessageTooLargeError) Error() string {
-	return fmt.Sprintf("message body of %d bytes (as sent) is over the limit of %d", e.Size, e.Limit)
 }
 
 // MarshalError means that the marshaler refused the message, or returned one

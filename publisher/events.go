@@ -13,6 +13,9 @@ import (
 // connected introduces the producer to a broker it has just connected to.
 func (p *Publisher) connected(addr string) {
 	p.logger.Debug("Connected to RocketMQ", watermill.LogFields{"addr": addr})
+	if hook := p.cfg.Hooks.Connected; hook != nil {
+		hook(addr)
+	}
 	for _, at := range p.brokerAddrs(addr) {
 		p.heart.greet(at)
 	}
@@ -20,7 +23,15 @@ func (p *Publisher) connected(addr string) {
 
 // disconnected looks for where the broker of a lost connection is now.
 func (p *Publisher) disconnected(addr string, err error) {
-	if errors.Is(err, transport.ErrClosed) {
+	closed := errors.Is(err, transport.ErrClosed)
+	if hook := p.cfg.Hooks.Disconnected; hook != nil {
+		if closed {
+			hook(addr, ErrClosed)
+		} else {
+			hook(addr, err)
+		}
+	}
+	if closed {
 		return
 	}
 	p.logger.Info("Connection to RocketMQ lost", watermill.LogFields{"addr": addr, "cause": err.Error()})
@@ -48,13 +59,16 @@ func (p *Publisher) resolveFailed(err error) {
 	p.logger.Error("Cannot find the RocketMQ name servers, keeping the ones known", err, nil)
 }
 
-func (p *Publisher) routeChanged(topic string, _, route *routing.Route) {
+func (p *Publisher) routeChanged(topic string, before, route *routing.Route) {
 	p.logger.Debug("Topic route changed", watermill.LogFields{
 		"rocketmq_topic": topic,
 		"queues":         len(route.Queues()),
 	})
 	for _, unusable := range route.Unusable() {
 		p.logger.Info("RocketMQ broker cannot be used", watermill.LogFields{"rocketmq_topic": topic, "cause": unusable.Error()})
+	}
+	if hook := p.cfg.Hooks.RouteChanged; hook != nil {
+		hook(topic, before, route)
 	}
 }
 

@@ -3,7 +3,6 @@ package publisher
 import (
 	"errors"
 	"slices"
-	"unicode/utf16"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
@@ -24,6 +23,7 @@ type keys struct {
 	// spread is the route whose queues keyed goes by; nil before one is known,
 	// when all keys share one lane that only finds out.
 	spread *routing.Route
+	queues []routing.MessageQueue // of spread, in the order that KeyHash counts them in
 	keyed  map[routing.MessageQueue]*lane
 	// moving is the route that keys move to; nil if they stay.
 	moving      *routing.Route
@@ -33,6 +33,8 @@ type keys struct {
 // laneOf returns the lane of an entry.
 func (o *outbox) laneOf(e *entry) *lane {
 	switch {
+	case e.call.manner.oneway:
+		return &o.oneway
 	case !e.keyed && e.solo:
 		return &o.solo
 	case !e.keyed:
@@ -40,7 +42,7 @@ func (o *outbox) laneOf(e *entry) *lane {
 	}
 	var queue routing.MessageQueue
 	if o.spread != nil {
-		queue = queueOfKey(o.spread.Queues(), e.keyHash)
+		queue = o.p.cfg.Queues.of(e.keyHash, o.queues)
 	}
 	l := o.keyed[queue]
 	if l == nil {
@@ -64,17 +66,17 @@ func (k *keys) keyedLanes() []*lane {
 
 // keysStay reports whether keys belong to the same queues under the route. If not
 // they begin to move.
-func (k *keys) keysStay(route *routing.Route) bool {
+func (o *outbox) keysStay(route *routing.Route) bool {
 	switch {
-	case k.moving != nil:
+	case o.moving != nil:
 		return false
-	case k.spread == route:
+	case o.spread == route:
 		return true
-	case k.spread != nil && slices.Equal(k.spread.Queues(), route.Queues()):
-		k.spread = route
+	case o.spread != nil && slices.Equal(o.queues, o.p.cfg.Queues.KeyHash.queues(route)):
+		o.spread = route
 		return true
 	default:
-		k.moving = route
+		o.moving = route
 		return false
 	}
 }
@@ -87,6 +89,7 @@ func (o *outbox) moveKeys() []start {
 	}
 	old := o.keyedLanes()
 	o.spread, o.moving, o.keyed = o.moving, nil, nil
+	o.queues = o.p.cfg.Queues.KeyHash.queues(o.spread)
 	for _, l := range old {
 		for _, e := range l.waiting {
 			if e.state == entryDone {
@@ -103,28 +106,4 @@ func (o *outbox) moveKeys() []start {
 		starts = l.startIfFree(starts)
 	}
 	return starts
-}
-
-// queueOfKey returns the queue of a key, as SelectMessageQueueByHash of the Java
-// client (5.5.0) does, so that producers of both kinds agree.
-func queueOfKey(queues []routing.MessageQueue, hash int32) routing.MessageQueue {
-	at := hash % int32(len(queues))
-	if at < 0 {
-		at = -at
-	}
-	return queues[at]
-}
-
-// hashKey is Java's String.hashCode.
-func hashKey(key string) int32 {
-	var hash int32
-	for _, r := range key {
-		if r > 0xffff {
-			high, low := utf16.EncodeRune(r)
-			hash = 31*hash + high
-			r = low
-		}
-		hash = 31*hash + r
-	}
-	return hash
 }

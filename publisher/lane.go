@@ -21,8 +21,9 @@ const (
 )
 
 // lane is a row of messages of one topic: those that may share requests and go to
-// any queue, those that go to any queue but each alone, or those whose ordering
-// keys belong to one queue, of which one request at a time is under way.
+// any queue, those that go to any queue but each alone, those that are sent one-way
+// (which share requests among themselves), or those whose ordering keys belong to
+// one queue, of which one request at a time is under way.
 //
 // What gathers while requests are under way is sent by a sender, a goroutine that
 // ends when nothing waits any more, so an idle lane has neither goroutine nor
@@ -32,6 +33,7 @@ const (
 type lane struct {
 	outbox *outbox
 	solo   bool
+	oneway bool
 	keyed  bool
 	// queue is that of the keys, zero until a route is known.
 	queue   routing.MessageQueue

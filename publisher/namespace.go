@@ -94,6 +94,10 @@ func (p *Publisher) userQueue(queue routing.MessageQueue) routing.MessageQueue {
 	return queue
 }
 
+// userName is the name of a topic or group as users of the publisher know it:
+// without the namespace.
+func (p *Publisher) userName(name string) string { return unwrapNamespace(p.cfg.Namespace, name) }
+
 // checkNamespaces reports what is wrong with the namespaces.
 func (c *Config) checkNamespaces(fault func(format string, args ...any)) {
 	if c.Namespace != "" && (!legalGroup(c.Namespace) || strings.Contains(c.Namespace, namespaceSeparator)) {

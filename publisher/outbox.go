@@ -18,11 +18,12 @@ type outbox struct {
 	p     *Publisher
 	topic string // RocketMQ's name
 
-	mu   sync.Mutex // guards what follows, the lanes, and the entries in them
-	free lane       // messages without an ordering key
-	solo lane       // those of them that go alone
-	load load       // of the brokers, by requests of these two
-	used bool       // since the last sweep
+	mu     sync.Mutex // guards what follows, the lanes, and the entries in them
+	free   lane       // messages without an ordering key
+	solo   lane       // those of them that go alone
+	oneway lane       // those that want no answer
+	load   load       // of the brokers, by requests of these three
+	used   bool       // since the last sweep
 	watch
 	// takenBack counts the entries that are still in lanes and have been taken
 	// back.
@@ -34,6 +35,7 @@ func newOutbox(p *Publisher, topic string) *outbox {
 	o := &outbox{p: p, topic: topic}
 	o.free = lane{outbox: o}
 	o.solo = lane{outbox: o, solo: true}
+	o.oneway = lane{outbox: o, oneway: true}
 	return o
 }
 
@@ -99,11 +101,15 @@ func (o *outbox) submit(c *call, now time.Time) (starts []start, carried bool) {
 			c.starts = l.startIfFree(c.starts)
 		}
 	}
-	carried = len(c.starts) == 1 && c.starts[0].batch != nil && !c.contexts && c.starts[0].batch.isOf(c)
+	carried = c.async.delivery == nil && len(c.starts) == 1 && c.starts[0].batch != nil && !c.contexts && c.starts[0].batch.isOf(c)
 	if !carried {
 		o.watch.add(o, c, now)
 	}
-	return c.starts, carried
+	starts = c.starts
+	if c.async.delivery != nil {
+		c.starts = nil // the call may be over and in use again before these run
+	}
+	return starts, carried
 }
 
 // run starts senders.
@@ -124,12 +130,16 @@ func (o *outbox) idle() bool {
 
 // lanes returns all lanes.
 func (o *outbox) lanes() []*lane {
-	return append([]*lane{&o.free, &o.solo}, o.keyedLanes()...)
+	return append([]*lane{&o.free, &o.solo, &o.oneway}, o.keyedLanes()...)
 }
 
 // wake tells calls that they have no entry left to wait for.
 func wake(calls []*call) {
 	for _, c := range calls {
+		if c.async.delivery != nil {
+			c.async.delivery.add(c)
+			continue
+		}
 		c.done <- struct{}{}
 	}
 }
@@ -147,6 +157,7 @@ func (o *outbox) end(c *call, from, to int, cause error) {
 
 // endLocked is end with mu held. It adds the calls that are to be woken.
 func (o *outbox) endLocked(c *call, from, to int, cause error, woken []*call) []*call {
+	now := o.p.now()
 	for i := from; i < to; i++ {
 		e := &c.entries[i]
 		switch e.state {
@@ -161,16 +172,16 @@ func (o *outbox) endLocked(c *call, from, to int, cause error, woken []*call) []
 				e.result.Err = ErrNotAttempted
 			}
 		}
-		if ended := e.finish(); ended != nil {
+		if ended := e.finish(now); ended != nil {
 			woken = append(woken, ended)
 		}
 	}
-	return o.withdraw(c, woken)
+	return o.withdraw(c, now, woken)
 }
 
 // withdraw takes back what waits, in a lane or between two attempts, of a call
 // that has failed. mu is held.
-func (o *outbox) withdraw(c *call, woken []*call) []*call {
+func (o *outbox) withdraw(c *call, now time.Time, woken []*call) []*call {
 	if !c.failed {
 		return woken
 	}
@@ -185,7 +196,7 @@ func (o *outbox) withdraw(c *call, woken []*call) []*call {
 		default:
 			continue
 		}
-		if ended := e.finish(); ended != nil {
+		if ended := e.finish(now); ended != nil {
 			woken = append(woken, ended)
 		}
 	}

@@ -19,6 +19,9 @@ const retryTopicPrefix = "%RETRY%"
 
 // mapTopic turns the Watermill topic into a RocketMQ topic that a broker takes.
 func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
+	if p.plainTopics {
+		return marshaler.MappedTopic{Name: topic}, nil
+	}
 	mapped, err := p.cfg.Topics.MapTopic(topic)
 	if err != nil {
 		return marshaler.MappedTopic{}, err
@@ -53,7 +56,8 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 	if p.cfg.Namespace != "" {
 		list = append(list, headers.Property{Name: propertyInstanceID, Value: p.cfg.Namespace})
 	}
-	if e.keyed, e.keyHash = key != "", hashKey(key); e.keyed {
+	if e.keyed = key != ""; e.keyed {
+		e.keyHash = p.cfg.Queues.sumOf(key)
 		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
 	}
 	own := len(list)
@@ -80,8 +84,8 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		return err
 	}
 	size := len(e.data)
-	if size > p.cfg.MaxMessageSize {
-		return &MessageTooLargeError{Size: size, Limit: p.cfg.MaxMessageSize}
+	if err := p.checkSize(size, list); err != nil {
+		return err
 	}
 	if e.data, err = appendProperties(e.data, &e.id, list); err != nil {
 		return &MarshalError{err}

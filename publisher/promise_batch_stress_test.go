@@ -2,6 +2,7 @@ package publisher_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -83,6 +84,21 @@ func randomCall(ctx context.Context, name string) (messages []*message.Message, 
 // Whatever happens, what a result says is true: of a message that is published
 // that it is stored there, and of one that is not sent that it is not stored.
 func TestPromiseBatchStress(t *testing.T) {
+	t.Run("Publish", func(t *testing.T) {
+		stress(t, func(p *publisher.Publisher, topic string, messages []*message.Message) {
+			_ = p.Publish(topic, messages...) // what becomes of it is in the results
+		})
+	})
+	t.Run("PublishAsync", func(t *testing.T) {
+		stress(t, func(p *publisher.Publisher, topic string, messages []*message.Message) {
+			if err := p.PublishAsync(topic, messages...); errors.Is(err, publisher.ErrWaitingFull) || rand.IntN(3) == 0 {
+				_ = p.Flush(context.Background())
+			}
+		})
+	})
+}
+
+func stress(t *testing.T, publish func(*publisher.Publisher, string, []*message.Message)) {
 	topics := []string{"one", "two", "three"}
 	var opts []embedded.Option
 	for _, topic := range topics {
@@ -109,7 +125,7 @@ func TestPromiseBatchStress(t *testing.T) {
 						payloads[msg.UUID] = string(msg.Payload)
 					}
 					mu.Unlock()
-					_ = p.Publish(topics[rand.IntN(len(topics))], messages...) // what becomes of it is in results
+					publish(p, topics[rand.IntN(len(topics))], messages)
 					for _, msg := range messages {
 						clear(msg.Payload) // nobody may look at it any more
 					}
@@ -118,6 +134,7 @@ func TestPromiseBatchStress(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		require.NoError(t, p.Flush(t.Context()))
 		require.Zero(t, publisher.Inside(p))
 		time.Sleep(10 * time.Second) // until what is late has come
 		require.Len(t, goroutines(), 1, "the one that is always there")

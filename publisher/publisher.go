@@ -11,6 +11,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/pool"
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
@@ -38,13 +39,18 @@ type Publisher struct {
 	bodies     pool.Buffers
 	limits     timeLimits
 	gate       gate
+	delivery   delivery
+	tracer     *tracer // nil if messages are not traced
 	senders    sync.WaitGroup
 	hurryAfter time.Duration // const hurryAfter, unless a test says otherwise
+	// plainTopics says that topics are RocketMQ's, and its own ones too.
+	plainTopics bool
 
 	mu       sync.Mutex // guards what follows
 	closing  bool
 	inFlight int
 	stopped  bool // no sender may be started
+	handed   generations
 	// drained is closed when the publisher is closing and the last call ends.
 	drained chan struct{}
 	// cut is closed when the calls still under way have to end.
@@ -72,7 +78,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		drained:  make(chan struct{}),
 		cut:      make(chan struct{}),
 		closed:   make(chan struct{}),
-		selector: routing.RoundRobin{},
+		selector: cfg.Queues.Selector,
 		gate:     gate{limit: cfg.Waiting},
 
 		hurryAfter: hurryAfter,
@@ -86,6 +92,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		return nil, fmt.Errorf("publisher: config: Compression: %w", err)
 	}
 	p.cfg.ProducerGroup = wrapNamespace(cfg.Namespace, cfg.ProducerGroup)
+	p.delivery.p = p
 	p.marshal = appendMarshal(cfg.Marshaler)
 	connections := transport.Config{
 		Dial:          cfg.Dial,
@@ -119,6 +126,11 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	}
 	p.creator = newCreator(p)
 	if p.heart, err = startHeart(p); err != nil {
+		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
+		return nil, err
+	}
+	if p.tracer, err = startTracer(p, logger); err != nil {
+		p.heart.stop()
 		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
 		return nil, err
 	}
@@ -172,13 +184,8 @@ func (p *Publisher) send(topic string, messages []*message.Message, how manner) 
 // publish prepares all messages, hands them to the topic's outbox and waits. What
 // became of them is in the call's results.
 func (p *Publisher) publish(c *call, topic string, messages []*message.Message) {
-	mapped, err := p.mapTopic(topic)
-	if err != nil {
-		refuse(c.results, 0, err)
-		return
-	}
-	if at := slices.Index(messages, nil); at >= 0 {
-		refuse(c.results, at, ErrNilMessage)
+	mapped, ok := p.checkCall(c, topic, messages)
+	if !ok {
 		return
 	}
 	need := needOf(messages)
@@ -191,15 +198,38 @@ func (p *Publisher) publish(c *call, topic string, messages []*message.Message) 
 		now = p.now()
 	}
 	defer p.gate.leave(need)
-	for i, msg := range messages {
-		if err := p.prepare(&c.entries[i], c.manner, topic, mapped, msg, now); err != nil {
-			refuse(c.results, i, err)
-			return
-		}
+	if !p.prepareAll(c, topic, mapped, messages, now) {
+		return
 	}
 	if live := c.cutEnded(messages); live > 0 {
 		p.outboxes.of(p, mapped.Name).deliver(c, messages[:live], now)
 	}
+}
+
+// checkCall looks at what is wrong with a call before it has taken any memory. It
+// reports whether the call may go on.
+func (p *Publisher) checkCall(c *call, topic string, messages []*message.Message) (marshaler.MappedTopic, bool) {
+	mapped, err := p.mapTopic(topic)
+	if err != nil {
+		refuse(c.results, 0, err)
+		return mapped, false
+	}
+	if at := slices.Index(messages, nil); at >= 0 {
+		refuse(c.results, at, ErrNilMessage)
+		return mapped, false
+	}
+	return mapped, true
+}
+
+// prepareAll prepares the call's messages, and reports whether none was refused.
+func (p *Publisher) prepareAll(c *call, topic string, mapped marshaler.MappedTopic, messages []*message.Message, now time.Time) bool {
+	for i, msg := range messages {
+		if err := p.prepare(&c.entries[i], c.manner, topic, mapped, msg, now); err != nil {
+			refuse(c.results, i, err)
+			return false
+		}
+	}
+	return true
 }
 
 // refuse makes err the error of one message, for which all of them stay behind.
@@ -217,15 +247,22 @@ func (p *Publisher) report(c *call, topic string) error {
 	if !failed && p.cfg.OnResult == nil {
 		return nil
 	}
-	c.fillIDs()
-	if p.cfg.OnResult != nil {
-		for _, own := range c.results {
-			own.Failed = slices.Clone(own.Failed)
-			p.cfg.OnResult(own)
-		}
-	}
+	p.tell(c)
 	if failed {
 		return &Error{Topic: topic, Results: c.results}
 	}
 	return nil
+}
+
+// tell fills in what is still missing in the call's results and tells OnResult of
+// each, if there is one.
+func (p *Publisher) tell(c *call) {
+	c.fillIDs(p.now())
+	if p.cfg.OnResult == nil {
+		return
+	}
+	for _, own := range c.results {
+		own.Failed = slices.Clone(own.Failed)
+		p.cfg.OnResult(own)
+	}
 }

@@ -15,7 +15,8 @@ const (
 	// NotSent means that no broker has the message.
 	NotSent Outcome = iota
 	// MayBeStored means that an attempt reached, or may have reached, a broker
-	// that did not say what became of it.
+	// that did not say what became of it. It is the best outcome of a message
+	// that is sent one-way.
 	MayBeStored
 	// Stored means that a broker said it has the message.
 	Stored
@@ -100,7 +101,9 @@ type Result struct {
 	MessageID string
 	Outcome   Outcome
 
-	// The next fields are set when Outcome is Stored.
+	// The next fields are set when Outcome is Stored. MessageQueue and BrokerAddr
+	// are also set for a message that was sent one-way without an error, and say
+	// where it was sent to.
 
 	Status       SendStatus
 	MessageQueue routing.MessageQueue
@@ -113,6 +116,11 @@ type Result struct {
 	// in the commit log.
 	OffsetMessageID string
 
+	// Began is when the message was handed over, and Took how long it was until
+	// its result was final: what was waited at Config.Waiting's limit and in the
+	// queue for a request is part of it.
+	Began time.Time
+	Took  time.Duration
 	// Attempts counts the attempts made, the good one included.
 	Attempts int
 	// Failed has the failed attempts in order. Of a long row only the first and

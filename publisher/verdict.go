@@ -72,8 +72,9 @@ func judgeRouting(err error) verdict {
 	var static *routing.StaticTopicError
 	var noQueue *routing.NoQueueError
 	var unsupported *UnsupportedError
+	var selector *SelectorError
 	switch {
-	case errors.As(err, &noRoute), errors.As(err, &static), errors.As(err, &unsupported):
+	case errors.As(err, &noRoute), errors.As(err, &static), errors.As(err, &unsupported), errors.As(err, &selector):
 		return verdict{}
 	case errors.As(err, &noQueue):
 		again := noQueue.Reason == routing.NoMaster || noQueue.Reason == routing.NoWritePermission

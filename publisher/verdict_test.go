@@ -69,6 +69,7 @@ func TestJudge(t *testing.T) {
 
 		{"no route", &routing.NoRouteError{}, end},
 		{"static topic", &routing.StaticTopicError{}, end},
+		{"foreign queue", &SelectorError{}, end},
 		{"no brokers", &routing.NoBrokersError{}, reroute},
 		{"name servers", &routing.NameServersError{}, reroute},
 		{"name server not ready", &routing.NameServersError{Servers: []*routing.NameServerError{

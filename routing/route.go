@@ -14,8 +14,9 @@ type MessageQueue struct {
 	QueueID    int32
 }
 
-// compare orders queues as every client must, so that all see the same list.
-func (q MessageQueue) compare(o MessageQueue) int {
+// Compare orders queues by broker name, then queue id, as every client must, so
+// that all see the same list. It is negative if q goes before o.
+func (q MessageQueue) Compare(o MessageQueue) int {
 	return cmp.Or(strings.Compare(q.BrokerName, o.BrokerName), cmp.Compare(q.QueueID, o.QueueID))
 }
 
@@ -40,6 +41,7 @@ func findBroker(brokers []Broker, name string) (at int, ok bool) {
 type Route struct {
 	topic        string
 	queues       []MessageQueue
+	listed       []MessageQueue // nil if it is the same as queues
 	brokers      []Broker
 	unusable     []*BrokerAddressError
 	defaultTopic bool
@@ -91,6 +93,6 @@ func (r *Route) servedFrom(addr string) bool {
 }
 
 func (r *Route) equal(o *Route) bool {
-	return r.defaultTopic == o.defaultTopic && slices.Equal(r.queues, o.queues) && slices.Equal(r.brokers, o.brokers) &&
+	return r.defaultTopic == o.defaultTopic && slices.Equal(r.queues, o.queues) && slices.Equal(r.listed, o.listed) && slices.Equal(r.brokers, o.brokers) &&
 		slices.EqualFunc(r.unusable, o.unusable, func(a, b *BrokerAddressError) bool { return a.Broker == b.Broker && a.Addr == b.Addr })
 }

@@ -109,6 +109,14 @@ func (d *routeData) check() error {
 // route applies the rules for publishing of
 // MQClientInstance.topicRouteData2TopicPublishInfo of 5.5.0.
 func (d *routeData) route(topic string) (*Route, error) {
+	r, err := d.publishing(topic)
+	if err == nil {
+		r.list(d, permWrite, maxQueues)
+	}
+	return r, err
+}
+
+func (d *routeData) publishing(topic string) (*Route, error) {
 	if len(d.TopicQueueMappingByBroker) > 0 {
 		return nil, &StaticTopicError{Topic: topic}
 	}
@@ -140,6 +148,7 @@ func (d *routeData) borrow(topic, defaultTopic string, most int32) (*Route, erro
 		return nil, &NoQueueError{Topic: defaultTopic, Reason: reason, Unusable: masters.unusable}
 	}
 	r.defaultTopic = true
+	r.list(d, permWrite|permInherit, most)
 	return r, nil
 }
 
@@ -237,7 +246,7 @@ func orderedQueues(topic, conf string) ([]MessageQueue, error) {
 
 // sorted puts queues into the order that all clients see them in.
 func sorted(queues []MessageQueue) []MessageQueue {
-	slices.SortFunc(queues, MessageQueue.compare)
+	slices.SortFunc(queues, MessageQueue.Compare)
 	return slices.Compact(queues)
 }
 

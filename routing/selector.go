@@ -34,12 +34,7 @@ func (RoundRobin) Select(r *Route, avoid []string) MessageQueue {
 	if len(avoid) == 0 {
 		return r.queues[r.Turn()%uint64(len(r.queues))]
 	}
-	for {
-		if at, ok := randomOutside(r.queues, avoid); ok {
-			return r.queues[at]
-		}
-		avoid = avoid[1:] // with nobody left to avoid, any queue will do
-	}
+	return avoiding(r.queues, avoid)
 }
 
 // randomOutside picks a queue of a broker that is not in avoid, each with the

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,6 +23,14 @@ type conn struct {
 	addr   string
 	line   *line
 	nc     net.Conn
+	// socket and in belong to whose turn it is to read.
+	socket incoming
+	in     frameReader
+	// standsBack says that callers may read their own answers: a read that is
+	// interrupted must lose nothing, which is known of a plain TCP connection.
+	standsBack bool
+	// over has room for the one token with which a caller hands over to the reader.
+	over chan struct{}
 	// direct says that a small write into an empty socket returns at once.
 	direct bool
 	opaque atomic.Int32
@@ -52,6 +61,7 @@ type conn struct {
 	doubt   time.Time
 	retired bool
 	silence silence
+	turn    turn
 	heard   bool   // something was read from the peer
 	op      string // what failed when the connection ended
 	err     error  // why it ended; set once
@@ -69,7 +79,8 @@ type outgoing struct {
 }
 
 func newConn(c *Client, addr string, l *line, nc net.Conn) *conn {
-	return &conn{
+	_, plain := nc.(*net.TCPConn)
+	cn := &conn{
 		client:  c,
 		addr:    addr,
 		line:    l,
@@ -79,7 +90,13 @@ func newConn(c *Client, addr string, l *line, nc net.Conn) *conn {
 		broken:  make(chan struct{}),
 		written: make(chan struct{}),
 		pending: make(map[int32]*call),
+
+		standsBack: plain,
+		over:       make(chan struct{}, 1),
 	}
+	cn.socket.cn = cn
+	cn.in = frameReader{in: bufio.NewReaderSize(&cn.socket, readBufferSize), most: c.cfg.MaxFrameSize}
+	return cn
 }
 
 // writesAtOnce reports whether nc is a TCP connection, whose socket has room for
@@ -171,6 +188,7 @@ func (cn *conn) wakeWriter() {
 
 // wait returns the answer of a submitted call, which it uses up.
 func (cn *conn) wait(ctx context.Context, c *call) (headers.Command, error) {
+	cn.readOwn(c)
 	select {
 	case <-c.done:
 	case <-ctx.Done():

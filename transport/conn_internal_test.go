@@ -31,7 +31,7 @@ func pipeDialer() (Dialer, chan net.Conn) {
 // received reads a request and returns its number.
 func received(t *testing.T, nc io.Reader) int32 {
 	t.Helper()
-	cmd, err := readFrame(bufio.NewReader(nc), headers.MaxFrameSize)
+	cmd, err := (&frameReader{in: bufio.NewReader(nc), most: headers.MaxFrameSize}).next()
 	require.NoError(t, err)
 	return cmd.Opaque
 }

@@ -19,12 +19,12 @@ import (
 func FuzzReadFrame(f *testing.F) {
 	const most = 4 << 10
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		whole := bufio.NewReader(bytes.NewReader(stream))
-		pieces := bufio.NewReaderSize(iotest.OneByteReader(bytes.NewReader(stream)), 16)
+		whole := frameReader{in: bufio.NewReader(bytes.NewReader(stream)), most: most}
+		pieces := frameReader{in: bufio.NewReaderSize(iotest.OneByteReader(bytes.NewReader(stream)), 16), most: most}
 		rest := stream
 		for {
-			cmd, err := readFrame(whole, most)
-			same, sameErr := readFrame(pieces, most)
+			cmd, err := whole.next()
+			same, sameErr := pieces.next()
 			require.Equal(t, cmd, same)
 			require.Equal(t, err, sameErr)
 			if err != nil {

@@ -33,27 +33,39 @@ func (cn *conn) readLoop() {
 
 // read handles frames until one cannot be had, and says why.
 func (cn *conn) read() error {
-	in := bufio.NewReaderSize(&incoming{cn: cn}, readBufferSize)
 	for {
-		cmd, err := readFrame(in, cn.client.cfg.MaxFrameSize)
-		switch {
-		case errors.Is(err, io.EOF):
-			return fmt.Errorf("closed by the peer: %w", err)
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return fmt.Errorf("closed by the peer within a frame: %w", err)
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return fmt.Errorf("nothing read for %v: %w", cn.client.cfg.IdleTimeout, err)
-		case err != nil && !cn.hasHeard():
-			return certificateRefused(err, false)
-		case err != nil:
-			return err
+		cn.standBack()
+		cmd, err := cn.in.next()
+		if err != nil {
+			return cn.readError(err)
 		}
-		switch {
-		case cmd.IsResponse():
-			cn.settle(cmd)
-		case !cmd.IsOneway():
-			cn.refuse(cmd)
-		}
+		cn.handle(cmd)
+	}
+}
+
+// readError says why no frame can be had.
+func (cn *conn) readError(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("closed by the peer: %w", err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("closed by the peer within a frame: %w", err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("nothing read for %v: %w", cn.client.cfg.IdleTimeout, err)
+	case !cn.hasHeard():
+		return certificateRefused(err, false)
+	default:
+		return err
+	}
+}
+
+// handle deals with one frame of the peer.
+func (cn *conn) handle(cmd headers.Command) {
+	switch {
+	case cmd.IsResponse():
+		cn.settle(cmd)
+	case !cmd.IsOneway():
+		cn.refuse(cmd)
 	}
 }
 
@@ -74,6 +86,9 @@ func (in *incoming) Read(p []byte) (int, error) {
 		if err := in.cn.nc.SetReadDeadline(in.deadline); err != nil {
 			return 0, err
 		}
+		if in.cn.isWanted() {
+			return 0, os.ErrDeadlineExceeded // the one that was to interrupt has just been undone
+		}
 	}
 	n, err := in.cn.nc.Read(p)
 	if n > 0 {
@@ -85,29 +100,53 @@ func (in *incoming) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readFrame reads one frame. The Command owns its memory. The length is checked
-// before anything is allocated for it. io.EOF means that the frames ended where
-// a frame ends.
-func readFrame(in *bufio.Reader, most int) (headers.Command, error) {
-	length, err := in.Peek(headers.FrameLengthSize)
+// frameReader takes frames off a stream. After an error that goes away, such as a
+// passed deadline, it goes on where it was. It belongs to whose turn it is to
+// read.
+type frameReader struct {
+	in   *bufio.Reader
+	most int
+	// frame is the one under way, of which have bytes have come.
+	frame []byte
+	have  int
+}
+
+// next reads one frame. The Command owns its memory. The length is checked before
+// anything is allocated for it. io.EOF means that the frames ended where a frame
+// ends.
+func (r *frameReader) next() (headers.Command, error) {
+	if r.frame == nil {
+		if err := r.begin(); err != nil {
+			return headers.Command{}, err
+		}
+	}
+	n, err := io.ReadFull(r.in, r.frame[r.have:])
+	if r.have += n; err != nil {
+		return headers.Command{}, noEOF(err)
+	}
+	frame := r.frame
+	r.frame = nil
+	return headers.ParseFrame(frame)
+}
+
+// begin reads the length of the next frame.
+func (r *frameReader) begin() error {
+	length, err := r.in.Peek(headers.FrameLengthSize)
 	if err != nil {
 		if len(length) > 0 {
 			err = noEOF(err)
 		}
-		return headers.Command{}, err
+		return err
 	}
-	size, err := headers.FrameSize([headers.FrameLengthSize]byte(length), most)
+	size, err := headers.FrameSize([headers.FrameLengthSize]byte(length), r.most)
 	if err != nil {
-		return headers.Command{}, err
+		return err
 	}
-	if _, err := in.Discard(headers.FrameLengthSize); err != nil {
-		return headers.Command{}, err
+	if _, err := r.in.Discard(headers.FrameLengthSize); err != nil {
+		return err
 	}
-	frame := make([]byte, size)
-	if _, err := io.ReadFull(in, frame); err != nil {
-		return headers.Command{}, noEOF(err)
-	}
-	return headers.ParseFrame(frame)
+	r.frame, r.have = make([]byte, size), 0
+	return nil
 }
 
 // noEOF turns the end of the input, where it comes too early, into that.

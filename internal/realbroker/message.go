@@ -82,6 +82,22 @@ func (w *Witness) Read(t testing.TB, topic string, expect int) []StoredMessage {
 	return messages
 }
 
+// ReadTagged is Read of a consumer that subscribes to some tags, such as "a || b".
+func (w *Witness) ReadTagged(t testing.TB, topic, tags string, expect int) []StoredMessage {
+	t.Helper()
+	messages := lines[StoredMessage](t, w.Run(t, "read", topic, "--tags", tags, "--expect", strconv.Itoa(expect)))
+	slices.SortStableFunc(messages, compareByQueue)
+	return messages
+}
+
+// SendBack hands the messages of a topic back to the broker, as a consumer of the
+// group does with what it could not consume. After a second the broker puts them
+// into the topic %RETRY%group.
+func (w *Witness) SendBack(t testing.TB, topic, group string) {
+	t.Helper()
+	w.Run(t, "send-back", topic, group)
+}
+
 // QueryKey returns the messages with a key, by the broker's index, as mqadmin
 // queryMsgByKey does. It waits up to ten seconds until there is one, because the
 // index is behind the log.

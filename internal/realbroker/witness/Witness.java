@@ -136,6 +136,9 @@ public final class Witness {
             case "read":
                 read(args);
                 break;
+            case "send-back":
+                sendBack(args);
+                break;
             case "query-key":
                 queryKey(args);
                 break;
@@ -178,6 +181,7 @@ public final class Witness {
 
     private void read(Args args) throws Exception {
         String topic = args.positional("TOPIC");
+        String tags = args.option("--tags", "*");
         long expect = args.number("--expect", 0);
         long deadline = args.deadline();
         args.end();
@@ -186,7 +190,7 @@ public final class Witness {
         while (true) {
             // A whole round even when enough was found before its end: what is there beyond the expected is evidence too.
             for (MessageQueue queue : queues(topic)) {
-                found += readQueue(queue, next);
+                found += readQueue(queue, tags, next).size();
             }
             if (found >= expect || System.currentTimeMillis() >= deadline) {
                 return;
@@ -195,20 +199,20 @@ public final class Witness {
         }
     }
 
-    /** Reads a queue from where it was left to its end; returns how many messages it printed. */
-    private long readQueue(MessageQueue queue, Map<MessageQueue, Long> next) throws Exception {
+    /** Reads a queue from where it was left to its end, prints what the subscription takes, and returns it. */
+    private List<MessageExt> readQueue(MessageQueue queue, String tags, Map<MessageQueue, Long> next) throws Exception {
         DefaultMQPullConsumer c = consumer();
         Long from = next.get(queue);
         long offset = from != null ? from : c.minOffset(queue);
         long max = c.maxOffset(queue);
-        long found = 0;
+        List<MessageExt> found = new ArrayList<>();
         while (offset < max) {
-            PullResult result = c.pull(queue, "*", offset, 1024, CALL_TIMEOUT_MS);
+            PullResult result = c.pull(queue, tags, offset, 1024, CALL_TIMEOUT_MS);
             List<MessageExt> messages = result.getMsgFoundList();
             if (messages != null) {
                 for (MessageExt message : messages) {
                     printMessage(message);
-                    found++;
+                    found.add(message);
                 }
             }
             if (result.getNextBeginOffset() <= offset) {
@@ -218,6 +222,18 @@ public final class Witness {
         }
         next.put(queue, offset);
         return found;
+    }
+
+    /** Prints the messages of a topic, and hands them back to the broker as a consumer that could not consume them. */
+    private void sendBack(Args args) throws Exception {
+        String topic = args.positional("TOPIC");
+        String group = args.positional("GROUP");
+        args.end();
+        for (MessageQueue queue : queues(topic)) {
+            for (MessageExt message : readQueue(queue, "*", new HashMap<>())) {
+                consumer().sendMessageBack(message, 1, queue.getBrokerName(), group); // to be tried again after a second
+            }
+        }
     }
 
     /** The readable queues of a topic, none when nobody knows the topic. */

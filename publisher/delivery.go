@@ -1,0 +1,45 @@
+package publisher
+
+import "sync"
+
+// delivery tells what became of asynchronous messages, one call after the other,
+// in the order in which they ended. A goroutine does it that lives as long as
+// there is something to tell. The calls that wait for it are bounded by the gate,
+// which they leave when they have been told of; those that send do not wait for
+// it, however slow OnResult is.
+type delivery struct {
+	p  *Publisher
+	wg sync.WaitGroup // counts the goroutine
+
+	mu      sync.Mutex // guards what follows
+	ended   []*call
+	running bool
+}
+
+// add has a call told of that is over.
+func (d *delivery) add(c *call) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = append(d.ended, c)
+	if !d.running {
+		d.running = true
+		d.wg.Go(d.run)
+	}
+}
+
+func (d *delivery) run() {
+	var calls []*call
+	for {
+		clear(calls)
+		d.mu.Lock()
+		calls, d.ended = d.ended, calls[:0]
+		d.running = len(calls) > 0
+		d.mu.Unlock()
+		if len(calls) == 0 {
+			return
+		}
+		for _, c := range calls {
+			d.p.finishAsync(c)
+		}
+	}
+}

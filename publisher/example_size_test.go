@@ -1,0 +1,40 @@
+package publisher_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"strings"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+// What counts is the size of the body as it is sent: a large one that compresses
+// well is fine.
+func ExampleMessageTooLargeError() {
+	cluster := startBroker()
+	defer cluster.Close()
+	publish := func(compression publisher.Compression) error {
+		pub, err := publisher.New(publisher.Config{
+			NameServers: cluster.NameServers(),
+			Dial:        cluster.Dial,
+			Compression: publisher.CompressionConfig{Codec: compression},
+		}, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer pub.Close()
+		return pub.Publish("orders", message.NewMessage("6f1a", []byte(strings.Repeat("a book, ", 1<<20))))
+	}
+	fmt.Println(publish(publisher.Zlib))
+
+	var tooLarge *publisher.MessageTooLargeError
+	if errors.As(publish(publisher.NoCompression), &tooLarge) {
+		fmt.Println(tooLarge.Size, "is over", tooLarge.Limit)
+	}
+	// Output:
+	// <nil>
+	// 8388608 is over 4194304
+}
