@@ -268,6 +268,12 @@ func (b *Broker) handle(rq *request) answer {
 		if b.cluster.behaviour.version >= headers.Version5_3_3 {
 			return b.recallMessage(rq)
 		}
+	case headers.CodeBrokerConfig:
+		return b.brokerConfig()
+	case headers.CodeRuntimeInfo:
+		return b.runtimeInfo()
+	case headers.CodeTopicStats:
+		return b.topicStats(rq)
 	}
 	return refuse(headers.RequestNotSupported, fmt.Sprintf(" request type %d not supported", rq.cmd.Code))
 }

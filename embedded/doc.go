@@ -20,8 +20,10 @@
 // Brokers answer sends (10, 310, 320), pulls with long polling and tag filter (11,
 // 361), queries (12, 33), consumer offsets and queue bounds (14, 15, 29 to 32),
 // heartbeats and groups (34, 35, 38, 204, with the push 40), queue locks (41, 42),
-// topic creation (17), the end of transactions (37, with the check 39, see
-// WithTransactionCheck) and the recall of timer messages (370). Name servers answer routes (105) and cluster information
+// topic creation with attributes (17), topic statistics (202), the end of transactions
+// (37, with the check 39, see WithTransactionCheck), the recall of timer messages
+// (370), and, as far as this broker goes by them, configuration (26) and runtime
+// information (28). Name servers answer routes (105) and cluster information
 // (106). Everything else gets REQUEST_CODE_NOT_SUPPORTED.
 //
 // Checks and codes are those of real brokers, probed on 5.5.0 and 4.9.7 and in
@@ -33,6 +35,7 @@
 //     broker makes one for messages that have none
 //   - stored properties get MSG_REGION, TRACE_ON, CLUSTER and UNIQ_KEY
 //   - a send without a body fails with SYSTEM_ERROR, and INNER_NUM is refused
+//   - topics have attributes, such as message.type
 //   - heartbeat answers have fields, pull answers have two more
 //   - an offset query for an unknown topic, or with setZeroIfNotFound=false, is
 //     answered with QUERY_NOT_FOUND

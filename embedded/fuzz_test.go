@@ -22,6 +22,10 @@ func FuzzServers(f *testing.F) {
 		&headers.QueryMessage{Topic: "topic", Key: "k", MaxMessages: -1},
 		&headers.QueueRequest{Code: headers.CodeSearchOffset, Topic: "topic", QueueID: -1, Timestamp: -1},
 		&headers.CreateTopic{Topic: "topic", ReadQueues: -1, WriteQueues: 1 << 30, Perm: -1},
+		&headers.CreateTopic{Topic: "topic", ReadQueues: 1, WriteQueues: 1, Perm: 6, Attributes: "+=,-,+a=b=c"},
+		&headers.TopicStats{Topic: "topic"},
+		headers.BrokerConfig{},
+		headers.RuntimeInfo{},
 		pull("topic", -1),
 		message("topic", toQueue(-1)),
 	} {

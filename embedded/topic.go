@@ -31,6 +31,8 @@ type topic struct {
 	// ordered: see SetOrderTopic.
 	ordered bool
 	queues  map[int32]*queue // made when first used
+	// attributes are those of 5.x; replaced as a whole
+	attributes map[string]string
 }
 
 // queue is one queue of a topic on one broker.
@@ -74,7 +76,7 @@ func (t *topic) queue(id int32) *queue {
 func (t *topic) describe(five bool) string {
 	attributes := ""
 	if five {
-		attributes = ", attributes={}"
+		attributes = ", attributes=" + attributeText(t.attributes)
 	}
 	return fmt.Sprintf("TopicConfig [topicName=%s, readQueueNums=%d, writeQueueNums=%d, perm=%s, topicFilterType=SINGLE_TAG, topicSysFlag=0, order=false%s]",
 		t.name, t.read, t.write, permText(t.perm), attributes)
@@ -185,9 +187,37 @@ func (b *Broker) createTopic(rq *request) answer {
 	if h.ReadQueues < 0 || h.WriteQueues < 0 {
 		return refuse(headers.SystemError, fmt.Sprintf("queue numbers %d and %d", h.ReadQueues, h.WriteQueues))
 	}
-	b.putTopic(h.Topic, int(h.ReadQueues), int(h.WriteQueues), int(h.Perm))
+	if fault := b.setTopic(&h); fault != nil {
+		return *fault
+	}
 	// The remark is what 5.5.0 sends with this success.
 	return answer{remark: "not set any response code"}
+}
+
+// setTopic does what UPDATE_AND_CREATE_TOPIC asks for, or says why not.
+func (b *Broker) setTopic(h *headers.CreateTopic) *answer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := b.topics[h.Topic]
+	var attributes map[string]string
+	if b.cluster.behaviour.five {
+		var before map[string]string
+		if old != nil {
+			before = old.attributes
+		}
+		var err error
+		if attributes, err = alterAttributes(before, h.Attributes, old == nil); err != nil {
+			fault := refuse(headers.SystemError, err.Error())
+			return &fault
+		}
+		if attributes["message.type"] == "MIXED" && b.cluster.behaviour.version >= versionNoMixed {
+			// enableMixedMessageType is off unless configured.
+			fault := refuse(headers.InvalidParameter, "MIXED message type is not supported.")
+			return &fault
+		}
+	}
+	b.putTopicLocked(h.Topic, int(h.ReadQueues), int(h.WriteQueues), int(h.Perm)).attributes = attributes
+	return nil
 }
 
 // javaHash is String.hashCode of Java, by which brokers filter tags.

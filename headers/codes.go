@@ -13,6 +13,8 @@ const (
 	CodeQueryConsumerOffset   RequestCode = 14
 	CodeUpdateConsumerOffset  RequestCode = 15
 	CodeCreateTopic           RequestCode = 17
+	CodeBrokerConfig          RequestCode = 26
+	CodeRuntimeInfo           RequestCode = 28
 	CodeSearchOffset          RequestCode = 29
 	CodeMaxOffset             RequestCode = 30
 	CodeMinOffset             RequestCode = 31
@@ -29,6 +31,7 @@ const (
 	CodeUnlockQueues          RequestCode = 42
 	CodeTopicRoute            RequestCode = 105
 	CodeClusterInfo           RequestCode = 106
+	CodeTopicStats            RequestCode = 202
 	CodeConsumerRunningInfo   RequestCode = 307
 	CodeSendMessageV2         RequestCode = 310
 	CodeSendBatchMessage      RequestCode = 320
@@ -51,6 +54,10 @@ func (c RequestCode) String() string {
 		return "UPDATE_CONSUMER_OFFSET"
 	case CodeCreateTopic:
 		return "UPDATE_AND_CREATE_TOPIC"
+	case CodeBrokerConfig:
+		return "GET_BROKER_CONFIG"
+	case CodeRuntimeInfo:
+		return "GET_BROKER_RUNTIME_INFO"
 	case CodeSearchOffset:
 		return "SEARCH_OFFSET_BY_TIMESTAMP"
 	case CodeMaxOffset:
@@ -83,6 +90,8 @@ func (c RequestCode) String() string {
 		return "GET_ROUTEINFO_BY_TOPIC"
 	case CodeClusterInfo:
 		return "GET_BROKER_CLUSTER_INFO"
+	case CodeTopicStats:
+		return "GET_TOPIC_STATS_INFO"
 	case CodeConsumerRunningInfo:
 		return "GET_CONSUMER_RUNNING_INFO"
 	case CodeSendMessageV2:

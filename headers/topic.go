@@ -14,6 +14,9 @@ type CreateTopic struct {
 	ReadQueues  int32
 	WriteQueues int32
 	Perm        int32
+	// Attributes of the topic, such as +message.type=FIFO, joined by commas.
+	// Brokers before 5.0.0 pass over them (AttributeParser of 5.5.0).
+	Attributes string
 }
 
 // RequestCode is UPDATE_AND_CREATE_TOPIC.
@@ -29,7 +32,11 @@ func (h *CreateTopic) AppendFields(dst []byte, s Serialization) []byte {
 	dst = AppendIntField(dst, s, "perm", int64(h.Perm))
 	dst = AppendField(dst, s, "topicFilterType", "SINGLE_TAG")
 	dst = AppendIntField(dst, s, "topicSysFlag", 0)
-	return AppendBoolField(dst, s, "order", false)
+	dst = AppendBoolField(dst, s, "order", false)
+	if h.Attributes != "" {
+		dst = AppendField(dst, s, "attributes", h.Attributes)
+	}
+	return dst
 }
 
 // ParseCreateTopic reads the header of UPDATE_AND_CREATE_TOPIC. The result owns
@@ -52,6 +59,8 @@ func ParseCreateTopic(c *Command) (CreateTopic, error) {
 		case "perm":
 			h.Perm, err = parseInt32(key, value)
 			seen |= 8
+		case "attributes":
+			h.Attributes = string(value)
 		}
 		if err != nil {
 			return CreateTopic{}, err

@@ -78,7 +78,7 @@ func timedOut(err, cause error) error {
 
 // find picks the queue of an attempt. See choose.
 func (b *batch) find(ctx context.Context) (route *routing.Route, queue routing.MessageQueue, others bool, err error) {
-	route, err = b.lane.outbox.p.routes.Route(ctx, b.lane.outbox.topic)
+	route, err = b.lane.outbox.p.route(ctx, b.lane.outbox.topic)
 	if err == nil {
 		queue, others, err = b.choose(route)
 	}

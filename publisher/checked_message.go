@@ -43,7 +43,7 @@ type CheckedMessage struct {
 var errForeignGroup = errors.New("the half message is another producer group's")
 
 // readChecked makes a CheckedMessage of what a broker has sent, and keeps its body.
-func (p *Publisher) readChecked(ctx context.Context, c *check) (CheckedMessage, error) {
+func (p *Publisher) readChecked(ctx context.Context, c *question) (CheckedMessage, error) {
 	m, _, err := body.ParseStored(c.body)
 	if err != nil {
 		return CheckedMessage{}, err

@@ -25,17 +25,17 @@ type checker struct {
 	wg     sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows, and the places of checks
-	waiting []*check
+	waiting []*question
 	// byKey has every check that waits or is being worked on. A broker that does
 	// not get its answer in time asks again, and has moved the half message then:
 	// the answer goes to where it is now, once.
-	byKey   map[string]*check
+	byKey   map[string]*question
 	workers int
 	stopped bool
 }
 
-// check is one question of a broker.
-type check struct {
+// question is what a broker wants to know of one transaction.
+type question struct {
 	id    string // unique id of the message
 	key   string // the same, or where the message has none, its offset message id
 	topic string // as the broker wrote it
@@ -46,7 +46,7 @@ type check struct {
 }
 
 func newChecker(p *Publisher) *checker {
-	c := &checker{p: p, byKey: make(map[string]*check)}
+	c := &checker{p: p, byKey: make(map[string]*question)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -70,7 +70,7 @@ func (c *checker) take(addr string, request headers.Command) {
 		c.p.logger.Error("Cannot read RocketMQ's transaction check", err, watermill.LogFields{"addr": addr})
 		return
 	}
-	next := &check{
+	next := &question{
 		id: h.MessageID, topic: h.Topic, body: request.Body,
 		place: halfPlace{addr: addr, broker: h.BrokerName, table: h.StateTableOffset, log: h.CommitLogOffset},
 	}
@@ -92,7 +92,7 @@ func (c *checker) take(addr string, request headers.Command) {
 
 // add queues a check, or moves the one that it repeats. It reports false if there
 // is no room.
-func (c *checker) add(next *check) bool {
+func (c *checker) add(next *question) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if before := c.byKey[next.key]; before != nil {
@@ -135,7 +135,7 @@ func (c *checker) work() {
 // Java client it waits for the broker's word (EndTransactionProcessor answers, if
 // asked to): a broker that has checked again meanwhile has a copy of the half
 // message, and one whose decision is confirmed is dropped instead of delivered.
-func (c *checker) answer(asked *check) {
+func (c *checker) answer(asked *question) {
 	state := TransactionRollback
 	if !asked.ended {
 		state = c.ask(asked)
@@ -169,7 +169,7 @@ func (c *checker) answer(asked *check) {
 }
 
 // tell sends one decision. Close waits for it.
-func (c *checker) tell(asked *check, place halfPlace, state TransactionState) error {
+func (c *checker) tell(asked *question, place halfPlace, state TransactionState) error {
 	ctx, cancel := context.WithTimeout(context.Background(), heartbeatTimeout)
 	defer cancel()
 	answer, err := c.p.client.Invoke(ctx, place.addr, &headers.EndTransaction{
@@ -190,7 +190,7 @@ func (c *checker) tell(asked *check, place halfPlace, state TransactionState) er
 }
 
 // ask has the user's function decide.
-func (c *checker) ask(asked *check) (state TransactionState) {
+func (c *checker) ask(asked *question) (state TransactionState) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.p.cfg.Transaction.CheckTimeout)
 	defer cancel()
 	fields := watermill.LogFields{"message_id": asked.id}

@@ -70,6 +70,7 @@ func (p *Publisher) Close() error {
 	p.mu.Unlock()
 	p.outboxes.cut()
 	p.checker.stop()
+	p.creator.close()
 	p.heart.stop()
 	p.heart.unregister(min(goodbyeTimeout, time.Until(end)))
 	// Both only wait for goroutines that they end themselves; neither can fail.

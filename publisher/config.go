@@ -155,6 +155,9 @@ type Config struct {
 	// AutoCreate says how brokers that may create topics are asked to.
 	AutoCreate AutoCreateConfig
 
+	// CreateTopics lets the publisher create topics that do not exist.
+	CreateTopics CreateTopicsConfig
+
 	// UnitMode is the request field of that name, used by brokers that are
 	// deployed in units.
 	UnitMode bool
@@ -387,6 +390,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Trace.Waiting, 1<<16)
 	setDefault(&c.AutoCreate.DefaultTopic, "TBW102")
 	setDefault(&c.AutoCreate.Queues, 4)
+	c.CreateTopics.setDefaults()
 	setDefault(&c.Headers, BinaryHeaders)
 	setDefault(&c.DialTimeout, 3*time.Second)
 	setDefault(&c.HeartbeatInterval, 30*time.Second)
@@ -424,6 +428,7 @@ func (c Config) Validate() error {
 	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
 		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
 	}
+	faults = append(faults, c.CreateTopics.faults()...)
 	if err := c.checkCredentials(); err != nil {
 		faults = append(faults, err)
 	}

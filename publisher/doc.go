@@ -42,5 +42,6 @@
 // turns what the lower packages report into log lines, timelimit.go bounds attempts
 // in time, hooks.go tells the user's functions what happens, trace.go sends message
 // traces (tracerecord.go: what is in them), recall.go takes delayed messages back,
-// close.go ends it all.
+// close.go ends it all. createtopic.go creates missing topics (creator.go does the
+// work), check.go reports on what publishing depends on.
 package publisher

@@ -34,6 +34,7 @@ type Publisher struct {
 	heart      *heart
 	open       transactions
 	checker    *checker
+	creator    *creator
 	outboxes   outboxes
 	health     health
 	calls      callPool
@@ -130,6 +131,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		_ = p.client.Close() // it has no connection yet
 		return nil, fmt.Errorf("publisher: %w", err)
 	}
+	p.creator = newCreator(p)
 	if p.heart, err = newHeart(p); err != nil {
 		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
 		return nil, err

@@ -131,7 +131,8 @@ func TestTraceGroup(t *testing.T) {
 func TestTraceConfigKnowsAllFields(t *testing.T) {
 	ofMessages := []string{
 		"ProducerGroup", "Marshaler", "Topics", "MaxPropertiesSize", "MaxMessageSize", "SendTimeout", "AttemptTimeout", "Backoff",
-		"OrderingKey", "Queues", "Transaction", "Delay", "Batch", "Waiting", "AcceptNotDurable", "OnResult", "Hooks", "Trace", "CloseTimeout",
+		"OrderingKey", "Queues", "Transaction", "Delay", "Batch", "Waiting", "AcceptNotDurable", "OnResult", "CreateTopics", "Hooks",
+		"Trace", "CloseTimeout",
 	}
 	var c Config
 	fields := reflect.ValueOf(&c).Elem()

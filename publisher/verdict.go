@@ -48,6 +48,7 @@ func judge(err error) verdict {
 	var status *headers.StatusError
 	var op *transport.OpError
 	var unreadable *answerError
+	var create *CreateTopicError
 	var version *versionError
 	var unsupported *UnsupportedError
 	var level *DelayLevelError
@@ -55,6 +56,13 @@ func judge(err error) verdict {
 		return verdict{} // the same credentials, or certificate, will fail again
 	}
 	switch {
+	case errors.As(err, &create):
+		// Before all else: what it wraps is not about the message.
+		v := verdict{refresh: true}
+		if create.again() {
+			v.next = retryHere
+		}
+		return v
 	case errors.As(err, &version):
 		// What is in it is about a question, not about the message.
 		v := judge(version.err)

@@ -37,7 +37,7 @@ func (t *Table) lookup(ctx context.Context, topic string, own bool) (*Route, err
 // explainUnknown says why neither topic nor the default topic has a route, which
 // decides whether another try can help.
 func (t *Table) explainUnknown(ctx context.Context, topic string) error {
-	err := t.servers.hasBrokers(ctx, topic)
+	_, err := t.servers.registered(ctx, topic)
 	var status *headers.StatusError
 	switch {
 	case errors.Is(err, errNoBrokers):

@@ -126,15 +126,21 @@ func (s *nameServers) route(ctx context.Context, topic string, build func(*route
 	return route, err
 }
 
-// hasBrokers returns nil if any broker is registered, else errNoBrokers, a
-// *NameServersError, or ctx's error.
-func (s *nameServers) hasBrokers(ctx context.Context, topic string) error {
-	return s.ask(ctx, topic, clusterRequest{}, func(answer *headers.Command) error {
-		if err := answer.Err(); err != nil {
-			return err
+// registered returns the brokers that are registered, at least one. The error is
+// errNoBrokers, a *NameServersError, or ctx's.
+func (s *nameServers) registered(ctx context.Context, topic string) ([]BrokerInfo, error) {
+	var brokers []BrokerInfo
+	err := s.ask(ctx, topic, clusterRequest{}, func(answer *headers.Command) error {
+		err := answer.Err()
+		if err == nil {
+			brokers, err = parseBrokers(answer.Body)
 		}
-		return parseClusterInfo(answer.Body)
+		if err == nil && len(brokers) == 0 {
+			err = errNoBrokers
+		}
+		return err
 	})
+	return brokers, err
 }
 
 // ask puts one question to one name server after the other until read likes an

@@ -166,6 +166,9 @@ public final class Witness {
             case "create-topic":
                 createTopic(args);
                 break;
+            case "state":
+                state(args);
+                break;
             case "producers":
                 producers(args);
                 break;
@@ -494,6 +497,41 @@ public final class Witness {
         }
         for (String address : masters()) {
             admin().createAndUpdateTopicConfig(address, config);
+        }
+    }
+
+    /** What each master keeps: its topics, its groups, and where its log ends. */
+    private void state(Args args) throws Exception {
+        args.end();
+        for (String address : masters()) {
+            Map<String, TopicConfig> topics = new TreeMap<>(
+                admin().getAllTopicConfig(address, CALL_TIMEOUT_MS).getTopicConfigTable());
+            for (TopicConfig topic : topics.values()) {
+                out.print(new Json()
+                    .put("kind", "topic")
+                    .put("brokerAddr", address)
+                    .put("name", topic.getTopicName())
+                    .put("readQueues", topic.getReadQueueNums())
+                    .put("writeQueues", topic.getWriteQueueNums())
+                    .put("perm", topic.getPerm())
+                    .put("attributes", attributes(topic)));
+            }
+            for (String group : new TreeSet<>(
+                admin().getAllSubscriptionGroup(address, CALL_TIMEOUT_MS).getSubscriptionGroupTable().keySet())) {
+                out.print(new Json().put("kind", "group").put("brokerAddr", address).put("name", group));
+            }
+            String end = admin().fetchBrokerRuntimeStats(address).getTable().get("commitLogMaxOffset");
+            out.print(new Json().put("kind", "log end").put("brokerAddr", address).put("name", end));
+        }
+    }
+
+    /** The attributes of a topic, which has some from 5.0 on. */
+    @SuppressWarnings("unchecked")
+    private static Map<String, String> attributes(TopicConfig topic) throws Exception {
+        try {
+            return (Map<String, String>) TopicConfig.class.getMethod("getAttributes").invoke(topic);
+        } catch (NoSuchMethodException e) {
+            return Collections.emptyMap();
         }
     }
 

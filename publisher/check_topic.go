@@ -1,0 +1,203 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+)
+
+// routesFound is what all name servers say of one topic.
+type routesFound struct {
+	infos []*routing.TopicInfo
+	// missing are the name servers that do not know the topic.
+	missing []string
+	// err is the first of what failed.
+	err error
+}
+
+// one returns what the first name server says that knows the topic.
+func (r routesFound) one() (*routing.TopicInfo, bool) {
+	if len(r.infos) == 0 {
+		return nil, false
+	}
+	return r.infos[0], true
+}
+
+// topicInfo asks each name server that answers for the topic.
+func (c *check) topicInfo(topic string) routesFound {
+	var all routesFound
+	for _, s := range c.nameServers {
+		if !s.answers {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, checkTimeout)
+		info, err := routing.InspectTopic(ctx, c.p.client, s.addr, topic)
+		cancel()
+		switch {
+		case err == nil:
+			all.infos = append(all.infos, info)
+		case errors.Is(err, &headers.StatusError{Code: headers.TopicNotExist}):
+			all.missing = append(all.missing, s.addr)
+		case all.err == nil:
+			all.err = err
+		}
+	}
+	return all
+}
+
+// topic looks at a topic, and returns the brokers that publishing to it needs.
+func (c *check) topic(topic string) found {
+	mapped, err := c.p.mapTopic(topic)
+	if err != nil {
+		item := bad(CheckTopic, topic, err.Error(), "choose another name, or another Config.Topics")
+		item.Err = err
+		return found{items: []CheckItem{item}}
+	}
+	subject := topic
+	if mapped.Name != topic {
+		subject = fmt.Sprintf("%s (in RocketMQ %s)", topic, mapped.Name)
+	}
+	routes := c.topicInfo(mapped.Name)
+	info, known := routes.one()
+	switch {
+	case known:
+		items := []CheckItem{c.existing(subject, info, routes.missing)}
+		if info.Static {
+			return found{items: items}
+		}
+		return found{append(items, c.writable(subject, info), mastered(subject, info)), topicBrokers(info)}
+	case c.ended() != nil:
+		return found{items: c.noRoute(subject, "the check has ended: "+c.ended().Error())}
+	case len(routes.missing) == 0 && routes.err != nil:
+		return found{items: []CheckItem{c.failed(CheckTopic, subject, routes.err, "the name servers have to answer")}}
+	case len(routes.missing) == 0:
+		return found{items: c.noRoute(subject, "no name server answers")}
+	}
+	return found{[]CheckItem{c.missing(subject, mapped.Name)}, c.brokers}
+}
+
+// noRoute are the items of a topic that nothing can be said of.
+func (c *check) noRoute(subject, reason string) []CheckItem {
+	return []CheckItem{
+		notKnown(CheckTopic, subject, reason),
+		notKnown(CheckWritePermission, subject, reason),
+		notKnown(CheckMaster, subject, reason),
+	}
+}
+
+// existing looks at a topic that name servers know.
+func (c *check) existing(subject string, info *routing.TopicInfo, missing []string) CheckItem {
+	var queues int32
+	var names []string
+	for _, q := range info.Queues {
+		queues += q.Write
+		names = append(names, q.BrokerName)
+	}
+	where := strings.Join(names, ", ")
+	switch {
+	case info.Static:
+		return bad(CheckTopic, subject, "is a static topic (logical queues), which this publisher does not know", "use another topic")
+	case queues == 0:
+		return bad(CheckTopic, subject, "has no queues to write to on "+where, "mqadmin updateTopic with -w of 1 or more")
+	case len(missing) > 0:
+		return bad(CheckTopic, subject, fmt.Sprintf("exists on %s, but name server %s does not know it", where, strings.Join(missing, ", ")),
+			"each broker has to name every name server in its namesrvAddr; after a start it takes up to 30 s")
+	}
+	return fine(CheckTopic, subject, fmt.Sprintf("exists, %d queues on %s", queues, where))
+}
+
+// missing looks at what becomes of a message to a topic that does not exist.
+func (c *check) missing(subject, name string) CheckItem {
+	create := "create it, such as by: mqadmin updateTopic -n host:9876 -c " + c.clusterName() + " -t " + name + " -r 8 -w 8; or set Config.CreateTopics.Enabled"
+	settings := &c.p.cfg.CreateTopics
+	switch {
+	case !slices.ContainsFunc(c.nameServers, func(s nameServerFound) bool { return s.knows }):
+		return bad(CheckTopic, subject, "does not exist, and a proxy creates none: Publish fails", "create it at the cluster behind the proxy, such as by mqadmin updateTopic")
+	case settings.Enabled && settings.Cluster == "" && slices.ContainsFunc(c.brokers, func(b routing.BrokerInfo) bool { return b.Cluster != c.brokers[0].Cluster }):
+		item := bad(CheckTopic, subject, "does not exist, and cannot be created: "+ErrSeveralClusters.Error(), "set Config.CreateTopics.Cluster")
+		item.Err = ErrSeveralClusters
+		return item
+	case settings.Enabled && c.p.cfg.Credentials != nil:
+		return fine(CheckTopic, subject, "does not exist; the first Publish creates it on all masters, if its user may (Config.CreateTopics: "+settings.String()+")")
+	case settings.Enabled:
+		return fine(CheckTopic, subject, "does not exist; the first Publish creates it on all masters (Config.CreateTopics: "+settings.String()+")")
+	case c.creates(""):
+		return bad(CheckTopic, subject, "does not exist; the broker that gets the first message would create it by itself, on that broker alone", create)
+	}
+	return bad(CheckTopic, subject, "does not exist, and brokers do not create it: Publish fails", create)
+}
+
+// clusterName is for the advice: the cluster if there is one only.
+func (c *check) clusterName() string {
+	name := "DefaultCluster"
+	for i, b := range c.brokers {
+		if i > 0 && b.Cluster != name {
+			return "CLUSTER"
+		}
+		name = b.Cluster
+	}
+	return name
+}
+
+// creates reports whether a broker creates topics when it gets a message, as the
+// default topic's route says; any broker if its name is empty.
+func (c *check) creates(broker string) bool {
+	const perm = headers.PermWrite | headers.PermInherit
+	return c.defaults != nil && slices.ContainsFunc(c.defaults.Queues, func(q routing.TopicQueues) bool {
+		return (broker == "" || q.BrokerName == broker) && q.Perm&perm == perm
+	})
+}
+
+// writable looks at the permission of the topic's queues.
+func (c *check) writable(subject string, info *routing.TopicInfo) CheckItem {
+	var closed []string
+	for _, q := range info.Queues {
+		if q.Perm&headers.PermWrite == 0 {
+			closed = append(closed, q.BrokerName)
+		}
+	}
+	const advice = "mqadmin updateTopic with -p 6, or mqadmin addWritePerm for a broker that was taken out of service"
+	switch {
+	case len(closed) == len(info.Queues):
+		return bad(CheckWritePermission, subject, "no broker lets producers write: Publish fails", advice)
+	case len(closed) > 0:
+		return bad(CheckWritePermission, subject, strings.Join(closed, ", ")+" does not let producers write; others get all messages", advice)
+	case c.p.cfg.Credentials != nil:
+		return fine(CheckWritePermission, subject, "granted to producers by the route; whether this user has it too shows with the first message")
+	}
+	return fine(CheckWritePermission, subject, "granted to producers by the route")
+}
+
+// mastered looks for the masters of the topic's brokers.
+func mastered(subject string, info *routing.TopicInfo) CheckItem {
+	var without []string
+	for _, q := range info.Queues {
+		b, _ := info.Broker(q.BrokerName)
+		if _, ok := b.Master(); !ok {
+			without = append(without, q.BrokerName)
+		}
+	}
+	const advice = "start the master (brokerId=0), which alone takes messages"
+	switch {
+	case len(without) == len(info.Queues):
+		return bad(CheckMaster, subject, "no broker of the topic has a master: Publish fails", advice)
+	case len(without) > 0:
+		return bad(CheckMaster, subject, strings.Join(without, ", ")+" has no master: its queues get no messages", advice)
+	}
+	return fine(CheckMaster, subject, "present on each broker of the topic")
+}
+
+func topicBrokers(info *routing.TopicInfo) []routing.BrokerInfo {
+	var brokers []routing.BrokerInfo
+	for _, q := range info.Queues {
+		if b, ok := info.Broker(q.BrokerName); ok {
+			brokers = append(brokers, b)
+		}
+	}
+	return brokers
+}
