@@ -34,6 +34,7 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"marshaler":                    {[]string{"headers"}, []string{watermill}},
 	"embedded":                     {[]string{"headers", "internal/body"}, nil},
 	"publisher":                    {[]string{"headers", "internal/body", "internal/pool", "transport", "routing", "marshaler"}, []string{watermill, uuid}},
+	"outbox":                       {[]string{"publisher"}, []string{watermill}},
 	"internal/realbroker":          {},
 	"internal/realbroker/rocketmq": {[]string{"internal/realbroker", "internal/testcert"}, nil},
 	"internal/testcert":            {},

@@ -36,6 +36,7 @@ type Broker struct {
 	groups     map[string]*consumerGroup
 	producers  map[string]map[string]producer // by group and client id
 	locks      map[groupQueue]queueLock
+	halves     halves
 }
 
 func newBroker(c *Cluster, name string) *Broker {
@@ -257,6 +258,8 @@ func (b *Broker) handle(rq *request) answer {
 		return b.unlockQueues(rq)
 	case headers.CodeCreateTopic:
 		return b.createTopic(rq)
+	case headers.CodeEndTransaction:
+		return b.endTransaction(rq)
 	}
 	return refuse(headers.RequestNotSupported, fmt.Sprintf(" request type %d not supported", rq.cmd.Code))
 }

@@ -19,8 +19,9 @@
 //
 // Brokers answer sends (10, 310, 320), pulls with long polling and tag filter (11,
 // 361), queries (12, 33), consumer offsets and queue bounds (14, 15, 29 to 32),
-// heartbeats and groups (34, 35, 38, 204, with the push 40), queue locks (41, 42)
-// and topic creation (17). Name servers answer routes (105) and cluster information
+// heartbeats and groups (34, 35, 38, 204, with the push 40), queue locks (41, 42),
+// topic creation (17) and the end of transactions (37, with the check 39, see
+// WithTransactionCheck). Name servers answer routes (105) and cluster information
 // (106). Everything else gets REQUEST_CODE_NOT_SUPPORTED.
 //
 // Checks and codes are those of real brokers, probed on 5.5.0 and 4.9.7 and in
@@ -42,6 +43,7 @@
 //   - answers are in the serialization of the request
 //   - stored properties get CLUSTER, lose WAIT, and have no final separator
 //   - an empty body is stored, timer properties are ignored
+//   - a transaction can be ended after its CHECK_IMMUNITY_TIME_IN_SECONDS
 //   - a name server does not answer a request code that it does not know
 //   - 361 is not supported, bad parameters are SYSTEM_ERROR
 //   - a batch needs no permission on its topic, only a known user (WithACL)
@@ -56,9 +58,9 @@
 //   - Delay levels and timers. Such a message is refused with SYSTEM_ERROR and a
 //     remark that says so, rather than stored at once; so are the retries that
 //     Java's push consumer sends itself. Recall (370) is not supported.
-//   - The end of transactions. Half messages are accepted, answered as real
-//     brokers do, and kept in topic RMQ_SYS_TRANS_HALF_TOPIC; END_TRANSACTION (37)
-//     is not supported and there is no check-back (39).
+//   - The log of decided transactions (RMQ_SYS_TRANS_OP_HALF_TOPIC), which a real
+//     5.x broker writes up to 3 s late: here a decision counts at once. Half
+//     messages are not dropped for their age.
 //   - Send-back (36), retry and dead letters, request-reply (324 to 326), POP and
 //     what belongs to it (200050 to 200151, 400, 401), message traces.
 //   - Batch consume queues (inner batches), compaction topics, static topics, light

@@ -37,6 +37,8 @@ type config struct {
 	pollScan        time.Duration
 	vipPort         bool
 	orderTopics     map[string]string
+
+	transactionCheck transactionCheck
 }
 
 func defaults() config {
@@ -47,6 +49,8 @@ func defaults() config {
 		version:        headers.Version5_5_0,
 		maxMessageSize: 4 << 20,           // MessageStoreConfig.maxMessageSize
 		idleTimeout:    120 * time.Second, // NettyServerConfig.serverChannelMaxIdleTimeSeconds
+
+		transactionCheck: defaultTransactionCheck,
 	}
 }
 
@@ -130,6 +134,15 @@ func WithRetention(n int) Option { return func(c *config) { c.retention = n } }
 // By default they are answered when their time is up.
 func WithPollScan(d time.Duration) Option { return func(c *config) { c.pollScan = d } }
 
+// WithTransactionCheck sets when brokers ask producers what became of half
+// messages: at every multiple of interval since Start, those that are older than
+// timeout, and each at most the given number of times. After that the message
+// goes to TRANS_CHECK_MAX_TIME_TOPIC. The default is RocketMQ's: 6 s, 30 s, 15
+// checks. See also Broker.CheckTransactions.
+func WithTransactionCheck(timeout, interval time.Duration, checks int) Option {
+	return func(c *config) { c.transactionCheck = transactionCheck{timeout, interval, checks} }
+}
+
 func (c *config) validate() error {
 	var faults []error
 	check := func(bad bool, format string, args ...any) {
@@ -149,6 +162,8 @@ func (c *config) validate() error {
 	check(c.idleTimeout <= 0, "idle timeout %v", c.idleTimeout)
 	check(c.retention < 0, "retention of %d messages", c.retention)
 	check(c.pollScan < 0, "poll scan of %v", c.pollScan)
+	check(c.transactionCheck.timeout < 0 || c.transactionCheck.interval <= 0 || c.transactionCheck.most < 1,
+		"transaction check after %v, every %v, %d times", c.transactionCheck.timeout, c.transactionCheck.interval, c.transactionCheck.most)
 	for _, t := range c.topics {
 		remark := topicFault(t.name)
 		check(remark != "", "topic %q: %s", t.name, remark)

@@ -18,8 +18,6 @@ const (
 	propertyCluster     = "CLUSTER"
 	propertyPopCheck    = "POP_CK"
 	propertyInnerNumber = "INNER_NUM"
-	propertyRealTopic   = "REAL_TOPIC"
-	propertyRealQueue   = "REAL_QID"
 	propertyTransaction = "__transactionId__"
 )
 
@@ -183,6 +181,9 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 		return b.tooLarge()
 	}
 	s := b.put(target, m.QueueID, []entry{e})
+	if target != t {
+		b.openHalf(s.logOffsets[0])
+	}
 	result := &headers.SendResult{
 		OffsetMessageID: offsetMessageID(m.StoreHost, s.logOffsets[0]),
 		QueueID:         h.QueueID,
@@ -259,8 +260,8 @@ func (b *Broker) prepare(m *body.StoredMessage, set *propertySet, uniqueKey stri
 	if b.cluster.behaviour.five && uniqueKey != "" {
 		set.set(propertyTransaction, uniqueKey)
 	}
-	set.set(propertyRealTopic, m.Topic)
-	set.set(propertyRealQueue, strconv.Itoa(int(m.QueueID)))
+	set.set(headers.PropertyRealTopic, m.Topic)
+	set.set(headers.PropertyRealQueue, strconv.Itoa(int(m.QueueID)))
 	m.SysFlag &^= headers.SysFlagTransactionMask
 	m.Topic, m.QueueID = halfTopic, 0
 	b.mu.Lock()

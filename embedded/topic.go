@@ -13,6 +13,7 @@ import (
 const (
 	autoCreateTopic = "TBW102"
 	halfTopic       = "RMQ_SYS_TRANS_HALF_TOPIC"
+	checkMaxTopic   = "TRANS_CHECK_MAX_TIME_TOPIC"
 	retryPrefix     = "%RETRY%"
 	deadPrefix      = "%DLQ%"
 
@@ -119,7 +120,7 @@ func topicFault(name string) string {
 // closedToClients reports whether clients must not send to the topic.
 func closedToClients(name string) bool {
 	switch name {
-	case "SCHEDULE_TOPIC_XXXX", halfTopic, "RMQ_SYS_TRANS_OP_HALF_TOPIC", "TRANS_CHECK_MAX_TIME_TOPIC", "SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT":
+	case "SCHEDULE_TOPIC_XXXX", halfTopic, "RMQ_SYS_TRANS_OP_HALF_TOPIC", checkMaxTopic, "SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT":
 		return true
 	}
 	return false

@@ -125,6 +125,7 @@ const (
 	NotInCurrentUnit      ResponseCode = 205
 	FlowControl           ResponseCode = 215
 	NotLeaderForQueue     ResponseCode = 501
+	IllegalOperation      ResponseCode = 604
 	GoAway                ResponseCode = 1500
 )
 
@@ -177,6 +178,8 @@ func (c ResponseCode) String() string {
 		return "FLOW_CONTROL"
 	case NotLeaderForQueue:
 		return "NOT_LEADER_FOR_QUEUE"
+	case IllegalOperation:
+		return "ILLEGAL_OPERATION"
 	case GoAway:
 		return "GO_AWAY"
 	default:

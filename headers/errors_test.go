@@ -13,7 +13,7 @@ import (
 func TestStatusError(t *testing.T) {
 	err := error(&headers.StatusError{Code: headers.TopicNotExist, Remark: "topic[t] not exist"})
 	require.EqualError(t, err, "answered TOPIC_NOT_EXIST (17): topic[t] not exist")
-	require.EqualError(t, &headers.StatusError{Code: 604}, "answered 604 (604)")
+	require.EqualError(t, &headers.StatusError{Code: 605}, "answered 605 (605)")
 
 	wrapped := fmt.Errorf("publish: %w", err)
 	require.ErrorIs(t, wrapped, &headers.StatusError{Code: headers.TopicNotExist}, "the remark does not matter")

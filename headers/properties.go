@@ -21,6 +21,10 @@ const (
 	PropertyShardingKey      = "__SHARDINGKEY"
 	PropertyReconsumeTime    = "RECONSUME_TIME"
 	PropertyMaxReconsumeTime = "MAX_RECONSUME_TIMES"
+	PropertyRealTopic        = "REAL_TOPIC"
+	PropertyRealQueue        = "REAL_QID"
+	PropertyCheckTimes       = "TRANSACTION_CHECK_TIMES"
+	PropertyCheckImmunity    = "CHECK_IMMUNITY_TIME_IN_SECONDS"
 )
 
 const (

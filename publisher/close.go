@@ -30,6 +30,8 @@ func (p *Publisher) leave() {
 // ErrCloseTimeout, perhaps before they have returned. A broker that does not
 // answer the goodbye makes Close up to 1 s later, within CloseTimeout: when calls
 // have taken all of it, brokers learn of the end by that of the connection.
+// Transactions that are open stay so, see Transaction; Close waits for the
+// Config.Transaction.Check calls under way, whose contexts it ends.
 // Close may be called again, from several goroutines and while Publish blocks;
 // each call returns when all is over, with the same result.
 //
@@ -67,6 +69,7 @@ func (p *Publisher) Close() error {
 	p.stopped = true
 	p.mu.Unlock()
 	p.outboxes.cut()
+	p.checker.stop()
 	p.heart.stop()
 	p.heart.unregister(min(goodbyeTimeout, time.Until(end)))
 	// Both only wait for goroutines that they end themselves; neither can fail.

@@ -145,6 +145,9 @@ type Config struct {
 	// Trace tells where each message has gone, for RocketMQ's own tools.
 	Trace TraceConfig
 
+	// Transaction sets up transactions, see Publisher.BeginTransaction.
+	Transaction TransactionConfig
+
 	// AutoCreate says how brokers that may create topics are asked to.
 	AutoCreate AutoCreateConfig
 
@@ -384,6 +387,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.HeartbeatInterval, 30*time.Second)
 	setDefault(&c.RouteRefreshInterval, 30*time.Second)
 	setDefault(&c.CloseTimeout, 10*time.Second)
+	c.Transaction.setDefaults()
 }
 
 // maxGroupLength is what brokers since 5.4.0 take, so that the names of retry
@@ -473,6 +477,7 @@ func (c Config) Validate() error {
 	if c.Backoff.Min > c.Backoff.Max {
 		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)
 	}
+	faults = append(faults, c.Transaction.faults(c.Topics)...)
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("publisher: config: %w", err)
 	}

@@ -30,6 +30,12 @@
 //	flush.go       waits until all of them have been told
 //	oneway.go      messages that want no answer
 //
+// Transactions, which are messages that take this road and then wait:
+//
+//	transaction.go   the half message and its end by the caller
+//	transactions.go  those that are open, and how the latest have ended
+//	checker.go       the questions of brokers, asked of the user's function
+//
 // Beside the road: heartbeat.go tells brokers that the producer lives, events.go
 // turns what the lower packages report into log lines, timelimit.go bounds attempts
 // in time, hooks.go tells the user's functions what happens, trace.go sends message

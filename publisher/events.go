@@ -38,6 +38,7 @@ func (p *Publisher) disconnected(addr string, err error) {
 	for _, at := range p.brokerAddrs(addr) {
 		p.routes.RefreshByAddr(at)
 	}
+	p.heart.lose(addr)
 }
 
 func (p *Publisher) nameServerFailed(addr string, err error) {

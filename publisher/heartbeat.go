@@ -23,9 +23,19 @@ const (
 	goodbyeTimeout = time.Second
 )
 
+// searchPause is the time between a failed search for the brokers that may ask
+// about transactions, or the loss of the connection to one, and the next search.
+// It doubles with each failure until maxSearchPause.
+const (
+	searchPause    = time.Second
+	maxSearchPause = 5 * time.Second
+)
+
 // heart tells brokers that the producer lives: each broker when the connection
-// to it is new, and all brokers of the topics in use every HeartbeatInterval.
-// One goroutine does it, started by startHeart and ended by stop.
+// to it is new, and all brokers of the topics in use every HeartbeatInterval. A
+// producer that answers checks of transactions makes itself known as well to the
+// brokers that have some, before it sends anything.
+// One goroutine does it, run, ended by stop.
 type heart struct {
 	p        *Publisher
 	clientID string
@@ -35,22 +45,23 @@ type heart struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	kick   chan struct{} // one slot: newcomers has entries
+	lost   chan struct{} // one slot: a connection was lost that has to come back
 
-	mu        sync.Mutex // guards newcomers and beating
+	mu        sync.Mutex // guards newcomers, beating and checking
 	newcomers []string
 	beating   []string // whom a heartbeat is under way to
+	checking  []string // the brokers of the cluster, if any of them may ask
 }
 
-func startHeart(p *Publisher) (*heart, error) {
+func newHeart(p *Publisher) (*heart, error) {
 	clientID := newClientID()
 	data := headers.HeartbeatData{ClientID: clientID, Producers: []headers.ProducerData{{Group: p.cfg.ProducerGroup}}}
 	encoded, err := data.Encode()
 	if err != nil {
 		return nil, err
 	}
-	h := &heart{p: p, clientID: clientID, data: encoded, done: make(chan struct{}), kick: make(chan struct{}, 1)}
+	h := &heart{p: p, clientID: clientID, data: encoded, done: make(chan struct{}), kick: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	go h.run()
 	return h, nil
 }
 
@@ -68,13 +79,35 @@ func (h *heart) run() {
 	defer close(h.done)
 	ticker := time.NewTicker(h.p.cfg.HeartbeatInterval)
 	defer ticker.Stop()
+	search := time.NewTimer(0)
+	defer search.Stop()
+	pause := searchPause
+	checks := h.p.cfg.Transaction.Check != nil
+	if !checks {
+		search.Stop()
+	}
 	for {
 		select {
 		case <-h.ctx.Done():
 			return
 		case <-ticker.C:
 			h.p.outboxes.sweep()
+			if checks && h.search() {
+				pause = searchPause
+			}
 			h.beat(h.brokers())
+		case <-search.C:
+			if !h.search() {
+				search.Reset(pause)
+				pause = min(2*pause, maxSearchPause)
+				continue
+			}
+			pause = searchPause
+			h.beat(h.brokers())
+		case <-h.lost:
+			if checks {
+				search.Reset(searchPause)
+			}
 		case <-h.kick:
 			h.mu.Lock()
 			newcomers := h.newcomers
@@ -108,10 +141,71 @@ func (h *heart) greet(addr string) {
 	}
 }
 
+// lose asks for a heartbeat to a broker whose connection was lost: it may have
+// transactions to ask about, and asks those only that it has heard of. It does
+// not block.
+func (h *heart) lose(addr string) {
+	h.mu.Lock()
+	expected := slices.Contains(h.beating, addr) // see greet
+	h.mu.Unlock()
+	if expected {
+		return
+	}
+	select {
+	case h.lost <- struct{}{}:
+	default:
+	}
+}
+
+// search looks for the brokers that may have transactions of the group: those of
+// Config.Transaction.Topics, whose routes it keeps in the table, or all of the
+// cluster. It reports whether all were found.
+func (h *heart) search() bool {
+	ctx, cancel := context.WithTimeout(h.ctx, heartbeatTimeout)
+	defer cancel()
+	topics := h.p.cfg.Transaction.Topics
+	for _, topic := range topics {
+		mapped, err := h.p.mapTopic(topic)
+		if err == nil {
+			_, err = h.p.routes.Route(ctx, mapped.Name)
+		}
+		if err != nil {
+			h.unfound(err)
+			return false
+		}
+	}
+	if len(topics) > 0 {
+		return true
+	}
+	brokers, err := h.p.routes.ClusterBrokers(ctx)
+	if err != nil {
+		h.unfound(err)
+		return false
+	}
+	addrs := make([]string, len(brokers))
+	for i, b := range brokers {
+		addrs[i] = b.Addr
+	}
+	h.mu.Lock()
+	h.checking = addrs
+	h.mu.Unlock()
+	return len(addrs) > 0
+}
+
+func (h *heart) unfound(err error) {
+	if h.ctx.Err() == nil {
+		h.p.logger.Info("Cannot find the RocketMQ brokers that may ask about transactions", watermill.LogFields{"err": err.Error()})
+	}
+}
+
 func (h *heart) brokers() []string {
-	var addrs []string
+	h.mu.Lock()
+	addrs := slices.Clone(h.checking)
+	h.mu.Unlock()
 	for _, b := range h.p.routes.Brokers() {
-		addrs = append(addrs, b.Addr)
+		if !slices.Contains(addrs, b.Addr) {
+			addrs = append(addrs, b.Addr)
+		}
 	}
 	return addrs
 }

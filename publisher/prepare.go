@@ -60,6 +60,9 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 		e.keyHash = p.cfg.Queues.sumOf(key)
 		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
 	}
+	if how.transaction {
+		list = p.appendTransaction(list)
+	}
 	own := len(list)
 	m, err := p.marshal(list, topic, msg)
 	if err != nil {
@@ -72,6 +75,11 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 	defer e.keepList(list)
 	if e.keyed && slices.ContainsFunc(list[own:], isShardingKey) {
 		return &MarshalError{errors.New("marshaler returned a __SHARDINGKEY, which is that of OrderingKey")}
+	}
+	if how.transaction {
+		if err := checkTransaction(list[own:]); err != nil {
+			return err
+		}
 	}
 	if e.id, err = p.ids.next(now); err != nil {
 		return err

@@ -32,6 +32,8 @@ type Publisher struct {
 	routes     *routing.Table
 	selector   routing.Selector
 	heart      *heart
+	open       transactions
+	checker    *checker
 	outboxes   outboxes
 	health     health
 	calls      callPool
@@ -61,8 +63,9 @@ type Publisher struct {
 }
 
 // New checks the configuration and returns a Publisher. It needs no network: a
-// name server is asked when the first message is published. Only a
-// Config.Resolver is called at once, in the background. A nil logger logs nothing.
+// name server is asked when the first message is published, or, in the
+// background, at once if there is a Config.Transaction.Check. A Config.Resolver is
+// called at once, in the background. A nil logger logs nothing.
 func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -95,12 +98,14 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	p.cfg.ProducerGroup = wrapNamespace(cfg.Namespace, cfg.ProducerGroup)
 	p.delivery.p = p
 	p.marshal = appendMarshal(cfg.Marshaler)
+	p.checker = newChecker(p)
 	connections := transport.Config{
 		Dial:          cfg.Dial,
 		TLS:           cfg.TLS,
 		Serialization: cfg.serialization(),
 		DialTimeout:   cfg.DialTimeout,
 		Events:        transport.Events{Connected: p.connected, Disconnected: p.disconnected},
+		Requests:      p.checker.requests(),
 	}
 	if p.decorator = newDecorator(cfg.namespaceFields(), cfg.Credentials); p.decorator != nil {
 		connections.Decorate = p.decorator.decorate
@@ -125,13 +130,16 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		_ = p.client.Close() // it has no connection yet
 		return nil, fmt.Errorf("publisher: %w", err)
 	}
-	if p.heart, err = startHeart(p); err != nil {
+	if p.heart, err = newHeart(p); err != nil {
 		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
 		return nil, err
 	}
+	// It may connect at once, and connections tell p.heart of themselves.
+	go p.heart.run()
 	if p.tracer, err = startTracer(p, logger); err != nil {
+		p.checker.stop()
 		p.heart.stop()
-		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
+		_, _ = p.routes.Close(), p.client.Close() // nothing has been published
 		return nil, err
 	}
 	return p, nil

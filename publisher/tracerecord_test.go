@@ -131,7 +131,7 @@ func TestTraceGroup(t *testing.T) {
 func TestTraceConfigKnowsAllFields(t *testing.T) {
 	ofMessages := []string{
 		"ProducerGroup", "Marshaler", "Topics", "MaxPropertiesSize", "MaxMessageSize", "SendTimeout", "AttemptTimeout", "Backoff",
-		"OrderingKey", "Queues", "Batch", "Waiting", "AcceptNotDurable", "OnResult", "Hooks", "Trace", "CloseTimeout",
+		"OrderingKey", "Queues", "Transaction", "Delay", "Batch", "Waiting", "AcceptNotDurable", "OnResult", "Hooks", "Trace", "CloseTimeout",
 	}
 	var c Config
 	fields := reflect.ValueOf(&c).Elem()

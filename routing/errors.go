@@ -143,7 +143,7 @@ func (e *BrokerNotFoundError) Error() string {
 // *NameServersError first: they say nothing about the message, of which nothing
 // was sent.
 type NameServersError struct {
-	// Topic is the topic that was asked about.
+	// Topic is the topic that was asked about, empty for the cluster's brokers.
 	Topic string
 	// Servers has one error per name server, in the order they were asked.
 	Servers []*NameServerError
@@ -155,10 +155,14 @@ type NameServersError struct {
 // Error lists each name server with what went wrong there.
 func (e *NameServersError) Error() string {
 	var b strings.Builder
-	if e.Unresolved != nil {
-		return fmt.Sprintf("routing: topic %q: %v", e.Topic, e.Unresolved)
+	about := ""
+	if e.Topic != "" {
+		about = fmt.Sprintf("topic %q: ", e.Topic)
 	}
-	fmt.Fprintf(&b, "routing: topic %q: no name server gave a usable answer", e.Topic)
+	if e.Unresolved != nil {
+		return fmt.Sprintf("routing: %s%v", about, e.Unresolved)
+	}
+	fmt.Fprintf(&b, "routing: %sno name server gave a usable answer", about)
 	for i, s := range e.Servers {
 		if i == 0 {
 			b.WriteString(": ")

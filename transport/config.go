@@ -59,6 +59,13 @@ type Config struct {
 	Decorate func(ctx context.Context, r headers.Request, body []byte) (headers.Request, error)
 	// Events tells of connections coming and going.
 	Events Events
+	// Requests is given each one-way request that a peer makes, such as a
+	// broker's check of a transaction; nil drops them. The reader of the
+	// connection calls it, outside all locks, and reads nothing more until it
+	// returns: hand on what takes time. It must not call Close. The Command owns
+	// its memory. Requests that want an answer are refused, with
+	// REQUEST_CODE_NOT_SUPPORTED.
+	Requests func(addr string, request headers.Command)
 }
 
 // Events are called by the connection's own goroutines, outside all locks. A

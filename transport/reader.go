@@ -66,6 +66,8 @@ func (cn *conn) handle(cmd headers.Command) {
 		cn.settle(cmd)
 	case !cmd.IsOneway():
 		cn.refuse(cmd)
+	case cn.client.cfg.Requests != nil:
+		cn.client.cfg.Requests(cn.addr, cmd)
 	}
 }
 
@@ -157,7 +159,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// refuse answers a request of the peer that nobody here handles. Without an
+// refuse answers a request of the peer that wants an answer: nobody here has one. Without an
 // answer the peer would wait for its own time-out.
 func (cn *conn) refuse(cmd headers.Command) {
 	frame := cn.client.frames.Get()

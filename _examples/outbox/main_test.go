@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
+)
+
+// TestMain is a program that is killed, where it is started as that.
+func TestMain(m *testing.M) {
+	if step := os.Getenv(stepEnv); step != "" {
+		log.Fatal(beKilled(step, os.Args[1:]))
+	}
+	if run := os.Getenv(loopEnv); run != "" {
+		log.Fatal(takeOrders(run, os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+const told = `killed before the commit of the database
+killed between the two commits
+order killed before the commit of the database: 0 in the database, the check says rollback
+order killed between the two commits: 1 in the database, the check says commit
+`
+
+func TestOutbox(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), &out, "", "shop-orders", "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if want := told + "messages in the topic: 1\n"; out.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", &out, want)
+	}
+}
+
+// On a real broker the Java client tells what is in the topic: the second order,
+// once. Nothing was given up.
+func TestOutboxOnRealBroker(t *testing.T) {
+	cluster := realbroker.Start(t, realbroker.Config{Version: "5.5.0", BrokerProps: map[string]string{
+		"transactionTimeOut":       "2000",
+		"transactionCheckInterval": "1000",
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cluster.CreateTopic(t, "shop-orders", 1)
+	var out bytes.Buffer
+	if err := run(ctx, &out, cluster.NameServers()[0], "shop-orders", "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != told {
+		t.Errorf("got:\n%s\nwant:\n%s", &out, told)
+	}
+	stored := cluster.Read(t, "shop-orders", 1)
+	if len(stored) != 1 || string(stored[0].Body) != betweenCommits {
+		t.Errorf("stored: %+v", stored)
+	}
+	for _, topic := range cluster.Topics(t) {
+		if strings.Contains(topic, "TRANS_CHECK_MAX_TIME") && len(cluster.Read(t, topic, 0)) > 0 {
+			t.Errorf("the broker has given up a message")
+		}
+	}
+}

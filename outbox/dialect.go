@@ -1,0 +1,73 @@
+package outbox
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Dialect names a database, for the little in which their SQL differs.
+type Dialect string
+
+// The dialects. See the package comment for which of them the tests run on.
+const (
+	SQLite     Dialect = "sqlite"
+	PostgreSQL Dialect = "postgresql"
+	MySQL      Dialect = "mysql"
+)
+
+func (d Dialect) known() bool { return d == SQLite || d == PostgreSQL || d == MySQL }
+
+// statements are the SQL of an outbox.
+type statements struct{ create, insert, find, clean string }
+
+// Rows are either of a committed database transaction or tombstones.
+const (
+	rowTombstone = 0
+	rowPublished = 1
+)
+
+func (d Dialect) statements(table string) statements {
+	engine := ""
+	if d == MySQL {
+		engine = " ENGINE=InnoDB" // others may have no transactions
+	}
+	return statements{
+		create: "CREATE TABLE IF NOT EXISTS " + table +
+			" (id VARCHAR(64) NOT NULL PRIMARY KEY, published SMALLINT NOT NULL, created_ms BIGINT NOT NULL)" + engine,
+		insert: d.bind("INSERT INTO " + table + " (id, published, created_ms) VALUES (?, ?, ?)"),
+		find:   d.bind("SELECT published FROM " + table + " WHERE id = ?"),
+		clean:  d.bind("DELETE FROM " + table + " WHERE created_ms < ?"),
+	}
+}
+
+// bind gives the placeholders the dialect's form. There are no question marks but
+// these: a table name has none.
+func (d Dialect) bind(query string) string {
+	if d != PostgreSQL {
+		return query
+	}
+	var bound strings.Builder
+	n := 0
+	for _, r := range query {
+		if r != '?' {
+			bound.WriteRune(r)
+			continue
+		}
+		n++
+		bound.WriteString("$" + strconv.Itoa(n))
+	}
+	return bound.String()
+}
+
+// tablePattern is a name that needs no quotes, with a schema or without.
+var tablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
+
+// checkTable keeps SQL out of table names.
+func checkTable(name string) error {
+	if !tablePattern.MatchString(name) {
+		return fmt.Errorf("table name %q is not letters, digits and _, with a schema before a dot or without", name)
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package publisher_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+// transactionChecks is how often the brokers of these tests ask about a half
+// message.
+const transactionChecks = 3
+
+// inTransactionWorlds runs a test on brokers that check half messages after three
+// seconds and then every second; embedded ones are quicker.
+func inTransactionWorlds(t *testing.T, test func(t *testing.T, w *world, five bool)) {
+	quick := embedded.WithTransactionCheck(300*time.Millisecond, 100*time.Millisecond, transactionChecks)
+	t.Run("embedded 5.5", func(t *testing.T) { test(t, embeddedWorld(t, quick), true) })
+	t.Run("embedded 4.9 in memory", func(t *testing.T) {
+		test(t, embeddedWorld(t, quick, embedded.InMemory(), embedded.WithVersion(headers.Version4_9_7)), false)
+	})
+	for _, version := range append(realbroker.Versions(), "5.1.4") {
+		t.Run("real "+version, func(t *testing.T) {
+			test(t, realWorld(t, realbroker.Start(t, realbroker.Config{Version: version, BrokerProps: map[string]string{
+				"transactionTimeOut":       "3000",
+				"transactionCheckInterval": "1000",
+				"transactionCheckMax":      fmt.Sprint(transactionChecks),
+				// 5.x notes decisions in batches, every 3 s by default: a
+				// decision could then come too late for the check.
+				"transactionOpBatchInterval": "100",
+			}})), version[0] == '5')
+		})
+	}
+}
+
+// decisions answers checks by what is in the payload: "commit ...", "rollback ..."
+// or "unknown ..."; "second ..." is committed by its second check. It counts the
+// checks of each payload.
+type decisions struct {
+	mu     sync.Mutex
+	counts map[string]int
+	seen   chan publisher.CheckedMessage
+}
+
+func newDecisions() *decisions {
+	return &decisions{counts: make(map[string]int), seen: make(chan publisher.CheckedMessage, 1000)}
+}
+
+func (d *decisions) check(_ context.Context, msg publisher.CheckedMessage) publisher.TransactionState {
+	d.seen <- msg
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	payload := string(msg.Message.Payload)
+	d.counts[payload]++
+	word, _, _ := strings.Cut(payload, " ")
+	switch {
+	case word == "commit", word == "second" && d.counts[payload] > 1:
+		return publisher.TransactionCommit
+	case word == "rollback":
+		return publisher.TransactionRollback
+	default:
+		return publisher.TransactionUnknown
+	}
+}
+
+// await waits for a check of the payload.
+func (d *decisions) await(t testing.TB, payload string) publisher.CheckedMessage {
+	t.Helper()
+	limit := time.After(2 * time.Minute)
+	for {
+		select {
+		case msg := <-d.seen:
+			if string(msg.Message.Payload) == payload {
+				return msg
+			}
+		case <-limit:
+			t.Fatalf("no check of %q", payload)
+		}
+	}
+}
+
+func (d *decisions) count(payload string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.counts[payload]
+}
+
+// awaitMessages waits until the topic has n messages and returns them. On a real
+// broker the Java client reads them.
+func awaitMessages(t testing.TB, w *world, topic string, n int) []stored {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		if w.embedded != nil {
+			return len(w.embedded.Messages(topic)) >= n
+		}
+		return len(w.real.Read(t, topic, n)) >= n
+	}, 2*time.Minute, 50*time.Millisecond)
+	return w.read(t, topic, n)
+}
+
+// Every way in which a transaction ends, on one broker. Whatever is settled stays
+// so while another message goes through all checks that there are.
+func TestTransactions(t *testing.T) {
+	inTransactionWorlds(t, func(t *testing.T, w *world, five bool) {
+		topic := newTopic(t, "transactions")
+		w.createTopic(t, topic, 2)
+		group := strings.ReplaceAll(newTopic(t, "group"), ".", "-")
+		publisherOf := func(group string, d *decisions) *publisher.Publisher {
+			return publisherIn(t, w, func(c *publisher.Config) {
+				c.ProducerGroup, c.Transaction.Check = group, d.check
+			})
+		}
+		d := newDecisions()
+		p := publisherOf(group, d)
+		begin := func(p *publisher.Publisher, payload string) (*publisher.Transaction, *message.Message) {
+			msg := message.NewMessage(watermill.NewUUID(), []byte(payload))
+			msg.Metadata.Set("name", "value")
+			tx, err := p.BeginTransaction(topic, msg)
+			require.NoError(t, err)
+			return tx, msg
+		}
+
+		// By the caller.
+		committed, msg := begin(p, "direct "+strings.Repeat("compressed ", 1000))
+		require.Empty(t, w.read(t, topic, 0))
+		require.NoError(t, committed.Commit(t.Context()))
+		got := awaitMessages(t, w, topic, 1)[0]
+		require.Equal(t, committed.Info().MessageID, got.UniqueID)
+		require.Equal(t, int32(headers.SysFlagCommit), got.SysFlag&headers.SysFlagTransactionMask)
+		require.Equal(t, group, got.Properties[headers.PropertyProducerGroup])
+		requireSameMessage(t, msg, unmarshal(t, got))
+		dropped, _ := begin(p, "direct rollback")
+		require.NoError(t, dropped.Rollback(t.Context()))
+
+		// By the check, which is told what was published.
+		byCheck, msg := begin(p, "commit by check")
+		byCheck.Unknown()
+		checked := d.await(t, "commit by check")
+		requireSameMessage(t, msg, checked.Message)
+		require.Equal(t, topic, checked.Topic)
+		require.Equal(t, byCheck.Info().MessageID, checked.MessageID)
+		require.Equal(t, 1, checked.Checks)
+		for _, payload := range []string{"rollback by check", "second check"} {
+			tx, _ := begin(p, payload)
+			tx.Unknown()
+		}
+		d.await(t, "second check")
+		require.Equal(t, 2, d.await(t, "second check").Checks)
+
+		// By another process of the group, which has published nothing.
+		begin(p, "commit after restart")
+		require.NoError(t, p.Close())
+		again := newDecisions()
+		p = publisherOf(group, again)
+		again.await(t, "commit after restart")
+		require.Zero(t, d.count("commit after restart"))
+
+		// Two groups in one process.
+		other := newDecisions()
+		otherPublisher := publisherOf(group+"-2", other)
+		ofFirst, _ := begin(p, "commit of group 1")
+		ofFirst.Unknown()
+		ofSecond, _ := begin(otherPublisher, "commit of group 2")
+		ofSecond.Unknown()
+		again.await(t, "commit of group 1")
+		other.await(t, "commit of group 2")
+		require.Zero(t, again.count("commit of group 2"))
+		require.Zero(t, other.count("commit of group 1"))
+
+		// A half message that is checked while its transaction is open, and then
+		// committed, is not delivered by its copies as well. The other message
+		// shows that the checks have come.
+		open, _ := begin(p, "open")
+		mark, _ := begin(p, "second mark")
+		mark.Unknown()
+		again.await(t, "second mark")
+		again.await(t, "second mark")
+		require.NoError(t, open.Commit(t.Context()))
+		require.Zero(t, again.count("open"))
+
+		// Too late, where the producer has set a time for it. The other message
+		// shows that the time is over.
+		ofLate := newDecisions()
+		checkAfter := 4 * time.Second // more than transactionTimeOut
+		if w.embedded != nil {
+			checkAfter = time.Second
+		}
+		late, _ := begin(publisherIn(t, w, func(c *publisher.Config) {
+			c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = group+"-3", ofLate.check, checkAfter
+		}), "commit too late")
+		lateMark, _ := begin(publisherIn(t, w, func(c *publisher.Config) {
+			c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = group+"-4", ofLate.check, checkAfter
+		}), "unknown mark")
+		lateMark.Unknown()
+		ofLate.await(t, "unknown mark")
+		if err := late.Commit(t.Context()); five {
+			require.ErrorIs(t, err, &headers.StatusError{Code: headers.IllegalOperation})
+			require.False(t, failedEnd(t, err).Open)
+			ofLate.await(t, "commit too late")
+		} else {
+			require.NoError(t, err)
+		}
+
+		// By nobody.
+		lost, _ := begin(p, "unknown")
+		lost.Unknown()
+		all := awaitMessages(t, w, checkMaxTopic, 2)
+		slices.SortFunc(all, func(a, b stored) int { return strings.Compare(string(a.Body), string(b.Body)) })
+		require.Equal(t, "unknown mark", string(all[1].Body))
+		require.Equal(t, lost.Info().MessageID, all[0].UniqueID)
+		require.Equal(t, "unknown", string(all[0].Body))
+		require.Equal(t, topic, all[0].Properties[headers.PropertyRealTopic])
+		require.Equal(t, fmt.Sprint(transactionChecks), all[0].Properties[headers.PropertyCheckTimes])
+		require.Equal(t, transactionChecks, again.count("unknown"))
+
+		var payloads []string
+		for _, s := range w.read(t, topic, 9) {
+			word, _, _ := strings.Cut(string(s.Body), " compressed")
+			payloads = append(payloads, word)
+		}
+		slices.Sort(payloads)
+		require.Equal(t, []string{
+			"commit after restart", "commit by check", "commit of group 1", "commit of group 2", "commit too late", "direct", "open", "second check", "second mark",
+		}, payloads)
+	})
+}

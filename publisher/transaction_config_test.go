@@ -1,0 +1,52 @@
+package publisher
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTransactionConfig(t *testing.T) {
+	check := func(context.Context, CheckedMessage) TransactionState { return TransactionUnknown }
+	cfg := Config{NameServers: []string{"127.0.0.1:9876"}, Transaction: TransactionConfig{Check: check}}
+	require.NoError(t, cfg.Validate())
+	cfg.setDefaults()
+	require.Equal(t, 10*time.Second, cfg.Transaction.CheckTimeout)
+	require.Equal(t, 16, cfg.Transaction.Concurrency)
+
+	for field, transaction := range map[string]TransactionConfig{
+		"Transaction.CheckTimeout": {Check: check, CheckTimeout: -1},
+		"Transaction.Concurrency":  {Check: check, Concurrency: -1},
+		"Transaction.CheckAfter":   {Check: check, CheckAfter: -1},
+		"Transaction.Topics":       {Check: check, Topics: []string{""}},
+	} {
+		cfg.Transaction = transaction
+		require.ErrorContains(t, cfg.Validate(), field)
+	}
+	for _, transaction := range []TransactionConfig{
+		{CheckTimeout: 1},
+		{Concurrency: 1},
+		{CheckAfter: 1},
+		{Topics: []string{"a"}},
+	} {
+		cfg.Transaction = transaction
+		require.ErrorContains(t, cfg.Validate(), "Transaction.Check is nil")
+	}
+}
+
+// The latest are remembered, and no more of them.
+func TestTransactionsEnded(t *testing.T) {
+	var s transactions
+	id := func(n int) string { return time.Duration(n).String() }
+	for n := range keptEnded + 10 {
+		s.confirm(id(n))
+		s.confirm(id(n))
+	}
+	require.Len(t, s.ended, keptEnded)
+	require.Len(t, s.order, keptEnded)
+	require.Equal(t, standingUnknown, s.see(id(9), halfPlace{}))
+	require.Equal(t, standingEnded, s.see(id(10), halfPlace{}))
+	require.Equal(t, standingEnded, s.see(id(keptEnded+9), halfPlace{}))
+}
