@@ -97,7 +97,7 @@ func (p *Publisher) prepareAsync(c *call, topic string, messages []*message.Mess
 func (o *outbox) take(c *call, messages []*message.Message) {
 	ctx, shared := sharedContext(messages)
 	contexts := !shared || ctx.Done() != nil
-	c.contexts = contexts
+	c.contexts, c.until = contexts, lastDeadline(messages, c.began.Add(o.p.cfg.SendTimeout))
 	starts, _ := o.submit(c, c.began)
 	o.run(starts)
 	select {

@@ -130,6 +130,27 @@ func TestPromiseBatchHasTheLongestTime(t *testing.T) {
 	}, embedded.WithBrokers(2))
 }
 
+// Asynchronous calls have the same time, and leave as much of it.
+func TestPromiseAsyncLeavesTimeForAnother(t *testing.T) {
+	for limit, took := range map[time.Duration]time.Duration{time.Hour: 2 * time.Second, 600 * time.Millisecond: 400 * time.Millisecond} {
+		t.Run(limit.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				seen := newResults()
+				p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+				silentFirst(c, 1, 150*time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				require.NoError(t, p.PublishAsync(orders, messageIn(ctx)))
+				require.NoError(t, p.Flush(t.Context()))
+				result := seen.next(t)
+				require.NoError(t, result.Err)
+				require.Len(t, result.Failed, 1)
+				require.Equal(t, took, result.Failed[0].Took)
+			}, embedded.WithBrokers(2))
+		})
+	}
+}
+
 // A broker that is known to be dead is no reason to be short with the other.
 func TestPromiseAttemptLeavesNoTimeForTheDead(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
