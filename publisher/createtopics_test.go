@@ -58,7 +58,7 @@ func TestCreateTopicErrorVerdict(t *testing.T) {
 	} {
 		tc.err.Topic = "t"
 		v := judge(&tc.err)
-		require.Equal(t, tc.again, v.again, tc.err.Error())
+		require.Equal(t, tc.again, v.again(), tc.err.Error())
 		require.Equal(t, NotSent, v.outcome, tc.err.Error())
 	}
 }

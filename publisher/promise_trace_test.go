@@ -249,7 +249,7 @@ func TestPromiseTraceFull(t *testing.T) {
 			elapsed := stopwatch()
 			require.NoError(t, p.Publish(orders, newMessages(15)...))
 			require.Zero(t, elapsed())
-			time.Sleep(1500 * time.Millisecond) // now one that is being sent is in the way, now none
+			time.Sleep(1600 * time.Millisecond) // now one that is being sent is in the way, now none
 		}
 		require.NoError(t, p.Close())
 		sent := len(traceFields(t, c))

@@ -179,6 +179,9 @@ func (t *tracer) note(b *batch, s *storedBatch) {
 		own.id, own.bodyLength = e.id.String(), len(e.body)
 		own.offsetID = place{list: s.offsetIDs, index: i, n: len(b.entries)}.offsetID()
 		own.readProperties(e.properties)
+		if b.delayedBy.Name != "" {
+			own.kind = traceDelay
+		}
 		t.add(own)
 	}
 }
@@ -195,9 +198,11 @@ func (r *traceRecord) readProperties(raw []byte) {
 			if strings.EqualFold(string(value), "true") {
 				r.kind = traceHalf
 			}
-		case headers.PropertyDelayLevel, "TIMER_DELIVER_MS", "TIMER_DELAY_SEC", "TIMER_DELAY_MS":
+		default:
 			// The Java client calls timer messages normal ones, which they are not.
-			r.kind = traceDelay
+			if isDelay(headers.Property{Name: string(name), Value: string(value)}) {
+				r.kind = traceDelay
+			}
 		}
 	}
 }

@@ -27,7 +27,8 @@ func checkTransaction(list []headers.Property) error {
 		switch property.Name {
 		case headers.PropertyTransaction, headers.PropertyProducerGroup, headers.PropertyCheckImmunity:
 			return &MarshalError{fmt.Errorf("marshaler returned a %s, which is for the publisher to set", property.Name)}
-		case headers.PropertyDelayLevel, "TIMER_DELIVER_MS", "TIMER_DELAY_SEC", "TIMER_DELAY_MS":
+		}
+		if isDelay(property) {
 			return &CombinationError{Features: []Feature{FeatureTransaction, FeatureDelay}}
 		}
 	}
