@@ -550,7 +550,9 @@ func TestPromisePublishInTransaction(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		require.Contains(t, err.Error(), "the check will settle it")
 		before := j.count()
-		c.Broker(0).CheckTransactions()
+		time.Sleep(5 * time.Second) // the connection may be a new one: the producer is known again
+		synctest.Wait()
+		require.Equal(t, 2, c.Broker(0).CheckTransactions())
 		synctest.Wait()
 		require.Equal(t, before+2, j.count())
 	})
