@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -310,18 +309,6 @@ func (b *batch) awaitNobody() <-chan struct{} {
 	}
 	b.pausing = make(chan struct{})
 	return b.pausing
-}
-
-// pause returns the pause after the given number of failed attempts.
-func (b BackoffConfig) pause(failed int) time.Duration {
-	length := b.Max
-	if shift := failed - 1; shift < 30 && b.Min<<shift < b.Max && b.Min<<shift > 0 {
-		length = b.Min << shift
-	}
-	if length < 2 {
-		return length
-	}
-	return length/2 + rand.N(length/2+1)
 }
 
 // halve sends the two halves of a refused batch one after the other, and so on

@@ -8,6 +8,15 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
+// WaitingConfig bounds the messages that are not yet published. A call that is
+// over a limit by itself goes on when it is alone.
+type WaitingConfig struct {
+	// Messages is 65536 by default.
+	Messages int
+	// Bytes of payload, UUID and metadata. 64 MiB by default.
+	Bytes int
+}
+
 // gate bounds what all Publish calls together hold in memory. A call enters with
 // all of its messages, in the order of coming, and leaves when it returns.
 type gate struct {

@@ -11,7 +11,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
-	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 )
 
 const (
@@ -91,58 +90,6 @@ func startTracer(p *Publisher, logger watermill.LoggerAdapter) (*tracer, error) 
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	go t.run()
 	return t, nil
-}
-
-// traceConfig is the configuration of the publisher that sends the traces: how to
-// reach the cluster is the same, and nothing of what is the user's to choose for
-// messages. The group has the name that the first Java producer of a process gives
-// it, and is the same for each process: brokers keep a record of every group.
-func traceConfig(c *Config) Config {
-	return Config{
-		NameServers:          c.NameServers,
-		Resolver:             c.Resolver,
-		ResolveInterval:      c.ResolveInterval,
-		ProducerGroup:        traceGroup(unwrapNamespace(c.Namespace, c.ProducerGroup)),
-		Namespace:            c.Namespace,
-		NamespaceV2:          c.NamespaceV2,
-		Marshaler:            traceMarshaler{},
-		Compression:          c.Compression,
-		SendTimeout:          traceTimeout,
-		AcceptNotDurable:     true,
-		AutoCreate:           c.AutoCreate,
-		UnitMode:             c.UnitMode,
-		Dial:                 c.Dial,
-		VIPChannel:           c.VIPChannel,
-		TLS:                  c.TLS,
-		Credentials:          c.Credentials,
-		Avoidance:            c.Avoidance,
-		Headers:              c.Headers,
-		DialTimeout:          c.DialTimeout,
-		HeartbeatInterval:    c.HeartbeatInterval,
-		RouteRefreshInterval: c.RouteRefreshInterval,
-	}
-}
-
-// traceGroup is the group of the traces of a group
-// (AsyncTraceDispatcher.genGroupNameForTrace, 5.5.0), or one for all where the name
-// would be longer than brokers take.
-func traceGroup(group string) string {
-	const prefix = "_INNER_TRACE_PRODUCER"
-	if name := prefix + "-" + group + "-PRODUCE-1"; len(name) <= maxGroupLength {
-		return name
-	}
-	return prefix
-}
-
-// traceMarshaler makes messages that have a body and keys.
-type traceMarshaler struct{}
-
-// Marshal takes the keys from the message's UUID.
-func (traceMarshaler) Marshal(_ string, msg *message.Message) (marshaler.Message, error) {
-	return marshaler.Message{
-		Body:       msg.Payload,
-		Properties: []headers.Property{{Name: headers.PropertyKeys, Value: msg.UUID}},
-	}, nil
 }
 
 // traces reports whether messages to the topic are traced. Those to the trace topic

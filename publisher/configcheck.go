@@ -1,0 +1,120 @@
+package publisher
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+)
+
+// maxGroupLength is what brokers since 5.4.0 take, so that the names of retry
+// topics made from the group still fit (TopicValidator.GROUP_MAX_LENGTH).
+const maxGroupLength = 120
+
+// Validate reports everything that is wrong with the configuration, each fault
+// with the name of its field. Zero values are no faults: they stand for defaults.
+func (c Config) Validate() error {
+	c.setDefaults()
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf(format, args...))
+	}
+	names := routing.Config{NameServers: c.NameServers, Resolver: c.Resolver, ResolveInterval: c.ResolveInterval}
+	if err := names.Validate(); err != nil {
+		faults = append(faults, err)
+	}
+	c.checkNamespaces(fault)
+	if group := wrapNamespace(c.Namespace, c.ProducerGroup); !legalGroup(group) {
+		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", group, maxGroupLength)
+	}
+	if err := marshaler.CheckTopicName(c.AutoCreate.DefaultTopic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
+		fault("AutoCreate.DefaultTopic: %w", err)
+	}
+	if err := marshaler.CheckTopicName(c.Trace.Topic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
+		fault("Trace.Topic: %w", err)
+	}
+	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
+		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
+	}
+	faults = append(faults, c.CreateTopics.faults()...)
+	if err := c.checkCredentials(); err != nil {
+		faults = append(faults, err)
+	}
+	if c.Headers != BinaryHeaders && c.Headers != JSONHeaders {
+		fault("Headers is %q, want binary or json", c.Headers)
+	}
+	for _, n := range []struct {
+		name         string
+		value, least int
+		most         int
+	}{
+		{"Compression.Level", c.Compression.Level, 0, 9},
+		{"Compression.Threshold", c.Compression.Threshold, 1, 1 << 30},
+		{"Batch.MaxMessages", c.Batch.MaxMessages, 1, 1 << 16},
+		{"Batch.MaxBytes", c.Batch.MaxBytes, 0, headers.MaxFrameSize - 1<<16},
+		{"Waiting.Messages", c.Waiting.Messages, 1, math.MaxInt},
+		{"Waiting.Bytes", c.Waiting.Bytes, 1, math.MaxInt},
+		{"Trace.Waiting", c.Trace.Waiting, 1, math.MaxInt},
+		{"MaxPropertiesSize", c.MaxPropertiesSize, 1, headers.MaxPropertiesSize},
+		{"MaxMessageSize", c.MaxMessageSize, 1, headers.MaxFrameSize - 1<<16},
+		{"AutoCreate.Queues", c.AutoCreate.Queues, 1, 1 << 16},
+	} {
+		if n.value < n.least || n.value > n.most {
+			fault("%s is %d, want %d to %d", n.name, n.value, n.least, n.most)
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"SendTimeout", c.SendTimeout},
+		{"AttemptTimeout", c.AttemptTimeout},
+		{"Backoff.Min", c.Backoff.Min},
+		{"Backoff.Max", c.Backoff.Max},
+		{"Avoidance.SlowAfter", c.Avoidance.SlowAfter},
+		{"Avoidance.FailedFor", c.Avoidance.FailedFor},
+		{"DialTimeout", c.DialTimeout},
+		{"HeartbeatInterval", c.HeartbeatInterval},
+		{"RouteRefreshInterval", c.RouteRefreshInterval},
+		{"CloseTimeout", c.CloseTimeout},
+		{"Batch.Linger", c.Batch.Linger},
+	} {
+		if d.value < 0 {
+			fault("%s is %v, want 0 or more", d.name, d.value)
+		}
+	}
+	c.Delay.faults(fault)
+	if c.Batch.Linger >= c.SendTimeout {
+		fault("Batch.Linger (%v) is not less than SendTimeout (%v)", c.Batch.Linger, c.SendTimeout)
+	}
+	if c.Batch.MaxBytes > c.MaxMessageSize {
+		fault("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)
+	}
+	if err := c.Queues.validate(); err != nil {
+		faults = append(faults, err)
+	}
+	if c.Backoff.Min > c.Backoff.Max {
+		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)
+	}
+	faults = append(faults, c.Transaction.faults(c.Topics)...)
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("publisher: config: %w", err)
+	}
+	return nil
+}
+
+func legalGroup(group string) bool {
+	for _, r := range group {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_-%|", r):
+		default:
+			return false
+		}
+	}
+	return len(group) <= maxGroupLength
+}
