@@ -20,32 +20,8 @@ import (
 // A crowd of asynchronous messages is stored as if each were alone, where its
 // result says.
 func TestAsyncCrowd(t *testing.T) {
-	const workers, each = 8, 400
-	inEveryWorld(t, func(t *testing.T, w *world) {
-		topic := newTopic(t, "async")
-		w.createTopic(t, topic, 4)
-		seen, requests := newResults(), batchRequests(w)
-		p := publisherIn(t, w, func(c *publisher.Config) { patiently(c); c.OnResult = seen.add })
-		var mu sync.Mutex
-		messages := make(map[string]*message.Message)
-		var wg sync.WaitGroup
-		for worker := range workers {
-			wg.Go(func() {
-				for n := range each {
-					msg := crowdMessage(worker, n)
-					mu.Lock()
-					messages[msg.UUID] = msg
-					mu.Unlock()
-					if err := p.PublishAsync(topic, msg); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		wg.Wait()
-		require.NoError(t, p.Flush(t.Context()))
-		require.NotZero(t, requests(), "or else this was no test of batches")
-		requireEachOnce(t, w, topic, messages, seen)
+	crowdIsStored(t, "async", 8, 400, func(p *publisher.Publisher, topic string, msg *message.Message) error {
+		return p.PublishAsync(topic, msg)
 	})
 }
 

@@ -87,9 +87,16 @@ func requireEachOnce(t *testing.T, w *world, topic string, messages map[string]*
 
 // In a crowd that shares requests every message is stored as if it were alone.
 func TestBatchCrowd(t *testing.T) {
-	const workers, each = 64, 50
+	crowdIsStored(t, "crowd", 64, 50, func(p *publisher.Publisher, topic string, msg *message.Message) error {
+		return p.Publish(topic, msg)
+	})
+}
+
+// crowdIsStored has workers publish so many messages each, and checks that all are
+// stored where their results say.
+func crowdIsStored(t *testing.T, name string, workers, each int, publish func(*publisher.Publisher, string, *message.Message) error) {
 	inEveryWorld(t, func(t *testing.T, w *world) {
-		topic := newTopic(t, "crowd")
+		topic := newTopic(t, name)
 		w.createTopic(t, topic, 4)
 		seen, requests := newResults(), batchRequests(w)
 		p := publisherIn(t, w, func(c *publisher.Config) { patiently(c); c.OnResult = seen.add })
@@ -103,13 +110,14 @@ func TestBatchCrowd(t *testing.T) {
 					mu.Lock()
 					messages[msg.UUID] = msg
 					mu.Unlock()
-					if err := p.Publish(topic, msg); err != nil {
+					if err := publish(p, topic, msg); err != nil {
 						t.Error(err)
 					}
 				}
 			})
 		}
 		wg.Wait()
+		require.NoError(t, p.Flush(t.Context()))
 		require.NotZero(t, requests(), "or else this was no test of batches")
 		requireEachOnce(t, w, topic, messages, seen)
 	})
