@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,7 +183,9 @@ func (c *Cluster) DeleteTopic(name string) {
 }
 
 // Messages returns all messages of a topic that are stored, by broker, queue and
-// offset. Half messages are in topic RMQ_SYS_TRANS_HALF_TOPIC.
+// offset. topic is RocketMQ's name, here and in Stored and AwaitMessages: what a
+// publisher is told to send to shop.orders is in _wm_shop-2Eorders (see
+// marshaler.EscapeTopics). Half messages are in topic RMQ_SYS_TRANS_HALF_TOPIC.
 func (c *Cluster) Messages(topic string) []Message {
 	var list []Message
 	for _, b := range c.brokers {
@@ -219,10 +222,29 @@ func (c *Cluster) AwaitMessages(ctx context.Context, topic string, n int) ([]Mes
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return c.Messages(topic), fmt.Errorf("embedded: %d of %d messages in topic %s: %w", c.Stored(topic), n, topic, context.Cause(ctx))
+			return c.Messages(topic), fmt.Errorf("embedded: %d of %d messages in topic %s%s: %w",
+				c.Stored(topic), n, topic, c.elsewhere(topic), context.Cause(ctx))
 		}
 	}
 	return c.Messages(topic), nil
+}
+
+// elsewhere says which other topics have messages, for who has asked for the
+// wrong one.
+func (c *Cluster) elsewhere(topic string) string {
+	var others []string
+	for _, b := range c.brokers {
+		for _, t := range b.Topics() {
+			if t.Name != topic && !slices.Contains(others, t.Name) && c.Stored(t.Name) > 0 {
+				others = append(others, t.Name)
+			}
+		}
+	}
+	if len(others) == 0 {
+		return ""
+	}
+	slices.Sort(others)
+	return fmt.Sprintf(" (others have some: %s)", strings.Join(others, ", "))
 }
 
 // messagesStored tells those that wait in AwaitMessages.

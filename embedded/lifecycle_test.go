@@ -144,6 +144,10 @@ func TestAwaitMessages(t *testing.T) {
 		messages, err := cluster.AwaitMessages(ctx, "topic", 4)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Len(t, messages, 3)
+		require.NotContains(t, err.Error(), "others")
+
+		_, err = cluster.AwaitMessages(ctx, "another", 1)
+		require.ErrorContains(t, err, "0 of 1 messages in topic another (others have some: topic)")
 	})
 }
 

@@ -65,6 +65,9 @@ func defaults() config {
 // Cluster.Dial is the only way to it. Such a cluster waits on channels, timers
 // and condition variables only, so that it works inside a testing/synctest
 // bubble. Start it, dial it and close it in the same bubble.
+//
+// A client needs Cluster.Dial as well as the addresses, which read as those of
+// servers on this machine: without it, it would call whoever is at 127.0.0.1:9876.
 func InMemory() Option { return func(c *config) { c.inMemory = true } }
 
 // WithNameServerAddr fixes the addresses of the name servers, in their order.

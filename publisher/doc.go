@@ -1,47 +1,31 @@
-// Package publisher is a Watermill Publisher for Apache RocketMQ.
+// Package publisher is a Watermill Publisher for Apache RocketMQ, 4.9 to 5.5.
 //
-// The road of a message through this package, file by file:
+//	pub, err := publisher.New(publisher.Config{NameServers: []string{"127.0.0.1:9876"}}, logger)
+//	...
+//	err = pub.Publish("greetings", message.NewMessage(watermill.NewUUID(), []byte("hello")))
 //
-//	publisher.go   Publish lets the call in and prepares every message
-//	prepare.go     topic name, marshaler, limits: all that can refuse a message
-//	size.go        the limit of a body
-//	messageid.go   the unique message id
-//	gate.go        the bound on all messages that are not yet published
-//	entry.go       a message that is ready to be sent
-//	call.go        the call that waits for its messages
-//	outbox.go      the messages of a topic (outboxes.go: of all topics)
-//	lane.go        those that share requests, gathered into batches
-//	watch.go       the time of the calls that wait
-//	keys.go        which lane an ordering key belongs to
-//	keyhash.go     which queue that is, as other clients see it
-//	batch.go       one batch, from its first attempt to the results
-//	attempt.go     one attempt: queue, broker address, request, answer
-//	delay.go       how a broker is to delay a message (delayconfig.go, delayerrors.go)
-//	brokerversion.go  what a broker can do
-//	decorator.go   what all requests carry: their signature
-//	queues.go      the queue of a message without a key
-//	load.go        how many requests each broker has in work
-//	health.go      which brokers were slow or failed, and for how long that counts
-//	verdict.go     what a failed attempt means: again, elsewhere, or the end
-//	refusal.go     failures that come from access control and certificates
-//	result.go      what became of a message
-//	errors.go      what Publish returns when not all is well (securityerrors.go:
-//	               when credentials or certificates are refused)
-//	async.go       a call that nobody waits in
-//	delivery.go    tells OnResult of the results of such calls
-//	flush.go       waits until all of them have been told
-//	oneway.go      messages that want no answer
+// [Publisher.Publish] returns nil when a broker has confirmed every message. Any
+// other return is an [Error] with a [Result] for each message: stored, not sent,
+// or may be stored. [Config] has everything that can be set; its zero value, with
+// name servers, is a good one.
 //
-// Transactions, which are messages that take this road and then wait:
+//   - [Publisher.PublishAsync] returns at once and tells Config.OnResult;
+//     [Publisher.Flush] waits for it. [Publisher.PublishOneway] asks for no answer.
+//   - Config.OrderingKey keeps the messages of a key in order; Config.Queues says
+//     which queue it has, and which one messages without a key get.
+//   - A message with the metadata of Watermill's components/delay is delivered
+//     later ([DelayConfig]); [Publisher.Recall] takes it back.
+//   - [Publisher.BeginTransaction] and [Publisher.PublishInTransaction] publish if
+//     the caller's own work succeeds. With a database transaction, package outbox
+//     does all of it.
+//   - [Publisher.Check] reports what would keep messages from being published.
+//     [Publisher.CreateTopic] and [CreateTopicsConfig] create missing topics.
+//   - [Credentials] and Config.TLS are the way into a cluster that is closed.
+//   - [Hooks] and [TraceConfig] tell what happens.
 //
-//	transaction.go   the half message and its end by the caller
-//	transactions.go  those that are open, and how the latest have ended
-//	checker.go       the questions of brokers, asked of the user's function
+// A message's tag, search keys and flag are metadata too: see package marshaler.
+// Tests need no RocketMQ: see package embedded.
 //
-// Beside the road: heartbeat.go tells brokers that the producer lives, events.go
-// turns what the lower packages report into log lines, timelimit.go bounds attempts
-// in time, hooks.go tells the user's functions what happens, trace.go sends message
-// traces (tracerecord.go: what is in them), recall.go takes delayed messages back,
-// close.go ends it all. createtopic.go creates missing topics (creator.go does the
-// work), check.go reports on what publishing depends on.
+// For those who read the source: docs/architecture.md follows a message from file
+// to file.
 package publisher
