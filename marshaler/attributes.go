@@ -45,7 +45,7 @@ var (
 func JoinKeys(keys ...string) (string, error) {
 	for _, key := range keys {
 		if strings.Contains(key, " ") || !headers.Carries(key) {
-			return "", &MetadataError{Name: MetadataKeys, Reason: ErrIllegalKeys}
+			return "", &MetadataError{Name: MetadataKeys, Value: key, Reason: ErrIllegalKeys}
 		}
 	}
 	return strings.Join(keys, " "), nil
@@ -77,15 +77,15 @@ type attributes struct {
 // readAttributes finds them in metadata.
 func readAttributes(metadata message.Metadata) (a attributes, err error) {
 	if a.tag = metadata[MetadataTag]; a.tag != "" && !legalTag(a.tag) {
-		return a, &MetadataError{Name: MetadataTag, Reason: ErrIllegalTag}
+		return a, &MetadataError{Name: MetadataTag, Value: a.tag, Reason: ErrIllegalTag}
 	}
 	if a.keys = metadata[MetadataKeys]; a.keys != "" && !legalKeys(a.keys) {
-		return a, &MetadataError{Name: MetadataKeys, Reason: ErrIllegalKeys}
+		return a, &MetadataError{Name: MetadataKeys, Value: a.keys, Reason: ErrIllegalKeys}
 	}
 	if text := metadata[MetadataFlag]; text != "" {
 		flag, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
-			return a, &MetadataError{Name: MetadataFlag, Reason: ErrIllegalFlag}
+			return a, &MetadataError{Name: MetadataFlag, Value: text, Reason: ErrIllegalFlag}
 		}
 		a.flag = int32(flag)
 	}

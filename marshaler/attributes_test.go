@@ -74,6 +74,8 @@ func TestJoinKeys(t *testing.T) {
 		_, err := JoinKeys("fine", bad)
 		require.ErrorIs(t, err, ErrIllegalKeys, "%q", bad)
 	}
+	_, err = JoinKeys("a b")
+	require.EqualError(t, err, `marshaler: metadata "_wm_keys" of "a b": `+ErrIllegalKeys.Error())
 }
 
 // What a foreign producer has set comes back if it can be published again.

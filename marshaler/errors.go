@@ -12,6 +12,8 @@ var ErrReservedMetadata = errors.New("the name is reserved for the UUID of the m
 // MetadataError is a metadata entry that cannot be sent.
 type MetadataError struct {
 	Name string
+	// Value is what an attribute may not be; of JoinKeys, the one key.
+	Value string
 	// Reason is ErrReservedMetadata, or ErrIllegalTag, ErrIllegalKeys or
 	// ErrIllegalFlag for an attribute.
 	Reason error
@@ -19,7 +21,11 @@ type MetadataError struct {
 
 // Error names the entry and the reason.
 func (e *MetadataError) Error() string {
-	return fmt.Sprintf("marshaler: metadata %q: %v", e.Name, e.Reason)
+	if e.Value == "" {
+		return fmt.Sprintf("marshaler: metadata %q: %v", e.Name, e.Reason)
+	}
+	const most = 64
+	return fmt.Sprintf("marshaler: metadata %q of %.*q: %v", e.Name, most, e.Value, e.Reason)
 }
 
 // Unwrap returns the reason.

@@ -40,8 +40,8 @@ func ExampleDefault() {
 	// 8c1f map[DELAY:none name:OrderPlaced note:] true
 }
 
-// Tagged sets the tag that consumers filter by. Everything else is left to
-// Default.
+// Tagged makes a message's name its tag, which consumers filter by, so that nobody
+// has to set MetadataTag. Everything else is left to Default.
 type Tagged struct {
 	marshaler.Default
 }
