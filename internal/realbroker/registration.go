@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"time"
 )
@@ -30,11 +29,13 @@ func (c *Cluster) registered(ctx context.Context, b *Broker) error {
 			return fmt.Errorf("%s has no route to %s yet", ns.name, b.Name)
 		}
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", b.Addr)
-	if err != nil {
-		return err
+	// In its first second a broker of 4.9 has no statistics, and fails where they are
+	// asked for (StoreStatsService).
+	code, _, err := b.ask(ctx, getBrokerRuntimeInfo, nil, nil)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("%s does not tell its running time yet: code %d", b.Name, code)
 	}
-	return conn.Close()
+	return err
 }
 
 // registration returns a function for polling that is registered, but urges the

@@ -11,9 +11,10 @@ import (
 
 // Request codes of RocketMQ's remoting protocol.
 const (
-	updateBrokerConfig  = 25
-	getBrokerConfig     = 26
-	getRouteInfoByTopic = 105
+	updateBrokerConfig   = 25
+	getBrokerConfig      = 26
+	getBrokerRuntimeInfo = 28
+	getRouteInfoByTopic  = 105
 )
 
 // ask sends one request on a connection of its own and returns the code and the
