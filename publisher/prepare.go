@@ -84,8 +84,9 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 	if special.delay, err = e.prepareDelay(list, msg, p.cfg.Delay.Max, now); err != nil {
 		return err
 	}
-	if special.delay {
-		special.transaction = special.transaction || transactionFlag(list) != 0
+	prepared := transactionFlag(list) // the marshaler may have made a half message as well
+	if special.delay || prepared != 0 {
+		special.transaction = special.transaction || prepared != 0
 		if err := special.check(); err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 	}
 	e.body, e.properties = e.data[:size:size], e.data[size:]
 	e.flag, e.born = m.Flag, now.UnixMilli()
-	e.sysFlag |= transactionFlag(list)
+	e.sysFlag |= prepared
 	e.reconsumed, e.maxReconsumes = 0, 0
 	retry := strings.HasPrefix(mapped.Name, retryTopicPrefix)
 	if retry {

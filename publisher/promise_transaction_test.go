@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/components/delay"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
@@ -640,5 +641,36 @@ func TestPromiseCheckedMessage(t *testing.T) {
 		require.ErrorIs(t, j.asked[0].UnmarshalErr, errBad)
 		require.Equal(t, "plain", string(j.asked[0].Message.Payload))
 		require.Equal(t, tx.Info().UUID, j.asked[0].UUID)
+	})
+}
+
+// A half message that a marshaler has made, by its property, is held to the same
+// rules as one of BeginTransaction; so is one of BeginTransaction that is delayed
+// by its metadata.
+func TestPromiseTransactionCombinations(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		half := func(cfg *publisher.Config) {
+			cfg.Marshaler = addingMarshaler{property: headers.Property{Name: "TRAN_MSG", Value: "true"}}
+		}
+		refused := func(err error, want ...publisher.Feature) {
+			t.Helper()
+			var combined *publisher.CombinationError
+			require.ErrorAs(t, err, &combined)
+			require.Equal(t, want, combined.Features)
+			require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
+		}
+		keyed := publisherOn(t, c, func(cfg *publisher.Config) {
+			half(cfg)
+			cfg.OrderingKey = func(string, *message.Message) (string, error) { return "key", nil }
+		})
+		refused(keyed.Publish(orders, newMessage("x")), publisher.FeatureTransaction, publisher.FeatureOrderingKey)
+		refused(publisherOn(t, c, half).PublishOneway(orders, newMessage("x")), publisher.FeatureTransaction, publisher.FeatureOneway)
+
+		ahead := delayed(delay.For(time.Hour))
+		_, err := publisherOn(t, c, withCheck(judging(publisher.TransactionUnknown))).BeginTransaction(orders, ahead)
+		refused(err, publisher.FeatureTransaction, publisher.FeatureDelay)
+		require.Zero(t, sends(c))
+
+		require.NoError(t, publisherOn(t, c, half).Publish(orders, newMessage("x")), "by itself it is a half message")
 	})
 }
