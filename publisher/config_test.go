@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
@@ -97,6 +98,27 @@ func TestConfigFaults(t *testing.T) {
 	require.ErrorContains(t, both, "NameServers")
 	require.ErrorContains(t, both, "ProducerGroup")
 	require.ErrorContains(t, both, "SendTimeout")
+}
+
+// What would do nothing is refused, by the name of its field.
+func TestConfigIdleFields(t *testing.T) {
+	key := func(string, *message.Message) (string, error) { return "", nil }
+	for field, change := range map[string]func(*Config){
+		"Trace.Topic":        func(c *Config) { c.Trace.Topic = "traces" },
+		"Trace.Waiting":      func(c *Config) { c.Trace.Waiting = 1 },
+		"Queues.KeyHash":     func(c *Config) { c.Queues.KeyHash = FNV1a },
+		"Queues.KeyHashFunc": func(c *Config) { c.Queues.KeyHashFunc = sipHash },
+		"Batch.Linger":       func(c *Config) { c.Batch = BatchConfig{MaxMessages: 1, Linger: 1} },
+	} {
+		c := Config{NameServers: []string{"127.0.0.1:9876"}}
+		change(&c)
+		require.ErrorContains(t, c.Validate(), field+" is set and does nothing without ")
+		c.Trace.Enabled, c.OrderingKey = true, key
+		if c.Batch.MaxMessages == 1 {
+			c.Batch.MaxMessages = 2
+		}
+		require.NoError(t, c.Validate())
+	}
 }
 
 // A field that is set must not be overwritten by its default.

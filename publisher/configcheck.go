@@ -19,11 +19,12 @@ const maxGroupLength = 120
 // Validate reports everything that is wrong with the configuration, each fault
 // with the name of its field. Zero values are no faults: they stand for defaults.
 func (c Config) Validate() error {
-	c.setDefaults()
 	var faults []error
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf(format, args...))
 	}
+	c.checkIdle(fault) // of what the caller has set, not of defaults
+	c.setDefaults()
 	names := routing.Config{NameServers: c.NameServers, Resolver: c.Resolver, ResolveInterval: c.ResolveInterval}
 	if err := names.Validate(); err != nil {
 		faults = append(faults, err)
@@ -106,6 +107,25 @@ func (c Config) Validate() error {
 		return fmt.Errorf("publisher: config: %w", err)
 	}
 	return nil
+}
+
+// checkIdle reports fields that are set and would do nothing, since what they belong
+// to is not switched on.
+func (c *Config) checkIdle(fault func(format string, args ...any)) {
+	for _, f := range []struct {
+		set, used   bool
+		name, needs string
+	}{
+		{c.Trace.Topic != "", c.Trace.Enabled, "Trace.Topic", "Trace.Enabled"},
+		{c.Trace.Waiting != 0, c.Trace.Enabled, "Trace.Waiting", "Trace.Enabled"},
+		{c.Queues.KeyHash != "", c.OrderingKey != nil, "Queues.KeyHash", "OrderingKey"},
+		{c.Queues.KeyHashFunc != nil, c.OrderingKey != nil, "Queues.KeyHashFunc", "OrderingKey"},
+		{c.Batch.Linger != 0, c.Batch.MaxMessages != 1, "Batch.Linger", "Batch.MaxMessages other than 1"},
+	} {
+		if f.set && !f.used {
+			fault("%s is set and does nothing without %s", f.name, f.needs)
+		}
+	}
 }
 
 func legalGroup(group string) bool {
