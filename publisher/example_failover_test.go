@@ -1,12 +1,14 @@
 package publisher_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -46,4 +48,35 @@ func Example_failover() {
 	// broker-a failed, not sent
 	// stored by broker-b
 	// 10 messages stored, 1 attempt failed
+}
+
+// A broker that shuts down gracefully (enableShutdownGracefully, 5.5) says GO_AWAY.
+// The message that hears of it is sent to another.
+func Example_goAway() {
+	cluster := startBroker(embedded.WithBrokers(2), embedded.WithTopic("orders", 1))
+	defer cluster.Close()
+	pub, err := publisher.New(publisher.Config{
+		NameServers: cluster.NameServers(),
+		Dial:        cluster.Dial,
+		OnResult: func(r publisher.Result) {
+			for _, attempt := range r.Failed {
+				fmt.Println(attempt.MessageQueue.BrokerName, errors.Is(attempt.Err, &headers.StatusError{Code: headers.GoAway}), attempt.Outcome)
+			}
+		},
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pub.Close()
+
+	cluster.Broker(0).SetCondition(embedded.GoingAway)
+	for i := range 4 {
+		if err := pub.Publish("orders", message.NewMessage(fmt.Sprint(i), []byte("a book"))); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(cluster.Stored("orders"), "stored")
+	// Output:
+	// broker-a true not sent
+	// 4 stored
 }

@@ -114,3 +114,61 @@ func ExampleQueuesConfig_keyHashFunc() {
 	// 3
 	// 0
 }
+
+// Random queues suit many short-lived publishers, each of which would begin a round
+// robin of its own.
+func ExampleQueuesConfig_random() {
+	cluster := startBroker(embedded.WithTopic("orders", 4))
+	defer cluster.Close()
+	pub, err := publisher.New(publisher.Config{
+		NameServers: cluster.NameServers(),
+		Dial:        cluster.Dial,
+		Queues:      publisher.QueuesConfig{Selector: routing.Random{}},
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pub.Close()
+
+	for range 200 {
+		if err := pub.Publish("orders", message.NewMessage("6f1a", []byte("a book"))); err != nil {
+			log.Fatal(err)
+		}
+	}
+	used := make(map[int32]bool)
+	for _, m := range cluster.Messages("orders") {
+		used[m.QueueID] = true
+	}
+	fmt.Println(len(used), "queues used")
+	// Output:
+	// 4 queues used
+}
+
+// An order topic names its queues at the name server. Keys go by that list, as with
+// the Java client: here the first queue is one of broker-b.
+func ExampleConfig_orderTopic() {
+	cluster := startBroker(embedded.WithBrokers(2), embedded.WithTopic("orders", 3), embedded.WithOrderTopic("orders", "broker-b:3;broker-a:2"))
+	defer cluster.Close()
+	pub, err := publisher.New(publisher.Config{
+		NameServers: cluster.NameServers(),
+		Dial:        cluster.Dial,
+		OrderingKey: func(_ string, msg *message.Message) (string, error) { return msg.Metadata.Get("customer"), nil },
+		OnResult:    func(r publisher.Result) { fmt.Println(r.MessageQueue.BrokerName, r.MessageQueue.QueueID) },
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pub.Close()
+
+	for _, customer := range []string{"a", "order", "polygenelubricants"} {
+		msg := message.NewMessage("6f1a", []byte("a book"))
+		msg.Metadata.Set("customer", customer)
+		if err := pub.Publish("orders", msg); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// broker-b 2
+	// broker-b 0
+	// broker-a 0
+}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -37,4 +39,31 @@ func ExampleMessageTooLargeError() {
 	// Output:
 	// <nil>
 	// 8388608 is over 4194304
+}
+
+// Bodies from Threshold on are compressed, if that makes them smaller.
+func ExampleCompressionConfig() {
+	cluster := startBroker(embedded.WithTopic("orders", 1))
+	defer cluster.Close()
+	pub, err := publisher.New(publisher.Config{
+		NameServers: cluster.NameServers(),
+		Dial:        cluster.Dial,
+		Compression: publisher.CompressionConfig{Codec: publisher.Zstd, Threshold: 1024},
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pub.Close()
+
+	for _, n := range []int{10, 10_000} {
+		if err := pub.Publish("orders", message.NewMessage("6f1a", []byte(strings.Repeat("a book, ", n)))); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, m := range cluster.Messages("orders") {
+		fmt.Println(m.SysFlag&headers.SysFlagCompressed != 0, len(m.Body) < 100)
+	}
+	// Output:
+	// false true
+	// true true
 }
