@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/components/delay"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
@@ -56,6 +57,52 @@ func TestPromiseEveryRequestIsSigned(t *testing.T) {
 			require.NotZero(t, stats.Requests(code), code)
 		}
 	}, embedded.WithACL(aliceIn), embedded.WithoutAutoCreateTopic())
+}
+
+// So is what came later: half messages, their end and the answer to a check, recalls,
+// the questions of Check, the creation of a topic, and traces.
+func TestPromiseEveryFeatureIsSigned(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		var unsigned atomic.Int32
+		c.Intercept(func(r embedded.Request) embedded.Fault {
+			if !signedBy(r, aliceIn) {
+				t.Log(r.Server, r.Code)
+				unsigned.Add(1)
+			}
+			return embedded.Fault{}
+		})
+		var handle string
+		p := unclosedPublisherOn(t, c, func(c *publisher.Config) {
+			c.Credentials = publisher.NewCredentials(alice, aliceSecret)
+			c.Transaction.Check = func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
+				return publisher.TransactionCommit
+			}
+			c.Trace = publisher.TraceConfig{Enabled: true}
+			c.OnResult = func(r publisher.Result) { handle = r.RecallHandle }
+		})
+		tx, err := p.BeginTransaction(orders, newMessage("x"))
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(t.Context()))
+		left, err := p.BeginTransaction(orders, newMessage("x"))
+		require.NoError(t, err)
+		left.Unknown()
+		checkNow(t, c)
+		require.NoError(t, p.Publish(orders, delayed(delay.For(time.Hour))))
+		require.NoError(t, p.Recall(t.Context(), handle))
+		check(t, p, orders)
+		require.Error(t, p.CreateTopic(t.Context(), "new"), "that is for administrators")
+		synctest.Wait()
+		require.NoError(t, p.Close())
+		require.Zero(t, unsigned.Load())
+		stats := c.Stats()
+		for _, code := range []headers.RequestCode{
+			headers.CodeEndTransaction, headers.CodeRecallMessage, headers.CodeBrokerConfig, headers.CodeRuntimeInfo,
+			headers.CodeTopicStats, headers.CodeClusterInfo, headers.CodeUnregisterClient,
+		} {
+			require.NotZero(t, stats.Requests(code), code)
+		}
+		require.Equal(t, 2, c.Stored(orders))
+	}, embedded.WithACL(aliceIn), embedded.WithRecall())
 }
 
 // Without credentials no request carries any of the fields.
