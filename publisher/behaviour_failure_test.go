@@ -306,6 +306,19 @@ func TestNotDurable(t *testing.T) {
 	})
 }
 
+// A static topic, as mqadmin makes one, is refused by name.
+func TestStaticTopic(t *testing.T) {
+	w := realWorld(t, sharedCluster(t, "5.5.0"))
+	topic := newTopic(t, "static")
+	w.real.Admin(t, "updateStaticTopic", "-c", "DefaultCluster", "-t", topic, "-qn", "4")
+	err := publisherIn(t, w, nil).Publish(topic, newMessage("x"))
+	var static *routing.StaticTopicError
+	require.ErrorAs(t, err, &static)
+	require.Equal(t, topic, static.Topic)
+	require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
+	require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
+}
+
 // A real broker speaks TLS with a certificate of its own making: a publisher
 // that verifies refuses it at once, one that is told not to talks to it.
 func TestTLSOfRealBroker(t *testing.T) {

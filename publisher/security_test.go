@@ -129,6 +129,7 @@ func TestSecurity(t *testing.T) {
 		t.Run("refused", func(t *testing.T) { tellsRefusalsApart(t, w) })
 		t.Run("batch without permission", func(t *testing.T) { judgesBatches(t, w) })
 		t.Run("rotation", func(t *testing.T) { rotatesKeys(t, w) })
+		t.Run("transactions", func(t *testing.T) { settlesTransactions(t, w) })
 		t.Run("TLS", func(t *testing.T) { speaksTLS(t, w) })
 	})
 }
@@ -341,6 +342,30 @@ func rotatesKeys(t *testing.T, w *securedWorld) {
 	require.Equal(t, connected, dials.Load(), "no connection was made anew")
 	got := w.read(t, allowed, before+2)
 	require.Equal(t, []string{"1", "3"}, []string{string(got[before].Body), string(got[before+1].Body)})
+}
+
+// settlesTransactions: who may publish to a topic may have transactions there, and
+// who may not is told so.
+func settlesTransactions(t *testing.T, w *securedWorld) {
+	before := count(t, w)
+	p := w.publisher(t, publisher.NewCredentials(alice, aliceSecret), func(c *publisher.Config) {
+		c.ProducerGroup = newTopic(t, "group")
+		c.Transaction.Check = func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
+			return publisher.TransactionUnknown
+		}
+	})
+	committed, err := p.BeginTransaction(allowed, newMessage("committed"))
+	require.NoError(t, err)
+	dropped, err := p.BeginTransaction(allowed, newMessage("dropped"))
+	require.NoError(t, err)
+	require.NoError(t, dropped.Rollback(t.Context()))
+	require.NoError(t, committed.Commit(t.Context()))
+	require.Equal(t, "committed", string(w.read(t, allowed, before+1)[before].Body))
+
+	_, err = p.BeginTransaction(forbidden, newMessage("x"))
+	var permission *publisher.PermissionError
+	require.ErrorAs(t, err, &permission)
+	require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 }
 
 // count returns how many messages the topic allowed has by now.
