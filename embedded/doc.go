@@ -92,10 +92,11 @@
 // Cluster: brokers are masters without slaves, so pulls are never sent elsewhere.
 // Name servers share what they know and know it at once: there is no registration
 // every 30 s, none is missing after a name server's restart, and a killed broker
-// stays in the routes until Broker.Unregister instead of for 120 s. There are no
-// system topics but TBW102, no HA port, no proxy, and a VIP port with WithVIPPort
-// only. Namespaces are as in real brokers: those of v1 are a part of names, and the
-// fields of v2 (nsd and ns) mean nothing.
+// stays in the routes until Broker.Unregister instead of for 120 s. Of the system
+// topics there is TBW102; those of delays and transactions come with their first
+// message, and the trace topic is one to make. There is no HA port, no proxy, and a
+// VIP port with WithVIPPort only. Namespaces are as in real brokers: those of v1 are
+// a part of names, and the fields of v2 (nsd and ns) mean nothing.
 //
 // Security: access control only as WithACL sets it up: users are superusers or
 // may publish to topics, and nobody is let in by address. Without it signatures

@@ -36,6 +36,18 @@ type HTTPResolver struct {
 	Timeout time.Duration
 }
 
+// String shows the URL without a password that it has.
+func (r HTTPResolver) String() string {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return "HTTPResolver" // it may have one
+	}
+	return "HTTPResolver " + u.Redacted()
+}
+
+// GoString is String: no verb of fmt shows the password.
+func (r HTTPResolver) GoString() string { return r.String() }
+
 // Validate reports a URL that nobody can ask.
 func (r HTTPResolver) Validate() error {
 	u, err := url.Parse(r.URL)

@@ -73,3 +73,17 @@ func TestHTTPResolverFailures(t *testing.T) {
 		require.ErrorContains(t, err, "deadline exceeded")
 	})
 }
+
+// However it is printed, by itself or within a configuration, the password of the URL
+// is not shown.
+func TestHTTPResolverHidesThePassword(t *testing.T) {
+	for _, u := range []string{"http://user:5ecret@host:8080/list", "ht tp://user:5ecret@host"} {
+		r := routing.HTTPResolver{URL: u}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			for _, v := range []any{r, &r, struct{ Resolver routing.Resolver }{r}} {
+				require.NotContains(t, fmt.Sprintf(verb, v), "5ecret", verb)
+			}
+		}
+	}
+	require.Equal(t, "HTTPResolver http://user:xxxxx@host:8080/list", routing.HTTPResolver{URL: "http://user:5ecret@host:8080/list"}.String())
+}

@@ -9,10 +9,13 @@
 // under test by itself. For the same reason the package imports nothing of this
 // module.
 //
-// [Config].ACL makes its brokers want signed requests, [Config].TLS gives its
+// [Config].Brokers is the number of masters, [Config].NameServers that of name
+// servers. [Config].ACL makes its brokers want signed requests, [Config].TLS gives its
 // servers certificates. [Config].Proxy puts a RocketMQ Proxy in cluster mode beside
 // the brokers: clients are given the address that [Cluster.Proxy] returns in place
-// of the name servers'. Brokers have a VIP port, their own - 2, always.
+// of the name servers'. Brokers have a VIP port, their own - 2, always. Whatever else a
+// broker has to be switched on for goes into [Config].BrokerProps: recallMessageEnable,
+// traceTopicEnable, enableShutdownGracefully, autoCreateTopicEnable=false.
 //
 // It needs Java 11 or later (a JDK) and Maven. [Require] skips a test where
 // they are missing. The jars, about 95 MB a version, and as much again for a

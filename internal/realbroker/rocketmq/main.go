@@ -118,12 +118,13 @@ func fetchAll(ctx context.Context, log io.Writer) error {
 		}
 		fmt.Fprintf(log, "RocketMQ %s is here\n", version)
 	}
-	// A few tests want a 5.x of the time before 5.3.
-	const middle = "5.1.4"
-	if err := realbroker.Fetch(ctx, middle); err != nil {
-		return err
+	// Some tests want a 5.x from before 5.3, and the first one with recall.
+	for _, version := range []string{"5.1.4", "5.3.3"} {
+		if err := realbroker.Fetch(ctx, version); err != nil {
+			return err
+		}
+		fmt.Fprintf(log, "RocketMQ %s is here\n", version)
 	}
-	fmt.Fprintf(log, "RocketMQ %s is here\n", middle)
 	return nil
 }
 
