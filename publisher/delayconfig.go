@@ -22,7 +22,9 @@ import (
 //
 // A delayed message goes alone, and cannot have an ordering key or be part of a
 // transaction (*CombinationError). A marshaler that sets DELAY or one of the
-// TIMER_ properties itself delays its messages by them, whatever the metadata is.
+// TIMER_ properties itself delays its messages by them, whatever the metadata is;
+// Max is not held against those, and a broker that finds one too far ahead answers
+// MESSAGE_ILLEGAL.
 type DelayConfig struct {
 	// Max is how far ahead the time of a message may be. 3 days by default, the
 	// brokers' own limit (timerMaxDelaySec of MessageStoreConfig, 5.5.0). The time

@@ -12,7 +12,7 @@ import (
 // consoles find it by message id and key (the Pub records of the Java client's
 // enableMsgTrace, 5.5.0). Messages that failed or were sent one-way have none, nor
 // have those that a broker answers with TRACE_ON=false, nor those to the trace
-// topic.
+// topic. A half message has one; its commit or rollback has none.
 //
 // Traces never hold up a message or make it fail. They are gathered for a second and
 // sent by a goroutine of their own over connections of their own, under the producer

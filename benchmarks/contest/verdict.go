@@ -24,7 +24,7 @@ type Verdict struct {
 	Met   bool `json:"met"`
 }
 
-// target is a row of the table of issue 4.
+// target is one of the ratios that were aimed at.
 type target struct {
 	load      string
 	caseID    string
