@@ -129,6 +129,7 @@ func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.Mes
 		return storedBatch{}, err
 	}
 	if b.lane.oneway {
+		b.learn(queue.BrokerName, signAnswered) // as far as can be known
 		return storedBatch{queue: queue, addr: addr}, nil
 	}
 	status := storedStatus(headers.ResponseCode(answer.Code))
@@ -168,7 +169,7 @@ func (b *batch) choose(route *routing.Route) (queue routing.MessageQueue, others
 		if !o.keysStay(route) {
 			return routing.MessageQueue{}, false, errKeysMove
 		}
-		b.current.MessageQueue = l.queue
+		b.current.MessageQueue = o.p.userQueue(l.queue)
 		return l.queue, false, nil
 	}
 	health := &o.p.health
@@ -192,7 +193,7 @@ func (b *batch) choose(route *routing.Route) (queue routing.MessageQueue, others
 		}
 	}
 	o.load.add(queue.BrokerName)
-	b.current.MessageQueue = queue
+	b.current.MessageQueue = o.p.userQueue(queue)
 	others = slices.ContainsFunc(o.load.names, func(name string) bool {
 		return name != queue.BrokerName && !slices.Contains(avoid[busy:], name)
 	})

@@ -230,7 +230,6 @@ func (b *batch) fail(v verdict, err error) (failed Attempt, anybody bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := b.current
-	a.MessageQueue = o.p.userQueue(a.MessageQueue)
 	a.Took, a.Outcome, a.Err = o.p.now().Sub(a.Began), v.outcome, err
 	for _, e := range b.entries {
 		if e.state != entryDone {
@@ -341,6 +340,7 @@ func (b *batch) finish(err error) {
 func (b *batch) store(s storedBatch) {
 	b.tellSent(&s)
 	b.lane.outbox.p.tracer.note(b, &s)
+	s.queue = b.lane.outbox.p.userQueue(s.queue)
 	if b.lane.oneway {
 		b.settle(func(_ int, e *entry) {
 			e.result.Outcome = MayBeStored
@@ -349,7 +349,6 @@ func (b *batch) store(s storedBatch) {
 		return
 	}
 	undurable := s.status != SendOK && !b.lane.outbox.p.cfg.AcceptNotDurable
-	s.queue = b.lane.outbox.p.userQueue(s.queue)
 	b.settle(func(i int, e *entry) {
 		r := e.result
 		r.Outcome, r.Status = Stored, s.status

@@ -85,7 +85,7 @@ func (p *callPool) put(c *call) {
 			e.data = nil
 		}
 	}
-	c.async = asyncCall{}
+	c.async, c.manner = asyncCall{}, manner{}
 	clear(c.results)
 	clear(c.lanes)
 	clear(c.starts)

@@ -3,6 +3,7 @@ package publisher
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -18,12 +19,12 @@ type outbox struct {
 	p     *Publisher
 	topic string // RocketMQ's name
 
-	mu     sync.Mutex // guards what follows, the lanes, and the entries in them
-	free   lane       // messages without an ordering key
-	solo   lane       // those of them that go alone
-	oneway lane       // those that want no answer
-	load   load       // of the brokers, by requests of these three
-	used   bool       // since the last sweep
+	mu     sync.Mutex  // guards what follows, the lanes, and the entries in them
+	free   lane        // messages without an ordering key
+	solo   lane        // those of them that go alone
+	oneway lane        // those that want no answer
+	load   load        // of the brokers, by requests of these three
+	used   atomic.Bool // since the last sweep
 	watch
 	// takenBack counts the entries that are still in lanes and have been taken
 	// back.
@@ -86,7 +87,6 @@ func (o *outbox) watchRest(c *call) bool {
 func (o *outbox) submit(c *call, now time.Time) (starts []start, carried bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.used = true
 	for i := range c.entries {
 		e := &c.entries[i]
 		l := o.laneOf(e)
@@ -123,9 +123,15 @@ func (o *outbox) run(starts []start) {
 func (o *outbox) idle() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	idle := !o.used && !slices.ContainsFunc(o.lanes(), func(l *lane) bool { return !l.idle() })
-	o.used = false
+	idle := !o.used.Swap(false) && !slices.ContainsFunc(o.lanes(), func(l *lane) bool { return !l.idle() })
 	return idle
+}
+
+// use notes that somebody is about to use the outbox.
+func (o *outbox) use() {
+	if !o.used.Load() {
+		o.used.Store(true)
+	}
 }
 
 // lanes returns all lanes.

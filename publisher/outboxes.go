@@ -16,6 +16,9 @@ type outboxes struct {
 func (all *outboxes) of(p *Publisher, topic string) *outbox {
 	all.mu.RLock()
 	o := all.byTopic[topic]
+	if o != nil {
+		o.use() // before a sweep may forget it
+	}
 	all.mu.RUnlock()
 	if o != nil {
 		return o
@@ -23,34 +26,46 @@ func (all *outboxes) of(p *Publisher, topic string) *outbox {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if o := all.byTopic[topic]; o != nil {
+		o.use()
 		return o
 	}
 	if all.byTopic == nil {
 		all.byTopic = make(map[string]*outbox)
 	}
 	o = newOutbox(p, topic)
+	o.use()
 	all.byTopic[topic] = o
 	return o
 }
 
 // sweep forgets the outboxes that nobody has used since the last sweep, so that
-// their number is bounded by use. A call that has just got one goes on with it
-// beside a new one, which is harmless: each limits its own requests.
-func (all *outboxes) sweep() {
+// their number is bounded by use.
+func (all *outboxes) sweep() { all.forget(all.unused()) }
+
+// unused returns the topics of outboxes that nobody has used since the last sweep.
+func (all *outboxes) unused() []string {
 	all.mu.RLock()
+	defer all.mu.RUnlock()
 	var idle []string
 	for topic, o := range all.byTopic {
 		if o.idle() {
 			idle = append(idle, topic)
 		}
 	}
-	all.mu.RUnlock()
+	return idle
+}
+
+// forget drops the outboxes of the topics, but for those that somebody has got
+// meanwhile: messages of a key must not find another beside it.
+func (all *outboxes) forget(topics []string) {
 	all.mu.Lock()
-	for _, topic := range idle {
-		all.byTopic[topic].retire()
-		delete(all.byTopic, topic)
+	defer all.mu.Unlock()
+	for _, topic := range topics {
+		if o := all.byTopic[topic]; !o.used.Load() {
+			o.retire()
+			delete(all.byTopic, topic)
+		}
 	}
-	all.mu.Unlock()
 }
 
 // cut ends all calls that wait, and the timers of all outboxes.

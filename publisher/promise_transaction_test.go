@@ -674,3 +674,51 @@ func TestPromiseTransactionCombinations(t *testing.T) {
 		require.NoError(t, publisherOn(t, c, half).Publish(orders, newMessage("x")), "by itself it is a half message")
 	})
 }
+
+// The first half message is stored and its answer lost. While BeginTransaction
+// tries again the broker checks it, and Check says rollback, as its documentation
+// asks for of a transaction that it has never heard of. The second half message is
+// stored, the commit of it lost, and Check would say commit: it has to be asked.
+func TestPromiseCheckWhileBeginning(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		began := time.Now()
+		var storedFirst bool
+		onSend(c, func(n int, _ embedded.Request) embedded.Fault {
+			switch {
+			case n == 1:
+				storedFirst = true
+				return embedded.StoreThenDrop()
+			case time.Since(began) < 50*time.Second:
+				return embedded.Answer(headers.SystemBusy, "[REJECTREQUEST]system busy")
+			}
+			return embedded.Fault{}
+		})
+		j := judging(publisher.TransactionRollback, publisher.TransactionCommit)
+		p := publisherOn(t, c, func(cfg *publisher.Config) {
+			withCheck(j)(cfg)
+			cfg.SendTimeout = time.Minute // "to bridge the restart of a broker"
+		})
+		tx := begin(t, p, "x")
+		require.True(t, storedFirst)
+		require.Equal(t, 1, j.count())
+		remove := onEnd(c, embedded.Ignore())
+		failed := failedEnd(t, tx.Commit(t.Context()))
+		require.Equal(t, publisher.MayBeStored, failed.Outcome)
+		remove()
+		time.Sleep(time.Hour)
+		require.Equal(t, 2, j.count(), "Check has been asked about the transaction whose commit was lost")
+		require.Equal(t, 1, c.Stored(orders))
+	})
+}
+
+// A commit that the access control turns away says so as a message and a recall do.
+func TestPromiseCommitTurnedAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, withCheck(judging(publisher.TransactionUnknown)))
+		tx := begin(t, p, "x")
+		onEnd(c, embedded.Answer(headers.NoPermission, "User:rocketmq has no permission to access Topic:orders from 1.2.3.4, pub"))
+		err := tx.Commit(t.Context())
+		var denied *publisher.PermissionError
+		require.ErrorAs(t, err, &denied)
+	})
+}

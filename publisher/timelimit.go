@@ -54,6 +54,11 @@ func (l *timeLimit) Value(any) any { return nil }
 func (l *timeLimit) set(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.setLocked(at)
+}
+
+// setLocked is set with the mutex held.
+func (l *timeLimit) setLocked(at time.Time) {
 	l.at = at
 	if !l.fires.IsZero() && !at.Before(l.fires) {
 		return
@@ -106,10 +111,9 @@ func (l *timeLimit) end(cause error) {
 // shorten brings the deadline forward.
 func (l *timeLimit) shorten(at time.Time) {
 	l.mu.Lock()
-	ended := l.at.IsZero()
-	l.mu.Unlock()
-	if !ended {
-		l.set(at)
+	defer l.mu.Unlock()
+	if !l.at.IsZero() { // it has not ended
+		l.setLocked(at)
 	}
 }
 

@@ -39,7 +39,7 @@ func traceConfig(c *Config) Config {
 		NameServers:          c.NameServers,
 		Resolver:             c.Resolver,
 		ResolveInterval:      c.ResolveInterval,
-		ProducerGroup:        traceGroup(unwrapNamespace(c.Namespace, c.ProducerGroup)),
+		ProducerGroup:        traceGroup(c.Namespace, unwrapNamespace(c.Namespace, c.ProducerGroup)),
 		Namespace:            c.Namespace,
 		NamespaceV2:          c.NamespaceV2,
 		Marshaler:            traceMarshaler{},
@@ -63,12 +63,14 @@ func traceConfig(c *Config) Config {
 // traceGroup is the group of the traces of a group
 // (AsyncTraceDispatcher.genGroupNameForTrace, 5.5.0), or one for all where the name
 // would be longer than brokers take.
-func traceGroup(group string) string {
+func traceGroup(namespace, group string) string {
 	const prefix = "_INNER_TRACE_PRODUCER"
-	if name := prefix + "-" + group + "-PRODUCE-1"; len(name) <= maxGroupLength {
-		return name
+	for _, name := range [...]string{prefix + "-" + group + "-PRODUCE-1", prefix} {
+		if len(wrapNamespace(namespace, name)) <= maxGroupLength {
+			return name
+		}
 	}
-	return prefix
+	return group
 }
 
 // traceMarshaler makes messages that have a body and keys.

@@ -33,7 +33,7 @@ func TestTraceRecordGolden(t *testing.T) {
 		storeHost: "127.0.0.1:40911", bodyLength: 7, cost: 109, offsetID: "7F00000100002A9F000000000080D582", success: true,
 	}
 	require.Equal(t, string(command.Body), string(r.append(nil)))
-	require.Equal(t, request.ProducerGroup, traceGroup("trace_pg"))
+	require.Equal(t, request.ProducerGroup, traceGroup("", "trace_pg"))
 	require.Equal(t, request.Topic, DefaultTraceTopic)
 	var keys traceKeys
 	require.True(t, keys.add(&r, traceKeysSize))
@@ -122,7 +122,7 @@ func TestTraceMessageLimits(t *testing.T) {
 // The groups of traces are those that brokers take.
 func TestTraceGroup(t *testing.T) {
 	for _, group := range []string{"g", strings.Repeat("g", 88), strings.Repeat("g", 89), strings.Repeat("g", maxGroupLength)} {
-		require.True(t, legalGroup(traceGroup(group)))
+		require.True(t, legalGroup(traceGroup("", group)))
 	}
 }
 

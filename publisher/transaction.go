@@ -182,6 +182,9 @@ func (t *Transaction) endOpen(ctx context.Context, state TransactionState) error
 		return nil
 	}
 	v := judgeEnd(err)
+	if refusal := refusalOf(err); refusal != nil {
+		err = refusal
+	}
 	if v.refresh {
 		p.routes.Refresh(t.topic)
 	}

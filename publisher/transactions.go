@@ -43,6 +43,7 @@ func (s *transactions) add(t *Transaction) {
 		s.open = make(map[string]*Transaction)
 	}
 	s.open[t.info.MessageID] = t
+	delete(s.ended, t.info.MessageID)
 }
 
 // take lets one caller end the transaction, and says where its half message is.
