@@ -163,6 +163,12 @@ func TestCheckBrokersGone(t *testing.T) {
 		require.Contains(t, brokers[0].Advice, "brokerIP1")
 		require.Equal(t, publisher.CheckOK, brokers[1].Verdict, report)
 
+		// Without any master there is none that gets the others' messages.
+		remove := onRequest(c, headers.CodeClusterInfo, withBody(t, `{"brokerAddrTable":{
+			"broker-a":{"cluster":"c","brokerName":"broker-a","brokerAddrs":{1:"`+c.Broker(0).Addr()+`"}}}}`))
+		requireVerdict(t, publisher.CheckBad, check(t, p), publisher.CheckBroker, "it has no master")
+		remove()
+
 		c.Broker(0).Unregister()
 		c.Broker(1).Unregister()
 		report = check(t, p, orders)
@@ -307,6 +313,8 @@ func TestCheckCreateTopics(t *testing.T) {
 			named := publisherOn(t, c, func(cfg *publisher.Config) {
 				cfg.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, Cluster: "one"}
 			})
+			i := requireVerdict(t, publisher.CheckOK, check(t, named, "missing"), publisher.CheckCreateTopics, "access control is off")
+			require.Contains(t, i.Subject, "broker-a", "the only one of its cluster")
 			require.NoError(t, named.Publish("missing", newMessage("x")))
 			require.Contains(t, topicsIn(t, &world{embedded: c}, "missing"), topicOn{4, 4, headers.PermRead | headers.PermWrite, ""})
 		}, embedded.WithoutAutoCreateTopic(), embedded.WithVersion(version))
