@@ -41,15 +41,28 @@ func check(t testing.TB, p *publisher.Publisher, topics ...string) publisher.Che
 		require.NotEmpty(t, i.Reason, "%+v", i)
 		require.NotEmpty(t, i.Subject, "%+v", i)
 		require.Equal(t, i.Verdict == publisher.CheckBad, i.Advice != "", "advice for what is bad: %+v", i)
+		require.False(t, i.Warning && i.Verdict != publisher.CheckBad, "%+v", i)
 	}
 	return report
 }
 
-// requireVerdict shows the report when an item is not as it should be.
+// requireVerdict shows the report when an item is not as it should be. What is bad
+// is no warning.
 func requireVerdict(t testing.TB, want publisher.CheckVerdict, report publisher.CheckReport, aspect publisher.CheckAspect, reason string) publisher.CheckItem {
 	t.Helper()
 	i := item(t, report, aspect)
 	require.Equal(t, want, i.Verdict, "%s in:\n%s", aspect, report)
+	require.False(t, i.Warning, "%s in:\n%s", aspect, report)
+	require.Contains(t, i.Reason, reason)
+	return i
+}
+
+// requireWarning is for what is bad and keeps no message from being published.
+func requireWarning(t testing.TB, report publisher.CheckReport, aspect publisher.CheckAspect, reason string) publisher.CheckItem {
+	t.Helper()
+	i := item(t, report, aspect)
+	require.Equal(t, publisher.CheckBad, i.Verdict, "%s in:\n%s", aspect, report)
+	require.True(t, i.Warning, "%s in:\n%s", aspect, report)
 	require.Contains(t, i.Reason, reason)
 	return i
 }
@@ -86,9 +99,10 @@ func TestCheck(t *testing.T) {
 		topics := itemsOf(report, publisher.CheckTopic)
 		require.Len(t, topics, 2)
 		require.Contains(t, topics[0].Reason, "exists, 3 queues on broker-a")
-		require.Equal(t, publisher.CheckBad, topics[1].Verdict)
+		require.True(t, topics[1].Warning)
+		require.Contains(t, topics[1].Advice, "mqadmin updateTopic -n "+w.nameServers[0]+" -c DefaultCluster -t "+topic+"-missing")
 		require.Contains(t, topics[1].Reason, "would create it by itself")
-		require.Equal(t, publisher.CheckBad, item(t, report, publisher.CheckAutoCreate).Verdict)
+		requireWarning(t, report, publisher.CheckAutoCreate, "creates a topic for each unknown name")
 		require.Equal(t, 2, report.Count(publisher.CheckBad), report)
 
 		require.Positive(t, item(t, report, publisher.CheckNameServer).Took)
@@ -107,9 +121,10 @@ func TestCheck(t *testing.T) {
 			requireVerdict(t, publisher.CheckOK, report, publisher.CheckRecall, "needs RocketMQ 5.3.3, this is 4.9.7")
 		}
 
-		var bad *publisher.CheckError
-		require.ErrorAs(t, report.Err(), &bad)
-		require.NoError(t, report.Without(publisher.CheckAutoCreate, publisher.CheckTopic).Err())
+		// None of that keeps messages from being published.
+		require.NoError(t, report.Err())
+		require.Equal(t, []publisher.CheckItem{topics[1], item(t, report, publisher.CheckAutoCreate)}, report.Warnings())
+		require.Empty(t, report.Without(publisher.CheckAutoCreate, publisher.CheckTopic).Warnings())
 
 		// The brokers know the producer, and no name server has a new topic.
 		if w.real != nil {
@@ -189,6 +204,7 @@ func TestCheckSettings(t *testing.T) {
 			creates := publisherIn(t, w, func(c *publisher.Config) { c.CreateTopics.Enabled = true; c.MaxMessageSize = 65536 })
 			report = check(t, creates, "orders")
 			requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "the first Publish creates it")
+			requireVerdict(t, publisher.CheckOK, report, publisher.CheckCreateTopics, "access control is off")
 			require.NoError(t, report.Err())
 			require.NotContains(t, cluster.Topics(t), "orders")
 

@@ -28,7 +28,7 @@ const checkTimeout = 3 * time.Second
 //		return err
 //	}
 //	fmt.Println(report)
-//	return report.Err()
+//	return report.Err() // what keeps messages from being published
 //
 // Nothing is stored by a check, neither messages nor topics nor consumer groups.
 // Brokers get the heartbeat that they get from a publisher anyhow, which they keep
@@ -41,7 +41,7 @@ const checkTimeout = 3 * time.Second
 // Each question takes 3 s at most, and servers are asked side by side. When ctx
 // ends, what is left is CheckNotKnown; the report is always there. The error is
 // ErrClosed, or nil. Whether the user may publish to a topic is known only when a
-// message is sent.
+// message is sent, and whether it may create one only when it does.
 func (p *Publisher) Check(ctx context.Context, topics ...string) (CheckReport, error) {
 	if !p.enter() {
 		return CheckReport{}, ErrClosed
@@ -82,6 +82,11 @@ type check struct {
 	nameServers []nameServerFound
 	brokers     []routing.BrokerInfo // of all clusters
 	defaults    *routing.TopicInfo   // the default topic, nil if there is none
+
+	// creating says that Publish would create one of the topics that were asked for.
+	creating bool
+	// mastered says that one of the brokers that are looked at has a master.
+	mastered bool
 }
 
 // run looks at everything, and returns the items in their order.
@@ -97,6 +102,10 @@ func (c *check) run(topics []string) []CheckItem {
 	for _, t := range c.each(len(topics), func(i int) found { return c.topic(topics[i]) }) {
 		items = append(items, t.items...)
 		asked = append(asked, t.brokers...)
+		c.creating = c.creating || t.creates
+	}
+	if c.p.cfg.Trace.Enabled {
+		items = append(items, c.trace(c.p.cfg.Trace.Topic))
 	}
 	if len(asked) == 0 {
 		asked = c.brokers
@@ -106,6 +115,7 @@ func (c *check) run(topics []string) []CheckItem {
 	if len(asked) == 0 {
 		return append(items, c.unreached("all brokers", "no name server has told of a broker")...)
 	}
+	c.mastered = slices.ContainsFunc(asked, func(b routing.BrokerInfo) bool { _, ok := b.Master(); return ok })
 	for _, b := range c.each(len(asked), func(i int) found { return found{items: c.broker(asked[i])} }) {
 		items = append(items, b.items...)
 	}
@@ -116,6 +126,7 @@ func (c *check) run(topics []string) []CheckItem {
 type found struct {
 	items   []CheckItem
 	brokers []routing.BrokerInfo
+	creates bool // Publish creates the topic
 }
 
 // each calls look for 0 to n-1 at once and returns what they have found.
@@ -161,6 +172,13 @@ func fine(aspect CheckAspect, subject, reason string) CheckItem {
 
 func bad(aspect CheckAspect, subject, reason, advice string) CheckItem {
 	return CheckItem{Aspect: aspect, Subject: subject, Verdict: CheckBad, Reason: reason, Advice: advice}
+}
+
+// warning is a bad item that keeps no message from being published.
+func warning(aspect CheckAspect, subject, reason, advice string) CheckItem {
+	item := bad(aspect, subject, reason, advice)
+	item.Warning = true
+	return item
 }
 
 func notKnown(aspect CheckAspect, subject, reason string) CheckItem {

@@ -42,6 +42,7 @@ func (c *check) broker(b routing.BrokerInfo) []CheckItem {
 		items := c.unreached(b.Name, "it has no master")
 		if c.ended() == nil {
 			items[0] = bad(CheckBroker, b.Name, "it has no master", "start the master (brokerId=0), which alone takes messages")
+			items[0].Warning = c.mastered // others get its messages
 		}
 		return items
 	}
@@ -80,6 +81,9 @@ func (c *check) broker(b routing.BrokerInfo) []CheckItem {
 	}
 	if c.p.cfg.CreateTopics.MessageType != "" {
 		items = append(items, s.messageType())
+	}
+	if in := c.p.cfg.CreateTopics.Cluster; c.creating && (in == "" || in == b.Cluster) {
+		items = append(items, s.createTopics())
 	}
 	if vip := c.p.sendAddr(addr); vip != addr {
 		items = append(items, c.vipChannel(b.Name+" "+vip, vip))
@@ -167,13 +171,34 @@ func (s *brokerSettings) messageType() CheckItem {
 	case s.version == 0:
 		return notKnown(CheckMessageType, s.subject, "the broker's version is not known")
 	case s.version < headers.Version5_0_0:
-		return bad(CheckMessageType, s.subject, "Config.CreateTopics.MessageType is "+t+", and RocketMQ "+s.version.String()+" knows none: no topic is created",
+		return s.uncreatable("Config.CreateTopics.MessageType is "+t+", and RocketMQ "+s.version.String()+" knows none: no topic is created",
 			"leave the message type out, or use brokers of "+sinceMessageTypes+" or later")
 	case t == string(MixedTopic) && s.version >= sinceMixedSwitch && s.settings["enableMixedMessageType"] == "false":
-		return bad(CheckMessageType, s.subject, "Config.CreateTopics.MessageType is MIXED, which the broker does not allow (enableMixedMessageType)",
+		return s.uncreatable("Config.CreateTopics.MessageType is MIXED, which the broker does not allow (enableMixedMessageType)",
 			"choose one type, or set enableMixedMessageType=true")
 	}
 	return fine(CheckMessageType, s.subject, "the broker knows the message type "+t+" of Config.CreateTopics")
+}
+
+// uncreatable is bad for those topics alone that are still to be created.
+func (s *brokerSettings) uncreatable(reason, advice string) CheckItem {
+	item := bad(CheckMessageType, s.subject, reason, advice)
+	item.Warning = !s.check.creating
+	return item
+}
+
+// createTopics looks for access control, which lets administrators create topics.
+func (s *brokerSettings) createTopics() CheckItem {
+	if s.settings != nil && !s.guarded() {
+		return fine(CheckCreateTopics, s.subject, "the broker's access control is off")
+	}
+	return notKnown(CheckCreateTopics, s.subject,
+		"creating topics needs an administrator's permission where there is access control, which cannot be seen without creating one")
+}
+
+// guarded reports whether the broker says that it has access control.
+func (s *brokerSettings) guarded() bool {
+	return s.is("aclEnable") || s.is("authenticationEnabled") || s.is("authorizationEnabled")
 }
 
 // credentials goes by the heartbeat, which brokers with access control want
@@ -181,7 +206,7 @@ func (s *brokerSettings) messageType() CheckItem {
 func (s *brokerSettings) credentials(heartbeat CheckItem) CheckItem {
 	err := heartbeat.Err
 	configured := s.check.p.cfg.Credentials != nil
-	guarded := s.is("aclEnable") || s.is("authenticationEnabled")
+	guarded := s.guarded()
 	switch {
 	case refusalOf(err) != nil:
 		heartbeat.Aspect, heartbeat.Took = CheckCredentials, 0
@@ -218,11 +243,12 @@ func (s *brokerSettings) autoCreate() CheckItem {
 	default:
 		return s.hidden(CheckAutoCreate, "autoCreateTopicEnable")
 	}
-	return bad(CheckAutoCreate, s.subject, reason,
+	return warning(CheckAutoCreate, s.subject, reason,
 		"set autoCreateTopicEnable=false: a topic made so is on the broker that got its first message alone, and a misspelt name is not noticed")
 }
 
-// messageSize compares the limits. MessageStoreConfig.maxMessageSize of 5.5.0.
+// messageSize compares the limits. MessageStoreConfig.maxMessageSize of 5.5.0. A
+// smaller one of the broker is no mere warning: it refuses messages that pass here.
 func (s *brokerSettings) messageSize() CheckItem {
 	theirs, err := strconv.Atoi(s.settings["maxMessageSize"])
 	if err != nil {
@@ -244,7 +270,7 @@ func (s *brokerSettings) timer() CheckItem {
 		return s.hidden(CheckTimer, "version")
 	}
 	if s.version < headers.Version5_0_0 {
-		return fine(CheckTimer, s.subject, "the broker has none: RocketMQ "+s.version.String()+" knows 18 delay levels only")
+		return fine(CheckTimer, s.subject, "needed for delays by timer only: RocketMQ "+s.version.String()+" knows 18 delay levels only")
 	}
 	enabled, told := s.settings["timerWheelEnable"]
 	seconds, err := strconv.Atoi(s.settings["timerMaxDelaySec"])
@@ -252,7 +278,7 @@ func (s *brokerSettings) timer() CheckItem {
 	case !told:
 		return s.hidden(CheckTimer, "timerWheelEnable")
 	case enabled != "true":
-		return fine(CheckTimer, s.subject, "the broker has switched them off (timerWheelEnable="+enabled+")")
+		return fine(CheckTimer, s.subject, "needed for delays by timer only: off on this broker (timerWheelEnable="+enabled+")")
 	case err != nil:
 		return fine(CheckTimer, s.subject, "the broker has them")
 	}
@@ -265,13 +291,13 @@ func (s *brokerSettings) recall() CheckItem {
 		return s.hidden(CheckRecall, "version")
 	}
 	if s.version < sinceRecall {
-		return fine(CheckRecall, s.subject, "the broker has none: it needs RocketMQ 5.3.3, this is "+s.version.String())
+		return fine(CheckRecall, s.subject, "needed for Publisher.Recall only: that needs RocketMQ 5.3.3, this is "+s.version.String())
 	}
 	switch value, told := s.settings["recallMessageEnable"]; {
 	case !told:
 		return s.hidden(CheckRecall, "recallMessageEnable")
 	case value != "true":
-		return fine(CheckRecall, s.subject, "the broker has switched it off (recallMessageEnable="+value+")")
+		return fine(CheckRecall, s.subject, "needed for Publisher.Recall only: off on this broker (recallMessageEnable="+value+")")
 	}
 	return fine(CheckRecall, s.subject, "the broker takes back timer messages")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-// maxClockDifference is how far clocks may be apart before it is bad.
+// maxClockDifference is how far clocks may be apart without a warning.
 const maxClockDifference = 5 * time.Second
 
 // clock compares the broker's clock with this machine's. No answer of a broker has
@@ -46,7 +46,7 @@ func (c *check) clock(subject, addr string) CheckItem {
 		if ahead < 0 {
 			where = "behind"
 		}
-		return bad(CheckClock, subject, fmt.Sprintf("about %v %s this machine's", ahead.Abs().Round(time.Second), where),
+		return warning(CheckClock, subject, fmt.Sprintf("about %v %s this machine's", ahead.Abs().Round(time.Second), where),
 			"set both by NTP: messages for a given time are delivered by the broker's clock")
 	case ahead.Abs() > uncertain:
 		return fine(CheckClock, subject, fmt.Sprintf("within %v of this machine's", maxClockDifference))

@@ -12,8 +12,12 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
-// certificateMargin is how long before its end a certificate is bad.
-const certificateMargin = 7 * 24 * time.Hour
+// certificateMargin is how long before its end there is a warning of a certificate,
+// at most. One of a short life is renewed when a third of it is left, as a rule: the
+// warning comes when a quarter is.
+func certificateMargin(leaf *x509.Certificate) time.Duration {
+	return min(7*24*time.Hour, leaf.NotAfter.Sub(leaf.NotBefore)/4)
+}
 
 // encryption looks at a server's TLS, on a connection of its own that carries
 // nothing, and whether it takes plain text beside, by a question that plain asks
@@ -55,11 +59,11 @@ func (c *check) certificate(subject, addr string) CheckItem {
 	left := leaf.NotAfter.Sub(c.p.now())
 	switch {
 	case cfg.InsecureSkipVerify && cfg.VerifyConnection == nil && cfg.VerifyPeerCertificate == nil:
-		item.Verdict = CheckBad
+		item.Verdict, item.Warning = CheckBad, true
 		item.Reason += ", but nobody verifies the certificate: " + describe(leaf)
 		item.Advice = "leave Config.TLS.InsecureSkipVerify off: anybody between can be that server"
-	case left < certificateMargin:
-		item.Verdict = CheckBad
+	case left < certificateMargin(leaf):
+		item.Verdict, item.Warning = CheckBad, true
 		item.Reason += ", certificate verified, but it ends soon: " + describe(leaf)
 		item.Advice = "renew the certificate of the server"
 	default:
@@ -116,7 +120,7 @@ func (c *check) plaintext(subject string, ask func(context.Context) error) Check
 	case c.ended() != nil:
 		return c.failed(CheckPlaintext, subject, c.ended(), "")
 	case !errors.As(err, &op): // answered, whatever the answer is
-		return bad(CheckPlaintext, subject, "the server takes connections without TLS as well",
+		return warning(CheckPlaintext, subject, "the server takes connections without TLS as well",
 			"set tls.server.mode=enforcing on the server, once all clients use TLS")
 	case op.Op == "dial", errors.Is(err, context.DeadlineExceeded):
 		return notKnown(CheckPlaintext, subject, reasonOf(err))

@@ -37,8 +37,14 @@ func (c *check) askNameServers() []CheckItem {
 		c.nameServers[i] = c.nameServer(addrs[i])
 		return found{}
 	})
+	spare := slices.ContainsFunc(c.nameServers, func(s nameServerFound) bool { return s.answers })
 	for _, s := range c.nameServers {
-		items = append(items, s.items...)
+		for _, item := range s.items {
+			if !s.answers && spare {
+				item.Warning = item.Verdict == CheckBad // the others are asked instead
+			}
+			items = append(items, item)
+		}
 		for _, b := range s.brokers {
 			if !slices.ContainsFunc(c.brokers, func(o routing.BrokerInfo) bool { return o.Name == b.Name }) {
 				c.brokers = append(c.brokers, b)
@@ -110,7 +116,7 @@ func (c *check) registered() CheckItem {
 		return bad(CheckBrokers, subject, "no broker is registered",
 			"start a broker, or look at its namesrvAddr; it registers when it starts and every 30 s")
 	case len(missing) > 0:
-		return bad(CheckBrokers, subject, strings.Join(missing, ", "),
+		return warning(CheckBrokers, subject, strings.Join(missing, ", "),
 			"each broker has to name every name server in its namesrvAddr; after a start it takes up to 30 s")
 	}
 	return fine(CheckBrokers, subject, fmt.Sprintf("%s of %s", strings.Join(names, ", "), strings.Join(clusters, ", ")))

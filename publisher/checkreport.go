@@ -16,7 +16,8 @@ const (
 	// CheckNotKnown: it could not be found out; the reason says why.
 	CheckNotKnown CheckVerdict = iota
 	CheckOK
-	// CheckBad: messages cannot be published, or something may go wrong later.
+	// CheckBad: messages, or some of them, cannot be published; or, if the item is a
+	// warning, they are and something else is not as it should be.
 	CheckBad
 )
 
@@ -47,6 +48,8 @@ const (
 	CheckWritePermission CheckAspect = "write permission"
 	// CheckMaster: the topic's brokers have masters, which take messages.
 	CheckMaster CheckAspect = "master"
+	// CheckTrace: the topic of Config.Trace exists, if that is enabled.
+	CheckTrace CheckAspect = "trace topic"
 	// CheckBroker: a broker can be reached at the address that it advertises.
 	CheckBroker CheckAspect = "broker"
 	// CheckHeartbeat: a broker takes the producer's heartbeat.
@@ -58,6 +61,9 @@ const (
 	// CheckMessageType: a broker can create topics of CreateTopics.MessageType, if
 	// that is set.
 	CheckMessageType CheckAspect = "message type"
+	// CheckCreateTopics: the user may create topics, if CreateTopics.Enabled is set
+	// and a topic is missing.
+	CheckCreateTopics CheckAspect = "create topics"
 	// CheckTLS: connections are encrypted, and to whom they go is verified.
 	CheckTLS CheckAspect = "TLS"
 	// CheckPlaintext: a server that is used with TLS takes nothing else.
@@ -81,6 +87,9 @@ type CheckItem struct {
 	// name server, name and address of a broker, the name of a topic.
 	Subject string
 	Verdict CheckVerdict
+	// Warning says of a bad item that it keeps no message from being published: it
+	// is for those who run the cluster.
+	Warning bool
 	// Reason is what was found, or why it is not known.
 	Reason string
 	// Advice is what to do about it. Empty for what is fine.
@@ -103,6 +112,14 @@ func (i CheckItem) finding() string {
 	return line
 }
 
+// mark is what begins the item's line in a report.
+func (i CheckItem) mark() string {
+	if i.Warning {
+		return "warn"
+	}
+	return i.Verdict.String()
+}
+
 // CheckReport is the result of Publisher.Check.
 type CheckReport struct {
 	// Items are sorted by what they are about: name servers, topics, brokers.
@@ -111,7 +128,7 @@ type CheckReport struct {
 	Took time.Duration
 }
 
-// Count returns how many items have that verdict.
+// Count returns how many items have that verdict. Warnings are bad items.
 func (r CheckReport) Count(v CheckVerdict) int {
 	n := 0
 	for _, i := range r.Items {
@@ -129,15 +146,25 @@ func (r CheckReport) Without(aspects ...CheckAspect) CheckReport {
 	return r
 }
 
-// String is the report for people, one item a line, with advice below it.
+// String is the report for people, one item a line, with advice below it. Lines
+// begin with the verdict, those of warnings with "warn".
 func (r CheckReport) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "RocketMQ check: %d ok, %d bad, %d not known", r.Count(CheckOK), r.Count(CheckBad), r.Count(CheckNotKnown))
+	bad, warnings := r.Count(CheckBad), len(r.Warnings())
+	fmt.Fprintf(&b, "RocketMQ check: %d ok, %d bad", r.Count(CheckOK), bad)
+	switch {
+	case warnings == 0:
+	case warnings == bad:
+		b.WriteString(" (warnings only)")
+	default:
+		fmt.Fprintf(&b, " (%d of them warnings)", warnings)
+	}
+	fmt.Fprintf(&b, ", %d not known", r.Count(CheckNotKnown))
 	if r.Took > 0 {
 		fmt.Fprintf(&b, " (%v)", r.Took.Round(100*time.Microsecond))
 	}
 	for _, i := range r.Items {
-		fmt.Fprintf(&b, "\n%-9s  %-18s  %s", i.Verdict, i.Aspect, i.finding())
+		fmt.Fprintf(&b, "\n%-9s  %-18s  %s", i.mark(), i.Aspect, i.finding())
 		if i.Advice != "" {
 			fmt.Fprintf(&b, "\n%31s-> %s", "", i.Advice)
 		}
@@ -145,16 +172,29 @@ func (r CheckReport) String() string {
 	return b.String()
 }
 
-// Err joins the bad items, a *CheckError each. It is nil if there is none; what
-// is not known is no error.
+// Err joins the bad items that keep messages, or some of them, from being
+// published, a *CheckError each. It is nil if there is none; what is not known is
+// no error, nor are warnings.
 func (r CheckReport) Err() error {
 	var bad []error
 	for _, i := range r.Items {
-		if i.Verdict == CheckBad {
+		if i.Verdict == CheckBad && !i.Warning {
 			bad = append(bad, &CheckError{i})
 		}
 	}
 	return errors.Join(bad...)
+}
+
+// Warnings returns the bad items that keep no message from being published: a
+// certificate that ends soon, or a broker that creates topics of misspelt names.
+func (r CheckReport) Warnings() []CheckItem {
+	var warnings []CheckItem
+	for _, i := range r.Items {
+		if i.Verdict == CheckBad && i.Warning {
+			warnings = append(warnings, i)
+		}
+	}
+	return warnings
 }
 
 // CheckError is a bad item as an error.

@@ -70,7 +70,12 @@ func (c *check) topic(topic string) found {
 		if info.Static {
 			return found{items: items}
 		}
-		return found{append(items, c.writable(subject, info), mastered(subject, info)), topicBrokers(info)}
+		permission, master := c.writable(subject, info), mastered(subject, info)
+		if !usable(info) {
+			// What one broker lacks no other makes up for.
+			permission.Warning, master.Warning = false, false
+		}
+		return found{items: append(items, permission, master), brokers: topicBrokers(info)}
 	case c.ended() != nil:
 		return found{items: c.noRoute(subject, "the check has ended: "+c.ended().Error())}
 	case len(routes.missing) == 0 && routes.err != nil:
@@ -78,7 +83,9 @@ func (c *check) topic(topic string) found {
 	case len(routes.missing) == 0:
 		return found{items: c.noRoute(subject, "no name server answers")}
 	}
-	return found{[]CheckItem{c.missing(subject, mapped.Name)}, c.brokers}
+	item := c.missing(subject, mapped.Name)
+	creates := c.p.cfg.CreateTopics.Enabled && item.Verdict == CheckOK
+	return found{items: []CheckItem{item}, brokers: c.brokers, creates: creates}
 }
 
 // noRoute are the items of a topic that nothing can be said of.
@@ -105,7 +112,7 @@ func (c *check) existing(subject string, info *routing.TopicInfo, missing []stri
 	case queues == 0:
 		return bad(CheckTopic, subject, "has no queues to write to on "+where, "mqadmin updateTopic with -w of 1 or more")
 	case len(missing) > 0:
-		return bad(CheckTopic, subject, fmt.Sprintf("exists on %s, but name server %s does not know it", where, strings.Join(missing, ", ")),
+		return warning(CheckTopic, subject, fmt.Sprintf("exists on %s, but name server %s does not know it", where, strings.Join(missing, ", ")),
 			"each broker has to name every name server in its namesrvAddr; after a start it takes up to 30 s")
 	}
 	return fine(CheckTopic, subject, fmt.Sprintf("exists, %d queues on %s", queues, where))
@@ -113,11 +120,12 @@ func (c *check) existing(subject string, info *routing.TopicInfo, missing []stri
 
 // missing looks at what becomes of a message to a topic that does not exist.
 func (c *check) missing(subject, name string) CheckItem {
-	create := "create it, such as by: mqadmin updateTopic -n host:9876 -c " + c.clusterName() + " -t " + name + " -r 8 -w 8; or set Config.CreateTopics.Enabled"
 	settings := &c.p.cfg.CreateTopics
 	switch {
 	case !slices.ContainsFunc(c.nameServers, func(s nameServerFound) bool { return s.knows }):
 		return bad(CheckTopic, subject, "does not exist, and a proxy creates none: Publish fails", "create it at the cluster behind the proxy, such as by mqadmin updateTopic")
+	case len(c.brokers) == 0:
+		return bad(CheckTopic, subject, "does not exist, as far as is known without a broker: Publish waits for one", "start the brokers first")
 	case settings.Enabled && settings.Cluster == "" && slices.ContainsFunc(c.brokers, func(b routing.BrokerInfo) bool { return b.Cluster != c.brokers[0].Cluster }):
 		item := bad(CheckTopic, subject, "does not exist, and cannot be created: "+ErrSeveralClusters.Error(), "set Config.CreateTopics.Cluster")
 		item.Err = ErrSeveralClusters
@@ -126,22 +134,34 @@ func (c *check) missing(subject, name string) CheckItem {
 		return fine(CheckTopic, subject, "does not exist; the first Publish creates it on all masters, if its user may (Config.CreateTopics: "+settings.String()+")")
 	case settings.Enabled:
 		return fine(CheckTopic, subject, "does not exist; the first Publish creates it on all masters (Config.CreateTopics: "+settings.String()+")")
-	case c.creates(""):
-		return bad(CheckTopic, subject, "does not exist; the broker that gets the first message would create it by itself, on that broker alone", create)
+	}
+	create := "create it, such as by: " + c.creation(name) + "; or by Publisher.CreateTopic, or set Config.CreateTopics.Enabled"
+	if c.creates("") {
+		return warning(CheckTopic, subject, "does not exist; the broker that gets the first message would create it by itself, on that broker alone", create)
 	}
 	return bad(CheckTopic, subject, "does not exist, and brokers do not create it: Publish fails", create)
 }
 
-// clusterName is for the advice: the cluster if there is one only.
-func (c *check) clusterName() string {
-	name := "DefaultCluster"
-	for i, b := range c.brokers {
-		if i > 0 && b.Cluster != name {
-			return "CLUSTER"
+// creation is the command that creates the topic, with the addresses and names of
+// this cluster, which are known.
+func (c *check) creation(topic string) string {
+	var clusters []string
+	for _, b := range c.brokers {
+		if !slices.Contains(clusters, b.Cluster) {
+			clusters = append(clusters, b.Cluster)
 		}
-		name = b.Cluster
 	}
-	return name
+	if in := c.p.cfg.CreateTopics.Cluster; in != "" {
+		clusters = []string{in}
+	}
+	at := slices.IndexFunc(c.nameServers, func(s nameServerFound) bool { return s.knows })
+	command := func(cluster string) string {
+		return "mqadmin updateTopic -n " + c.nameServers[at].addr + " -c " + cluster + " -t " + topic + " -r 8 -w 8"
+	}
+	if len(clusters) > 1 {
+		return command("CLUSTER") + ", where CLUSTER is one of " + strings.Join(clusters, ", ")
+	}
+	return command(clusters[0])
 }
 
 // creates reports whether a broker creates topics when it gets a message, as the
@@ -166,7 +186,7 @@ func (c *check) writable(subject string, info *routing.TopicInfo) CheckItem {
 	case len(closed) == len(info.Queues):
 		return bad(CheckWritePermission, subject, "no broker lets producers write: Publish fails", advice)
 	case len(closed) > 0:
-		return bad(CheckWritePermission, subject, strings.Join(closed, ", ")+" does not let producers write; others get all messages", advice)
+		return warning(CheckWritePermission, subject, strings.Join(closed, ", ")+" does not let producers write; others get all messages", advice)
 	case c.p.cfg.Credentials != nil:
 		return fine(CheckWritePermission, subject, "granted to producers by the route; whether this user has it too shows with the first message")
 	}
@@ -187,10 +207,21 @@ func mastered(subject string, info *routing.TopicInfo) CheckItem {
 	case len(without) == len(info.Queues):
 		return bad(CheckMaster, subject, "no broker of the topic has a master: Publish fails", advice)
 	case len(without) > 0:
-		return bad(CheckMaster, subject, strings.Join(without, ", ")+" has no master: its queues get no messages", advice)
+		return warning(CheckMaster, subject, strings.Join(without, ", ")+" has no master: its queues get no messages", advice)
 	}
 	return fine(CheckMaster, subject, "present on each broker of the topic")
 }
+
+// usable reports whether a queue of the topic takes messages now.
+func usable(info *routing.TopicInfo) bool {
+	return slices.ContainsFunc(info.Queues, func(q routing.TopicQueues) bool {
+		b, _ := info.Broker(q.BrokerName)
+		_, ok := b.Master()
+		return ok && writes(q)
+	})
+}
+
+func writes(q routing.TopicQueues) bool { return q.Write > 0 && q.Perm&headers.PermWrite != 0 }
 
 func topicBrokers(info *routing.TopicInfo) []routing.BrokerInfo {
 	var brokers []routing.BrokerInfo

@@ -3,6 +3,7 @@ package publisher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
@@ -36,13 +37,29 @@ func (p *Publisher) CreateTopic(ctx context.Context, topic string) error {
 // and Config.CreateTopics says so.
 func (p *Publisher) route(ctx context.Context, topic string) (*routing.Route, error) {
 	route, err := p.routes.Route(ctx, topic)
-	if !p.cfg.CreateTopics.Enabled || !isMissing(route, err, topic) {
+	if !p.cfg.CreateTopics.Enabled {
+		return route, withWayOut(err)
+	}
+	if !isMissing(route, err, topic) {
 		return route, err
 	}
 	if err := p.creator.create(ctx, creation{topic: topic}); err != nil {
 		return nil, err
 	}
 	return p.routes.Route(ctx, topic)
+}
+
+// withWayOut adds to the error of a topic that does not exist how the publisher can
+// create it.
+func withWayOut(err error) error {
+	if err == nil {
+		return nil
+	}
+	var noRoute *routing.NoRouteError
+	if errors.As(err, &noRoute) {
+		return fmt.Errorf("%w, by Publisher.CreateTopic, or for each topic by Config.CreateTopics", err)
+	}
+	return err
 }
 
 // isMissing reports whether what Route returned means that the topic does not

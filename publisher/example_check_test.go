@@ -33,30 +33,35 @@ func ExamplePublisher_Check() {
 	}
 	fmt.Println(report)
 
-	// On a developer's machine brokers may create topics.
+	// What keeps messages from being published is an error, and only that. On a
+	// developer's machine brokers may create topics.
 	fmt.Println()
-	fmt.Println(report.Without(publisher.CheckAutoCreate).Err())
+	fmt.Println("error:", report.Err())
+	for _, item := range report.Without(publisher.CheckAutoCreate).Warnings() {
+		fmt.Println("warning:", item)
+	}
 	// Output:
-	// RocketMQ check: 13 ok, 2 bad, 0 not known
+	// RocketMQ check: 13 ok, 2 bad (warnings only), 0 not known
 	// ok         TLS                 all servers: off: Config.TLS is nil, messages travel in plain text
 	// ok         name server         127.0.0.1:9876: answers, RocketMQ 5.5.0, brokers: 1
 	// ok         registered brokers  at all name servers: broker-a of DefaultCluster
 	// ok         topic               orders: exists, 4 queues on broker-a
 	// ok         write permission    orders: granted to producers by the route
 	// ok         master              orders: present on each broker of the topic
-	// BAD        topic               odrers: does not exist; the broker that gets the first message would create it by itself, on that broker alone
-	//                                -> create it, such as by: mqadmin updateTopic -n host:9876 -c DefaultCluster -t odrers -r 8 -w 8; or set Config.CreateTopics.Enabled
+	// warn       topic               odrers: does not exist; the broker that gets the first message would create it by itself, on that broker alone
+	//                                -> create it, such as by: mqadmin updateTopic -n 127.0.0.1:9876 -c DefaultCluster -t odrers -r 8 -w 8; or by Publisher.CreateTopic, or set Config.CreateTopics.Enabled
 	// ok         broker              broker-a 127.0.0.1:10911: can be reached, RocketMQ 5.5.0
 	// ok         heartbeat           broker-a 127.0.0.1:10911: taken from producer group "watermill_producer"
 	// ok         credentials         broker-a 127.0.0.1:10911: none are configured, and none are wanted for a heartbeat
-	// BAD        auto-create         broker-a 127.0.0.1:10911: the broker creates a topic for each unknown name (autoCreateTopicEnable=true)
+	// warn       auto-create         broker-a 127.0.0.1:10911: the broker creates a topic for each unknown name (autoCreateTopicEnable=true)
 	//                                -> set autoCreateTopicEnable=false: a topic made so is on the broker that got its first message alone, and a misspelt name is not noticed
 	// ok         message size        broker-a 127.0.0.1:10911: the broker takes bodies of 4194304 bytes, Config.MaxMessageSize is 4194304
 	// ok         timer messages      broker-a 127.0.0.1:10911: the broker has them, up to 72h0m0s ahead
-	// ok         recall              broker-a 127.0.0.1:10911: the broker has switched it off (recallMessageEnable=false)
+	// ok         recall              broker-a 127.0.0.1:10911: needed for Publisher.Recall only: off on this broker (recallMessageEnable=false)
 	// ok         clock               broker-a 127.0.0.1:10911: the same as this machine's, as far as whole seconds tell
 	//
-	// check: topic odrers: does not exist; the broker that gets the first message would create it by itself, on that broker alone: create it, such as by: mqadmin updateTopic -n host:9876 -c DefaultCluster -t odrers -r 8 -w 8; or set Config.CreateTopics.Enabled
+	// error: <nil>
+	// warning: topic odrers: does not exist; the broker that gets the first message would create it by itself, on that broker alone
 }
 
 // Create topics that do not exist, on every master of the cluster.

@@ -3,6 +3,7 @@ package publisher_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"testing"
@@ -112,7 +113,7 @@ func TestCheckNameServers(t *testing.T) {
 		p := publisherOn(t, c, nil)
 		report := check(t, p, orders)
 		require.Len(t, itemsOf(report, publisher.CheckNameServer), 2)
-		require.NoError(t, report.Without(publisher.CheckAutoCreate).Err())
+		require.NoError(t, report.Err())
 
 		// One of two does not know the topic, as for a while after its start.
 		remove := c.Intercept(func(r embedded.Request) embedded.Fault {
@@ -125,9 +126,10 @@ func TestCheckNameServers(t *testing.T) {
 			return withBody(t, `{"brokerAddrTable":{},"clusterAddrTable":{}}`)(r)
 		})
 		report = check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "name server "+c.NameServer(1).Addr()+" does not know it")
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckBrokers, c.NameServer(1).Addr()+" does not know broker-a")
+		requireWarning(t, report, publisher.CheckTopic, "name server "+c.NameServer(1).Addr()+" does not know it")
+		requireWarning(t, report, publisher.CheckBrokers, c.NameServer(1).Addr()+" does not know broker-a")
 		requireVerdict(t, publisher.CheckOK, report, publisher.CheckBroker, "5.5.0")
+		require.NoError(t, publisherOn(t, c, nil).Publish(orders, newMessage("x")))
 		remove()
 
 		c.NameServer(1).Stop()
@@ -135,6 +137,7 @@ func TestCheckNameServers(t *testing.T) {
 		servers := itemsOf(report, publisher.CheckNameServer)
 		require.Equal(t, publisher.CheckOK, servers[0].Verdict)
 		require.Equal(t, publisher.CheckBad, servers[1].Verdict)
+		require.True(t, servers[1].Warning, "the other is asked instead")
 		require.Equal(t, c.NameServer(1).Addr(), servers[1].Subject)
 		requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "exists")
 
@@ -160,11 +163,17 @@ func TestCheckBrokersGone(t *testing.T) {
 		require.Contains(t, brokers[0].Advice, "brokerIP1")
 		require.Equal(t, publisher.CheckOK, brokers[1].Verdict, report)
 
+		// Without any master there is none that gets the others' messages.
+		remove := onRequest(c, headers.CodeClusterInfo, withBody(t, `{"brokerAddrTable":{
+			"broker-a":{"cluster":"c","brokerName":"broker-a","brokerAddrs":{1:"`+c.Broker(0).Addr()+`"}}}}`))
+		requireVerdict(t, publisher.CheckBad, check(t, p), publisher.CheckBroker, "it has no master")
+		remove()
+
 		c.Broker(0).Unregister()
 		c.Broker(1).Unregister()
 		report = check(t, p, orders)
 		requireVerdict(t, publisher.CheckBad, report, publisher.CheckBrokers, "no broker is registered")
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "does not exist")
+		requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "does not exist, as far as is known without a broker")
 		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckBroker, "no name server has told of a broker")
 	}, embedded.WithBrokers(2))
 }
@@ -175,7 +184,7 @@ func TestCheckTopics(t *testing.T) {
 		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.Topics = marshaler.PlainTopics{} })
 		c.Broker(0).SetPermission(orders, headers.PermRead)
 		report := check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckWritePermission, "broker-a does not let producers write; others get all messages")
+		requireWarning(t, report, publisher.CheckWritePermission, "broker-a does not let producers write; others get all messages")
 		c.Broker(1).SetPermission(orders, headers.PermRead)
 		report = check(t, p, orders)
 		requireVerdict(t, publisher.CheckBad, report, publisher.CheckWritePermission, "no broker lets producers write")
@@ -194,7 +203,20 @@ func TestCheckTopics(t *testing.T) {
 			{"cluster":"c","brokerName":"broker-a","brokerAddrs":{"1":"127.0.0.1:1"}},
 			{"cluster":"c","brokerName":"broker-b","brokerAddrs":{"0":"`+c.Broker(1).Addr()+`"}}]}`))
 		report = check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckMaster, "broker-a has no master: its queues get no messages")
+		requireWarning(t, report, publisher.CheckMaster, "broker-a has no master: its queues get no messages")
+		require.True(t, itemsOf(report, publisher.CheckBroker)[0].Warning, report)
+		require.NoError(t, report.Err())
+		remove()
+		// The one with a master is closed: nothing is left.
+		remove = onRequest(c, headers.CodeTopicRoute, withBody(t, `{"queueDatas":[
+			{"brokerName":"broker-a","readQueueNums":4,"writeQueueNums":4,"perm":6},
+			{"brokerName":"broker-b","readQueueNums":4,"writeQueueNums":4,"perm":4}],
+			"brokerDatas":[
+			{"cluster":"c","brokerName":"broker-a","brokerAddrs":{"1":"127.0.0.1:1"}},
+			{"cluster":"c","brokerName":"broker-b","brokerAddrs":{"0":"`+c.Broker(1).Addr()+`"}}]}`))
+		report = check(t, p, orders)
+		requireVerdict(t, publisher.CheckBad, report, publisher.CheckMaster, "broker-a has no master")
+		requireVerdict(t, publisher.CheckBad, report, publisher.CheckWritePermission, "broker-b does not let producers write")
 		remove()
 		onRequest(c, headers.CodeTopicRoute, withBody(t, `{"queueDatas":[],"brokerDatas":[],"topicQueueMappingByBroker":{"broker-a":{}}}`))
 		report = check(t, p, orders)
@@ -218,9 +240,9 @@ func TestCheckRevealsLittle(t *testing.T) {
 		const up = 26*time.Hour + 3*time.Minute + 4*time.Second
 		requireVerdict(t, publisher.CheckOK, info(started(up)), publisher.CheckClock, "the same as this machine's")
 		requireVerdict(t, publisher.CheckOK, info(started(up+3*time.Second)), publisher.CheckClock, "within 5s of this machine's")
-		i := requireVerdict(t, publisher.CheckBad, info(started(up-time.Minute)), publisher.CheckClock, "about 1m0s ahead of this machine's")
+		i := requireWarning(t, info(started(up-time.Minute)), publisher.CheckClock, "about 1m0s ahead of this machine's")
 		require.Contains(t, i.Advice, "NTP")
-		requireVerdict(t, publisher.CheckBad, info(started(up+2*time.Hour)), publisher.CheckClock, "about 2h0m0s behind this machine's")
+		requireWarning(t, info(started(up+2*time.Hour)), publisher.CheckClock, "about 2h0m0s behind this machine's")
 		requireVerdict(t, publisher.CheckNotKnown, info(`{"table":{"runtime":"for ever"}}`), publisher.CheckClock, "no bootTimestamp and runtime")
 		requireVerdict(t, publisher.CheckNotKnown, info(`{}`), publisher.CheckClock, "malformed")
 
@@ -272,6 +294,8 @@ func TestCheckCreateTopics(t *testing.T) {
 			requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "4 queues on each broker, message type DELAY")
 			requireVerdict(t, want, report, publisher.CheckMessageType, "DELAY")
 			require.Equal(t, want == publisher.CheckOK, report.Err() == nil, report)
+			requireVerdict(t, publisher.CheckOK, report, publisher.CheckCreateTopics, "access control is off")
+			require.NoError(t, check(t, p, orders).Err(), "a type that is not needed")
 
 			mixed := publisherOn(t, c, func(cfg *publisher.Config) {
 				cfg.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, MessageType: publisher.MixedTopic}
@@ -289,6 +313,8 @@ func TestCheckCreateTopics(t *testing.T) {
 			named := publisherOn(t, c, func(cfg *publisher.Config) {
 				cfg.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, Cluster: "one"}
 			})
+			i := requireVerdict(t, publisher.CheckOK, check(t, named, "missing"), publisher.CheckCreateTopics, "access control is off")
+			require.Contains(t, i.Subject, "broker-a", "the only one of its cluster")
 			require.NoError(t, named.Publish("missing", newMessage("x")))
 			require.Contains(t, topicsIn(t, &world{embedded: c}, "missing"), topicOn{4, 4, headers.PermRead | headers.PermWrite, ""})
 		}, embedded.WithoutAutoCreateTopic(), embedded.WithVersion(version))
@@ -306,4 +332,112 @@ func TestCheckAddressing(t *testing.T) {
 		require.Equal(t, publisher.CheckBad, brokers[1].Verdict)
 		require.Contains(t, brokers[1].Advice, "Config.VIPChannel")
 	}, embedded.WithVersion(headers.Version4_9_7), embedded.WithoutAutoCreateTopic())
+}
+
+// Err has what keeps messages from being published, Warnings the rest of the bad.
+func TestCheckWarnings(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		report := check(t, publisherOn(t, c, nil), orders)
+		require.NoError(t, report.Err())
+		warnings := report.Warnings()
+		require.Len(t, warnings, 1, report)
+		require.Equal(t, publisher.CheckAutoCreate, warnings[0].Aspect)
+		require.Contains(t, report.String(), " 1 bad (warnings only), 0 not known")
+		require.Contains(t, report.String(), "\nwarn       auto-create ")
+		require.NotContains(t, report.String(), "BAD")
+
+		// A broker's limit refuses messages that pass here: no mere warning.
+		report = check(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.MaxMessageSize = 8 << 20 }), orders)
+		requireVerdict(t, publisher.CheckBad, report, publisher.CheckMessageSize, "4194304 bytes at most")
+		require.Contains(t, report.String(), " 2 bad (1 of them warnings), 0 not known")
+		require.Contains(t, report.String(), "\nBAD        message size ")
+		var item *publisher.CheckError
+		require.ErrorAs(t, report.Err(), &item)
+		require.Equal(t, publisher.CheckMessageSize, item.Item.Aspect)
+		require.NotContains(t, report.Err().Error(), "auto-create")
+	})
+}
+
+// The command for a missing topic has the addresses and names of the cluster, also
+// where there are several.
+func TestCheckAdviceOnTopics(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, nil)
+		require.Contains(t, requireVerdict(t, publisher.CheckBad, check(t, p, "missing"), publisher.CheckTopic, "Publish fails").Advice,
+			"mqadmin updateTopic -n "+c.NameServer(0).Addr()+" -c DefaultCluster -t missing -r 8 -w 8;")
+
+		onRequest(c, headers.CodeClusterInfo, withBody(t, `{"brokerAddrTable":{
+			"broker-a":{"cluster":"one","brokerName":"broker-a","brokerAddrs":{0:"`+c.Broker(0).Addr()+`"}},
+			"broker-b":{"cluster":"two","brokerName":"broker-b","brokerAddrs":{0:"`+c.Broker(0).Addr()+`"}}}}`))
+		require.Contains(t, item(t, check(t, p, "missing"), publisher.CheckTopic).Advice, " -c CLUSTER -t missing -r 8 -w 8, where CLUSTER is one of one, two;")
+		named := publisherOn(t, c, func(cfg *publisher.Config) { cfg.CreateTopics.Cluster = "two" })
+		require.Contains(t, item(t, check(t, named, "missing"), publisher.CheckTopic).Advice, " -c two -t missing ")
+	}, embedded.WithoutAutoCreateTopic())
+}
+
+// Messages are published without the trace topic, but not traced.
+func TestCheckTraceTopic(t *testing.T) {
+	for _, creates := range []bool{true, false} {
+		opts := []embedded.Option{embedded.WithTopic("traces", 1)}
+		lost := "the broker that gets the first trace would create it"
+		if !creates {
+			opts, lost = append(opts, embedded.WithoutAutoCreateTopic()), "does not exist: traces are lost"
+		}
+		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+			require.Empty(t, itemsOf(check(t, publisherOn(t, c, nil), orders), publisher.CheckTrace))
+			to := func(topic string) publisher.CheckReport {
+				return check(t, publisherOn(t, c, func(cfg *publisher.Config) {
+					cfg.Trace = publisher.TraceConfig{Enabled: true, Topic: topic}
+				}), orders)
+			}
+			requireVerdict(t, publisher.CheckOK, to("traces"), publisher.CheckTrace, "exists")
+			report := to("")
+			i := requireWarning(t, report, publisher.CheckTrace, lost)
+			require.Equal(t, publisher.DefaultTraceTopic, i.Subject)
+			require.Contains(t, i.Advice, "traceTopicEnable=true")
+			require.NoError(t, report.Err())
+			require.Equal(t, "create the topic", requireWarning(t, to("others"), publisher.CheckTrace, lost).Advice)
+			c.Broker(0).SetPermission("traces", headers.PermRead)
+			requireWarning(t, to("traces"), publisher.CheckTrace, "no queues that can be written to")
+			onRequest(c, headers.CodeTopicRoute, func(embedded.Request) embedded.Fault { return embedded.Ignore() })
+			requireWarning(t, to("traces"), publisher.CheckTrace, "no answer within 3s")
+		}, opts...)
+	}
+}
+
+// A certificate that ends soon is fit for use, and one of a short life is not always
+// about to end.
+func TestCheckCertificateEnd(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, tc := range []struct {
+		life, left time.Duration
+		warns      bool
+	}{
+		{90 * day, 8 * day, false},
+		{90 * day, 6 * day, true},
+		{day, day, false},
+		{day, 8 * time.Hour, false},
+		{day, 5 * time.Hour, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			authority, err := testcert.NewAuthority()
+			require.NoError(t, err)
+			certificate, err := authority.Issue(func(c *x509.Certificate) {
+				c.NotAfter = time.Now().Add(tc.left)
+				c.NotBefore = c.NotAfter.Add(-tc.life)
+			})
+			require.NoError(t, err)
+			c, err := embedded.Start(embedded.InMemory(), embedded.WithTLS(&tls.Config{Certificates: []tls.Certificate{certificate}}),
+				embedded.WithTLSRequired(), embedded.WithTopic(orders, 1), embedded.WithoutAutoCreateTopic())
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, c.Close()) })
+			report := check(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.TLS = &tls.Config{RootCAs: authority.Pool()} }), orders)
+			require.NoError(t, report.Err())
+			for _, i := range itemsOf(report, publisher.CheckTLS) {
+				require.Equal(t, tc.warns, i.Warning, "%+v: %s", tc, report)
+				require.Equal(t, tc.warns, i.Verdict == publisher.CheckBad, report)
+			}
+			require.Len(t, itemsOf(report, publisher.CheckTLS), 2)
+		})
+	}
 }

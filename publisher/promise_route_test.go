@@ -143,6 +143,7 @@ func TestPromiseNoRoute(t *testing.T) {
 		var noRoute *routing.NoRouteError
 		require.ErrorAs(t, err, &noRoute)
 		require.Equal(t, &routing.NoRouteError{Topic: "unknown", DefaultTopic: "TBW102", NameServers: c.NameServers()}, noRoute)
+		require.ErrorContains(t, err, "create it, such as by mqadmin updateTopic, by Publisher.CreateTopic, or for each topic by Config.CreateTopics")
 		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 		require.Equal(t, 1, failureOf(t, err).Cause().Attempts)
 	}, embedded.WithoutAutoCreateTopic())

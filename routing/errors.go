@@ -28,7 +28,7 @@ type NoRouteError struct {
 
 // Error names the topics and the name servers.
 func (e *NoRouteError) Error() string {
-	return fmt.Sprintf("routing: topic %q does not exist and the brokers do not create it (neither it nor default topic %q has a route on name server %s)",
+	return fmt.Sprintf("routing: topic %q does not exist and the brokers do not create it (neither it nor default topic %q has a route on name server %s): create it, such as by mqadmin updateTopic",
 		e.Topic, e.DefaultTopic, strings.Join(e.NameServers, ", "))
 }
 

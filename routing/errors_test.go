@@ -19,7 +19,7 @@ func TestErrorTexts(t *testing.T) {
 	}{
 		{
 			&routing.NoRouteError{Topic: "t", DefaultTopic: "TBW102", NameServers: servers},
-			`routing: topic "t" does not exist and the brokers do not create it (neither it nor default topic "TBW102" has a route on name server ns1:9876, ns2:9876)`,
+			`routing: topic "t" does not exist and the brokers do not create it (neither it nor default topic "TBW102" has a route on name server ns1:9876, ns2:9876): create it, such as by mqadmin updateTopic`,
 		},
 		{
 			&routing.NoBrokersError{Topic: "t", NameServers: servers},
