@@ -93,8 +93,9 @@ type Events struct {
 	// before, which is nil the first time. Order does not count. Questions to name
 	// servers that are under way go by the old list.
 	NameServersChanged func(before, after []string)
-	// ResolveFailed says that the Resolver failed while there is a list, which
-	// stays in use. Without one the lookups fail.
+	// ResolveFailed says that the Resolver failed. The list that there is stays in
+	// use; as long as there is none the lookups fail, and while they go on the
+	// Resolver is called every second, and so may be this.
 	ResolveFailed func(err error)
 }
 

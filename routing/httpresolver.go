@@ -50,6 +50,15 @@ func (r HTTPResolver) Validate() error {
 	return nil
 }
 
+// String returns the URL, without a password that it has.
+func (r HTTPResolver) String() string {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return "HTTPResolver"
+	}
+	return u.Redacted()
+}
+
 // Resolve sends one request. Its errors do not show a password that the URL has.
 func (r HTTPResolver) Resolve(ctx context.Context) ([]string, error) {
 	timeout := r.Timeout

@@ -154,9 +154,10 @@ func TestResolverWithoutFirstList(t *testing.T) {
 		f.answer = f.says(headers.Success, simpleRoute("a"))
 		broken := errors.New("no directory today")
 		s := &source{err: broken}
+		var failures []error
 		table := newTable(t, f, func(c *routing.Config) {
 			from(s)(c)
-			c.Events.ResolveFailed = func(err error) { t.Error("callers are told", err) }
+			c.Events.ResolveFailed = func(err error) { failures = append(failures, err) }
 		})
 		synctest.Wait()
 		began := time.Now()
@@ -176,6 +177,11 @@ func TestResolverWithoutFirstList(t *testing.T) {
 		defer cancel()
 		_, err = table.Route(ctx, "t")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, broken, "the lookup before says why")
+		require.EqualError(t, err, `routing: wait for the route of topic "t" from the resolver, which has brought no name servers yet: `+
+			`context deadline exceeded (before: routing: topic "t": cannot find the name servers: no directory today)`)
+		require.Len(t, failures, 2)
+		require.ErrorIs(t, failures[0], broken)
 
 		s.become(nil, "one:1")
 		_, err = table.Route(t.Context(), "t")
