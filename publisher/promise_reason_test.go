@@ -30,7 +30,7 @@ func TestPromiseTimeoutTellsTheReason(t *testing.T) {
 	errOwn := errors.New("ask http://directory.test/nsaddr: no directory today")
 	for name, tc := range map[string]struct {
 		change func(cfg *publisher.Config)
-		harm func(c *embedded.Cluster)
+		harm   func(c *embedded.Cluster)
 		want   func(t *testing.T, c *embedded.Cluster, err error)
 	}{
 		"name server hangs": {harm: ignored, want: requireServers},

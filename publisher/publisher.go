@@ -37,6 +37,7 @@ type Publisher struct {
 	creator    *creator
 	outboxes   outboxes
 	health     health
+	quiet      failureLogs
 	calls      callPool
 	batches    batchPool
 	bodies     pool.Buffers
