@@ -246,15 +246,15 @@ func TestResolverThatHangs(t *testing.T) {
 
 func TestResolverConfig(t *testing.T) {
 	for text, cfg := range map[string]routing.Config{
-		"Config.NameServers is empty":                     {},
-		"are both set":                                    {NameServers: []string{"a:1"}, Resolver: &source{}},
-		"Config.ResolveInterval":                          {Resolver: &source{}, ResolveInterval: -1},
-		"Config.Resolver: HTTPResolver.URL is \"a:9876\"": {Resolver: routing.HTTPResolver{URL: "a:9876"}},
-		"HTTPResolver.URL is \"http:///x\"":               {Resolver: routing.HTTPResolver{URL: "http:///x"}},
-		"HTTPResolver.URL is \"\"":                        {Resolver: routing.HTTPResolver{}},
-		"HTTPResolver.Timeout":                            {Resolver: routing.HTTPResolver{URL: "http://a/x", Timeout: -1}},
-		"DNSResolver.Names is empty":                      {Resolver: routing.DNSResolver{}},
-		"DNSResolver.Names[0]":                            {Resolver: routing.DNSResolver{Names: []string{"host"}}},
+		"NameServers is empty":                     {},
+		"are both set":                             {NameServers: []string{"a:1"}, Resolver: &source{}},
+		"ResolveInterval":                          {Resolver: &source{}, ResolveInterval: -1},
+		"Resolver: HTTPResolver.URL is \"a:9876\"": {Resolver: routing.HTTPResolver{URL: "a:9876"}},
+		"HTTPResolver.URL is \"http:///x\"":        {Resolver: routing.HTTPResolver{URL: "http:///x"}},
+		"HTTPResolver.URL is \"\"":                 {Resolver: routing.HTTPResolver{}},
+		"HTTPResolver.Timeout":                     {Resolver: routing.HTTPResolver{URL: "http://a/x", Timeout: -1}},
+		"DNSResolver.Names is empty":               {Resolver: routing.DNSResolver{}},
+		"DNSResolver.Names[0]":                     {Resolver: routing.DNSResolver{Names: []string{"host"}}},
 	} {
 		_, err := routing.New(cfg, &fakeServers{tb: t})
 		require.ErrorContains(t, err, text)
