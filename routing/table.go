@@ -25,6 +25,8 @@ const (
 type Table struct {
 	cfg     Config
 	servers *nameServers
+	// resolver is what the Resolver is called in errors.
+	resolver string
 
 	ctx    context.Context // ends when Close is called
 	cancel context.CancelFunc
@@ -85,6 +87,7 @@ func New(cfg Config, inv Invoker) (*Table, error) {
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if cfg.Resolver != nil {
+		t.resolver = nameOf(cfg.Resolver)
 		t.servers.directory = newDirectory(&t.cfg, t.servers)
 		t.wg.Go(func() { t.servers.directory.run(t.ctx) })
 	} else {

@@ -55,13 +55,19 @@ func (t *Table) waited(ctx context.Context, topic string) error {
 	return t.WaitError(topic, context.Cause(ctx))
 }
 
+// nameOf returns what stands for the name servers as long as a Resolver has
+// brought none.
+func nameOf(r Resolver) string {
+	if named, ok := r.(fmt.Stringer); ok {
+		return "resolver " + named.String()
+	}
+	return "the resolver, which has brought no name servers yet"
+}
+
 // from says who is asked for routes.
 func (t *Table) from() string {
 	if addrs := t.servers.addrs(); addrs != nil {
 		return "name server " + strings.Join(addrs, ", ")
 	}
-	if named, ok := t.cfg.Resolver.(fmt.Stringer); ok {
-		return "resolver " + named.String()
-	}
-	return "the resolver, which has brought no name servers yet"
+	return t.resolver
 }
