@@ -114,6 +114,7 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			v.next = giveUp // a broker may have it, and will never say so
 		}
 		failed, anybody := b.fail(v, err)
+		b.lane.outbox.p.attemptFailed(failed, v.broker)
 		b.tellAttempt(failed)
 		if !anybody {
 			return true

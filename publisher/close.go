@@ -13,6 +13,13 @@ func (p *Publisher) enter() bool {
 	return true
 }
 
+// isClosing reports whether Close has been called.
+func (p *Publisher) isClosing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closing
+}
+
 // leave is told when a call that was let in ends.
 func (p *Publisher) leave() {
 	p.mu.Lock()

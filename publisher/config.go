@@ -255,7 +255,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.SendTimeout, 3*time.Second)
 	setDefault(&c.AttemptTimeout, 2*time.Second)
 	setDefault(&c.Backoff.Max, time.Second)
-	setDefault(&c.Backoff.Min, min(10*time.Millisecond, c.Backoff.Max))
+	setDefault(&c.Backoff.Min, max(0, min(10*time.Millisecond, c.Backoff.Max)))
 	setDefault(&c.Avoidance.SlowAfter, 550*time.Millisecond)
 	setDefault(&c.Avoidance.FailedFor, 10*time.Second)
 	c.Delay.setDefaults()

@@ -75,7 +75,7 @@ func TestConfigFaults(t *testing.T) {
 		"HeartbeatInterval":      {NameServers: valid, HeartbeatInterval: -1},
 		"RouteRefreshInterval":   {NameServers: valid, RouteRefreshInterval: -1},
 		"CloseTimeout":           {NameServers: valid, CloseTimeout: -1},
-		"Config.Resolver are bo": {NameServers: valid, Resolver: routing.DNSResolver{Names: valid}},
+		"NameServers and Resolv": {NameServers: valid, Resolver: routing.DNSResolver{Names: valid}},
 		"HTTPResolver.URL":       {Resolver: routing.HTTPResolver{URL: "host:8080"}},
 		"ResolveInterval":        {Resolver: routing.DNSResolver{Names: valid}, ResolveInterval: -1},
 		"without a Resolver":     {NameServers: valid, ResolveInterval: time.Minute},
@@ -119,6 +119,25 @@ func TestConfigIdleFields(t *testing.T) {
 		}
 		require.NoError(t, c.Validate())
 	}
+}
+
+// One mistake is one fault, which says where it is once.
+func TestConfigOneFaultEach(t *testing.T) {
+	valid := []string{"127.0.0.1:9876"}
+	for want, c := range map[string]Config{
+		`Namespace is "tenant.1", want letters, digits and _-|`:                          {NameServers: valid, Namespace: "tenant.1"},
+		"SendTimeout is -1ns, want 0 or more":                                            {NameServers: valid, SendTimeout: -1},
+		"Backoff.Max is -1ns, want 0 or more":                                            {NameServers: valid, Backoff: BackoffConfig{Max: -1}},
+		"MaxMessageSize is -1, want 1 to 16711680":                                       {NameServers: valid, MaxMessageSize: -1},
+		"NameServers is empty, want at least one host:port, or a Resolver":               {},
+		"ResolveInterval is 1m0s without a Resolver":                                     {NameServers: valid, ResolveInterval: time.Minute},
+		`Resolver: HTTPResolver.URL is "host:8080", want http://host:port/path`:          {Resolver: routing.HTTPResolver{URL: "host:8080"}},
+		`NameServers[0] is "a:1,b:1", want host:port: one entry per address, not a list`: {NameServers: []string{"a:1,b:1"}},
+	} {
+		require.EqualError(t, c.Validate(), "publisher: config: "+want)
+	}
+	long := Config{NameServers: valid, Namespace: "n", ProducerGroup: strings.Repeat("g", 119)}
+	require.ErrorContains(t, long.Validate(), "ProducerGroup", "with the namespace it is too long")
 }
 
 // A field that is set must not be overwritten by its default.

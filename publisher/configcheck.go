@@ -27,10 +27,13 @@ func (c Config) Validate() error {
 	c.setDefaults()
 	names := routing.Config{NameServers: c.NameServers, Resolver: c.Resolver, ResolveInterval: c.ResolveInterval}
 	if err := names.Validate(); err != nil {
-		faults = append(faults, err)
+		faults = append(faults, errors.Unwrap(err)) // without the names of package and struct
 	}
-	c.checkNamespaces(fault)
-	if group := wrapNamespace(c.Namespace, c.ProducerGroup); !legalGroup(group) {
+	group := c.ProducerGroup
+	if c.checkNamespaces(fault) {
+		group = wrapNamespace(c.Namespace, group)
+	}
+	if !legalGroup(group) {
 		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", group, maxGroupLength)
 	}
 	if err := marshaler.CheckTopicName(c.AutoCreate.DefaultTopic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
@@ -90,16 +93,17 @@ func (c Config) Validate() error {
 		}
 	}
 	c.Delay.faults(fault)
-	if c.Batch.Linger >= c.SendTimeout {
+	// What is a fault by itself makes no second one in a comparison.
+	if c.SendTimeout >= 0 && c.Batch.Linger >= c.SendTimeout {
 		fault("Batch.Linger (%v) is not less than SendTimeout (%v)", c.Batch.Linger, c.SendTimeout)
 	}
-	if c.Batch.MaxBytes > c.MaxMessageSize {
+	if c.MaxMessageSize >= 0 && c.Batch.MaxBytes > c.MaxMessageSize {
 		fault("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)
 	}
 	if err := c.Queues.validate(); err != nil {
 		faults = append(faults, err)
 	}
-	if c.Backoff.Min > c.Backoff.Max {
+	if c.Backoff.Max >= 0 && c.Backoff.Min > c.Backoff.Max {
 		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)
 	}
 	faults = append(faults, c.Transaction.faults(c.Topics)...)

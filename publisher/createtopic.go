@@ -71,10 +71,13 @@ func isMissing(route *routing.Route, err error, topic string) bool {
 	if err == nil {
 		return route.FromDefaultTopic()
 	}
+	var wait *routing.WaitError
 	var noRoute *routing.NoRouteError
 	var noQueue *routing.NoQueueError
 	var static *routing.StaticTopicError
 	switch {
+	case errors.As(err, &wait):
+		return false // what is in it is about a lookup before
 	case errors.As(err, &noRoute):
 		return true
 	case errors.As(err, &noQueue):

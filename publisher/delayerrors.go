@@ -2,10 +2,14 @@ package publisher
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
+
+// shownDelay is a delay as texts have it: what is below a millisecond is chance.
+func shownDelay(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 
 // DelayMetadataError means that the delay of a message cannot be read from its
 // metadata. The message was not sent.
@@ -38,9 +42,9 @@ type DelayTooLongError struct {
 // Error names delay and limit.
 func (e *DelayTooLongError) Error() string {
 	if e.Err != nil {
-		return fmt.Sprintf("delay of %v (for the broker, rounded up) is more than the broker takes: %v", e.Delay, e.Err)
+		return fmt.Sprintf("delay of %v (for the broker, rounded up) is more than the broker takes: %v", shownDelay(e.Delay), e.Err)
 	}
-	return fmt.Sprintf("delay of %v (for the broker, rounded up) is over the limit of %v", e.Delay, e.Max)
+	return fmt.Sprintf("delay of %v (for the broker, rounded up) is over the limit of %v", shownDelay(e.Delay), e.Max)
 }
 
 // Unwrap returns the broker's answer.
@@ -59,9 +63,14 @@ type DelayLevelError struct {
 	Version headers.Version
 }
 
-// Error names delay, levels and broker.
+// Error names delay, levels and broker, and what to do about it.
 func (e *DelayLevelError) Error() string {
-	return fmt.Sprintf("broker %s (version %d, before RocketMQ 5.0.0) has no delay level for a delay of %v, only %v", e.Addr, e.Version, e.Delay, e.Levels)
+	advice := "use one of these"
+	if slices.ContainsFunc(e.Levels, func(level time.Duration) bool { return level >= e.Delay }) {
+		advice = "set Config.Delay.RoundUpToLevel or use one of these"
+	}
+	return fmt.Sprintf("broker %s (%v, before RocketMQ 5.0.0) has no delay level for a delay of %v, only %v: %s",
+		e.Addr, e.Version, shownDelay(e.Delay), e.Levels, advice)
 }
 
 // TimersDisabledError means that the broker takes no timer messages

@@ -119,7 +119,10 @@ type GiveUpError struct {
 	// Cause is ErrSendTimeout, ErrClosed, or why the message's context ended: it
 	// matches context.Canceled or context.DeadlineExceeded, and the cause.
 	Cause error
-	// Last is the error of the last attempt.
+	// Last is the error of the last attempt. That of one that did not get as far
+	// as a broker is a *routing.WaitError, around the error of the latest lookup of
+	// the topic's route that failed: errors.As finds the *routing.NameServersError
+	// or the resolver's error behind a time-out.
 	Last error
 }
 

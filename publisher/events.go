@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -41,8 +42,32 @@ func (p *Publisher) disconnected(addr string, err error) {
 	p.heart.lose(addr)
 }
 
+// failureLogs keep apart what fails often.
+type failureLogs struct{ brokers, nameServers, routes, resolver quiet }
+
+// unlogged is the field that counts the failures of the same thing that were not
+// logged since the one before.
+const unlogged = "unlogged"
+
+// nameServerFailed logs the first failure of a name server, and then one in
+// quietFor: while there is no route each send asks it again.
 func (p *Publisher) nameServerFailed(addr string, err error) {
-	p.logger.Info("RocketMQ name server failed", watermill.LogFields{"addr": addr, "cause": err.Error()})
+	if missed, ok := p.quiet.nameServers.ask(addr, p.now()); ok {
+		p.logger.Info("RocketMQ name server failed", watermill.LogFields{"addr": addr, "cause": err.Error(), unlogged: missed})
+	}
+}
+
+// attemptFailed logs in the same way that a broker did not take messages. What
+// ends with its caller, or with the publisher, is no failure.
+func (p *Publisher) attemptFailed(a Attempt, s sign) {
+	if s == signNone || s == signAnswered || errors.Is(a.Err, context.Canceled) || errors.Is(a.Err, transport.ErrClosed) {
+		return
+	}
+	if missed, ok := p.quiet.brokers.ask(a.MessageQueue.BrokerName, p.now()); ok {
+		p.logger.Info("RocketMQ broker failed", watermill.LogFields{
+			"broker": a.MessageQueue.BrokerName, "addr": a.Addr, "cause": a.Err.Error(), unlogged: missed,
+		})
+	}
 }
 
 // nameServersChanged leaves the name servers that are none any more, which the
@@ -56,8 +81,15 @@ func (p *Publisher) nameServersChanged(before, after []string) {
 	}
 }
 
+// resolveFailed logs in the same way: as long as there is no name server each
+// lookup calls the resolver.
 func (p *Publisher) resolveFailed(err error) {
-	p.logger.Error("Cannot find the RocketMQ name servers, keeping the ones known", err, nil)
+	if p.isClosing() {
+		return
+	}
+	if missed, ok := p.quiet.resolver.ask("", p.now()); ok {
+		p.logger.Error("Cannot find the RocketMQ name servers, keeping the ones known, if any", err, watermill.LogFields{unlogged: missed})
+	}
 }
 
 func (p *Publisher) routeChanged(topic string, before, route *routing.Route) {
@@ -73,6 +105,14 @@ func (p *Publisher) routeChanged(topic string, before, route *routing.Route) {
 	}
 }
 
+// refreshFailed logs in the same way, as each failed attempt has the route looked
+// up. A publisher that closes needs no route: the connections that end with those
+// it had would only look like trouble.
 func (p *Publisher) refreshFailed(topic string, err error) {
-	p.logger.Error("Cannot refresh topic route, keeping the old one", err, watermill.LogFields{"rocketmq_topic": topic})
+	if p.isClosing() {
+		return
+	}
+	if missed, ok := p.quiet.routes.ask(topic, p.now()); ok {
+		p.logger.Error("Cannot refresh topic route, keeping the old one", err, watermill.LogFields{"rocketmq_topic": topic, unlogged: missed})
+	}
 }

@@ -92,5 +92,5 @@ type UnsupportedError struct {
 
 // Error names feature, broker and versions.
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("broker %s does not support %s: it needs RocketMQ %s, the broker says it is version %d", e.Addr, e.Feature, e.Since, e.Version)
+	return fmt.Sprintf("broker %s does not support %s: it needs RocketMQ %s, the broker says it is %v", e.Addr, e.Feature, e.Since, e.Version)
 }

@@ -97,9 +97,11 @@ func (p *Publisher) userQueue(queue routing.MessageQueue) routing.MessageQueue {
 // without the namespace.
 func (p *Publisher) userName(name string) string { return unwrapNamespace(p.cfg.Namespace, name) }
 
-// checkNamespaces reports what is wrong with the namespaces.
-func (c *Config) checkNamespaces(fault func(format string, args ...any)) {
-	if c.Namespace != "" && (!legalGroup(c.Namespace) || strings.Contains(c.Namespace, namespaceSeparator)) {
+// checkNamespaces reports what is wrong with the namespaces, and returns whether
+// Namespace is fit to be part of a name.
+func (c *Config) checkNamespaces(fault func(format string, args ...any)) (fit bool) {
+	fit = c.Namespace == "" || legalGroup(c.Namespace) && !strings.Contains(c.Namespace, namespaceSeparator)
+	if !fit {
 		fault("Namespace is %q, want letters, digits and _-|", c.Namespace)
 	}
 	if len(c.NamespaceV2) > maxGroupLength || !utf8.ValidString(c.NamespaceV2) {
@@ -108,6 +110,7 @@ func (c *Config) checkNamespaces(fault func(format string, args ...any)) {
 	if c.Namespace != "" && c.NamespaceV2 != "" {
 		fault("Namespace (%q) and NamespaceV2 (%q) are both set, want one of them", c.Namespace, c.NamespaceV2)
 	}
+	return fit
 }
 
 // namespaceFields are the ext fields of every request.

@@ -237,8 +237,9 @@ func (e *entry) leave(cause error) {
 		return
 	}
 	a.Took = e.batch.lane.outbox.p.now().Sub(a.Began)
-	a.Err = cause
-	if a.Addr != "" {
+	if a.Addr == "" {
+		a.Err = e.batch.lane.outbox.p.routes.WaitError(e.batch.lane.outbox.topic, cause)
+	} else {
 		a.Err = &transport.OpError{Op: "wait", Addr: a.Addr, Sent: a.Outcome == MayBeStored, Err: cause}
 	}
 	r.Outcome = max(r.Outcome, a.Outcome)

@@ -206,7 +206,7 @@ func TestPromiseErrorText(t *testing.T) {
 		require.EqualError(t, p.Publish(orders, messages[0]),
 			`publisher: cannot publish message "a" to topic "orders" (not sent): `+illegal)
 		require.EqualError(t, p.Publish(orders, messages[0], nil),
-			`publisher: cannot publish message "" to topic "orders" (not sent; of 2 messages in the call 0 are stored, 0 may be stored, 2 are not sent): message is nil`)
+			`publisher: cannot publish message "" to topic "orders" (not sent; of 2 messages in the call 0 are stored, 0 may be stored, 2 are not sent): message 2 of 2: message is nil`)
 	})
 }
 

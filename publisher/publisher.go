@@ -37,6 +37,7 @@ type Publisher struct {
 	creator    *creator
 	outboxes   outboxes
 	health     health
+	quiet      failureLogs
 	calls      callPool
 	batches    batchPool
 	bodies     pool.Buffers
@@ -225,7 +226,11 @@ func (p *Publisher) checkCall(c *call, topic string, messages []*message.Message
 		return mapped, false
 	}
 	if at := slices.Index(messages, nil); at >= 0 {
-		refuse(c.results, at, ErrNilMessage)
+		err := ErrNilMessage
+		if len(messages) > 1 { // it has no UUID that would tell which
+			err = fmt.Errorf("message %d of %d: %w", at+1, len(messages), err)
+		}
+		refuse(c.results, at, err)
 		return mapped, false
 	}
 	return mapped, true

@@ -13,6 +13,7 @@ import (
 // refusalOf returns the error of securityerrors.go that err means, nil if it means
 // none. Name servers count only if all of them refuse.
 func refusalOf(err error) error {
+	var wait *routing.WaitError
 	var nameServers *routing.NameServersError
 	var credentials *CredentialsError
 	var access *AccessError
@@ -22,6 +23,8 @@ func refusalOf(err error) error {
 	switch {
 	case errors.As(err, &certificate), errors.As(err, &access):
 		return err
+	case errors.As(err, &wait):
+		return nil // what is in it is about a lookup before
 	case errors.As(err, &nameServers):
 		return refusalOfAll(nameServers)
 	case errors.As(err, &credentials):

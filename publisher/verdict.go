@@ -49,6 +49,7 @@ func judge(err error) verdict {
 	var op *transport.OpError
 	var unreadable *answerError
 	var create *CreateTopicError
+	var wait *routing.WaitError
 	var version *versionError
 	var unsupported *UnsupportedError
 	var level *DelayLevelError
@@ -70,6 +71,9 @@ func judge(err error) verdict {
 		return v
 	case errors.As(err, &unsupported), errors.As(err, &level):
 		return verdict{}
+	case errors.As(err, &wait):
+		// What is in it is about a lookup before.
+		return verdict{next: retryElsewhere, refresh: true}
 	case errors.As(err, &nameServers):
 		// Looked for first, since it wraps statuses and network errors of name
 		// servers. They say nothing of the message, which no broker has seen.

@@ -101,6 +101,10 @@ func TestJudge(t *testing.T) {
 		{"foreign queue", &SelectorError{}, end},
 		{"no brokers", &routing.NoBrokersError{}, nowhere},
 		{"name servers", &routing.NameServersError{}, lookup},
+		{"a wait, after a lookup without route", &routing.WaitError{Err: context.DeadlineExceeded, Before: &routing.NoRouteError{}}, nowhere},
+		{"a wait, after a lookup that was refused", &routing.WaitError{Err: context.DeadlineExceeded, Before: &routing.NameServersError{
+			Servers: []*routing.NameServerError{{Err: status(headers.NoPermission, "check signature failed.")}},
+		}}, nowhere},
 		{"name server not ready", &routing.NameServersError{Servers: []*routing.NameServerError{
 			{Err: status(headers.SystemError, "name server not ready")},
 		}}, lookup},

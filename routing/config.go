@@ -93,8 +93,9 @@ type Events struct {
 	// before, which is nil the first time. Order does not count. Questions to name
 	// servers that are under way go by the old list.
 	NameServersChanged func(before, after []string)
-	// ResolveFailed says that the Resolver failed while there is a list, which
-	// stays in use. Without one the lookups fail.
+	// ResolveFailed says that the Resolver failed. The list that there is stays in
+	// use; as long as there is none the lookups fail, and while they go on the
+	// Resolver is called every second, and so may be this.
 	ResolveFailed func(err error)
 }
 
@@ -116,45 +117,49 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// Validate reports every field that New would refuse, each by its name.
+// Validate reports every field that New would refuse, each by its name. The faults
+// themselves, joined, are what the error wraps.
 func (c *Config) Validate() error {
 	var faults []error
 	if err := c.validateSource(); err != nil {
 		faults = append(faults, err)
 	}
 	if c.ResolveInterval < 0 {
-		faults = append(faults, fmt.Errorf("routing: Config.ResolveInterval is %v, want more than 0", c.ResolveInterval))
+		faults = append(faults, fmt.Errorf("ResolveInterval is %v, want more than 0", c.ResolveInterval))
 	}
 	if c.RefreshInterval < 0 {
-		faults = append(faults, fmt.Errorf("routing: Config.RefreshInterval is %v, want more than 0", c.RefreshInterval))
+		faults = append(faults, fmt.Errorf("RefreshInterval is %v, want more than 0", c.RefreshInterval))
 	}
 	if c.NameServerTimeout < 0 {
-		faults = append(faults, fmt.Errorf("routing: Config.NameServerTimeout is %v, want more than 0", c.NameServerTimeout))
+		faults = append(faults, fmt.Errorf("NameServerTimeout is %v, want more than 0", c.NameServerTimeout))
 	}
 	if c.DefaultTopicQueues < 0 || c.DefaultTopicQueues > maxQueues {
-		faults = append(faults, fmt.Errorf("routing: Config.DefaultTopicQueues is %d, want 1 to %d", c.DefaultTopicQueues, maxQueues))
+		faults = append(faults, fmt.Errorf("DefaultTopicQueues is %d, want 1 to %d", c.DefaultTopicQueues, maxQueues))
 	}
-	return errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("routing: config: %w", err)
+	}
+	return nil
 }
 
 // validateSource reports what is wrong with where the name servers come from.
 func (c *Config) validateSource() error {
 	switch {
 	case c.Resolver != nil && len(c.NameServers) > 0:
-		return errors.New("routing: Config.NameServers and Config.Resolver are both set, want one of them")
+		return errors.New("NameServers and Resolver are both set, want one of them")
 	case c.Resolver != nil:
 		if own, ok := c.Resolver.(interface{ Validate() error }); ok {
 			if err := own.Validate(); err != nil {
-				return fmt.Errorf("routing: Config.Resolver: %w", err)
+				return fmt.Errorf("Resolver: %w", err)
 			}
 		}
 		return nil
 	case c.ResolveInterval > 0:
-		return fmt.Errorf("routing: Config.ResolveInterval is %v without a Resolver", c.ResolveInterval)
+		return fmt.Errorf("ResolveInterval is %v without a Resolver", c.ResolveInterval)
 	case len(c.NameServers) == 0:
-		return errors.New("routing: Config.NameServers is empty, want at least one host:port, or a Config.Resolver")
+		return errors.New("NameServers is empty, want at least one host:port, or a Resolver")
 	}
-	_, err := nameServerAddrs("routing: Config.NameServers", c.NameServers)
+	_, err := nameServerAddrs("NameServers", c.NameServers)
 	return err
 }
 

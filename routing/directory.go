@@ -110,7 +110,7 @@ func (d *directory) resolve(ctx context.Context) {
 	switch {
 	case changed && d.events.NameServersChanged != nil:
 		d.events.NameServersChanged(before, slices.Clone(addrs))
-	case err != nil && before != nil && d.events.ResolveFailed != nil:
+	case err != nil && d.events.ResolveFailed != nil:
 		d.events.ResolveFailed(over.err)
 	}
 }

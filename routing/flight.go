@@ -111,7 +111,7 @@ func (t *Table) land(e *entry, c *call, old, r *Route, err error) (notify func()
 	}
 
 	t.mu.Lock()
-	e.current = nil
+	e.current, e.failure = nil, err
 	if err == nil {
 		t.landed++
 		e.landed = t.landed

@@ -36,18 +36,6 @@ type HTTPResolver struct {
 	Timeout time.Duration
 }
 
-// String shows the URL without a password that it has.
-func (r HTTPResolver) String() string {
-	u, err := url.Parse(r.URL)
-	if err != nil {
-		return "HTTPResolver" // it may have one
-	}
-	return "HTTPResolver " + u.Redacted()
-}
-
-// GoString is String: no verb of fmt shows the password.
-func (r HTTPResolver) GoString() string { return r.String() }
-
 // Validate reports a URL that nobody can ask.
 func (r HTTPResolver) Validate() error {
 	u, err := url.Parse(r.URL)
@@ -61,6 +49,18 @@ func (r HTTPResolver) Validate() error {
 	}
 	return nil
 }
+
+// String returns the URL, without a password that it has.
+func (r HTTPResolver) String() string {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return "HTTPResolver"
+	}
+	return u.Redacted()
+}
+
+// GoString is String: no verb of fmt shows the password.
+func (r HTTPResolver) GoString() string { return r.String() }
 
 // Resolve sends one request. Its errors do not show a password that the URL has.
 func (r HTTPResolver) Resolve(ctx context.Context) ([]string, error) {

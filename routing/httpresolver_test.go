@@ -85,5 +85,5 @@ func TestHTTPResolverHidesThePassword(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, "HTTPResolver http://user:xxxxx@host:8080/list", routing.HTTPResolver{URL: "http://user:5ecret@host:8080/list"}.String())
+	require.Equal(t, "http://user:xxxxx@host:8080/list", routing.HTTPResolver{URL: "http://user:5ecret@host:8080/list"}.String())
 }

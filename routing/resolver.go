@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,8 @@ const DefaultResolveInterval = 2 * time.Minute
 // Config.ResolveInterval, and when no name server gives a usable answer.
 // HTTPResolver and DNSResolver are two.
 //
-// A Resolver that has a method Validate() error is asked by Config.Validate.
+// A Resolver that has a method Validate() error is asked by Config.Validate, and
+// one that has a method String() string is called by that name in errors.
 type Resolver interface {
 	// Resolve returns the addresses of all name servers, in the form that
 	// Config.NameServers has. The Table takes a copy. It is called by one
@@ -69,6 +71,9 @@ func (r DNSResolver) Validate() error {
 	_, err := nameServerAddrs("DNSResolver.Names", r.Names)
 	return err
 }
+
+// String lists the names.
+func (r DNSResolver) String() string { return strings.Join(r.Names, ", ") }
 
 // Resolve looks all names up. A name that cannot be looked up is passed over if
 // another one can.

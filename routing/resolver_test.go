@@ -154,9 +154,10 @@ func TestResolverWithoutFirstList(t *testing.T) {
 		f.answer = f.says(headers.Success, simpleRoute("a"))
 		broken := errors.New("no directory today")
 		s := &source{err: broken}
+		var failures []error
 		table := newTable(t, f, func(c *routing.Config) {
 			from(s)(c)
-			c.Events.ResolveFailed = func(err error) { t.Error("callers are told", err) }
+			c.Events.ResolveFailed = func(err error) { failures = append(failures, err) }
 		})
 		synctest.Wait()
 		began := time.Now()
@@ -176,6 +177,11 @@ func TestResolverWithoutFirstList(t *testing.T) {
 		defer cancel()
 		_, err = table.Route(ctx, "t")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, broken, "the lookup before says why")
+		require.EqualError(t, err, `routing: wait for the route of topic "t" from the resolver, which has brought no name servers yet: `+
+			`context deadline exceeded (before: routing: topic "t": cannot find the name servers: no directory today)`)
+		require.Len(t, failures, 2)
+		require.ErrorIs(t, failures[0], broken)
 
 		s.become(nil, "one:1")
 		_, err = table.Route(t.Context(), "t")
@@ -240,15 +246,15 @@ func TestResolverThatHangs(t *testing.T) {
 
 func TestResolverConfig(t *testing.T) {
 	for text, cfg := range map[string]routing.Config{
-		"Config.NameServers is empty":                     {},
-		"are both set":                                    {NameServers: []string{"a:1"}, Resolver: &source{}},
-		"Config.ResolveInterval":                          {Resolver: &source{}, ResolveInterval: -1},
-		"Config.Resolver: HTTPResolver.URL is \"a:9876\"": {Resolver: routing.HTTPResolver{URL: "a:9876"}},
-		"HTTPResolver.URL is \"http:///x\"":               {Resolver: routing.HTTPResolver{URL: "http:///x"}},
-		"HTTPResolver.URL is \"\"":                        {Resolver: routing.HTTPResolver{}},
-		"HTTPResolver.Timeout":                            {Resolver: routing.HTTPResolver{URL: "http://a/x", Timeout: -1}},
-		"DNSResolver.Names is empty":                      {Resolver: routing.DNSResolver{}},
-		"DNSResolver.Names[0]":                            {Resolver: routing.DNSResolver{Names: []string{"host"}}},
+		"NameServers is empty":                     {},
+		"are both set":                             {NameServers: []string{"a:1"}, Resolver: &source{}},
+		"ResolveInterval":                          {Resolver: &source{}, ResolveInterval: -1},
+		"Resolver: HTTPResolver.URL is \"a:9876\"": {Resolver: routing.HTTPResolver{URL: "a:9876"}},
+		"HTTPResolver.URL is \"http:///x\"":        {Resolver: routing.HTTPResolver{URL: "http:///x"}},
+		"HTTPResolver.URL is \"\"":                 {Resolver: routing.HTTPResolver{}},
+		"HTTPResolver.Timeout":                     {Resolver: routing.HTTPResolver{URL: "http://a/x", Timeout: -1}},
+		"DNSResolver.Names is empty":               {Resolver: routing.DNSResolver{}},
+		"DNSResolver.Names[0]":                     {Resolver: routing.DNSResolver{Names: []string{"host"}}},
 	} {
 		_, err := routing.New(cfg, &fakeServers{tb: t})
 		require.ErrorContains(t, err, text)

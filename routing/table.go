@@ -3,7 +3,6 @@ package routing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,6 +25,8 @@ const (
 type Table struct {
 	cfg     Config
 	servers *nameServers
+	// resolver is what the Resolver is called in errors.
+	resolver string
 
 	ctx    context.Context // ends when Close is called
 	cancel context.CancelFunc
@@ -55,6 +56,7 @@ type entry struct {
 	next    *call     // the lookup to come after it
 	started time.Time // when the last lookup started
 	landed  uint64    // Table.landed when the last lookup brought a route
+	failure error     // of the last lookup, nil if it brought a route
 }
 
 // call is one lookup and those who wait for it.
@@ -85,6 +87,7 @@ func New(cfg Config, inv Invoker) (*Table, error) {
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if cfg.Resolver != nil {
+		t.resolver = nameOf(cfg.Resolver)
 		t.servers.directory = newDirectory(&t.cfg, t.servers)
 		t.wg.Go(func() { t.servers.directory.run(t.ctx) })
 	} else {
@@ -101,8 +104,8 @@ func New(cfg Config, inv Invoker) (*Table, error) {
 // meanwhile wait for the same lookup, which goes on when their ctx ends.
 //
 // The error is or wraps one of *NoRouteError, *NoBrokersError, *NoQueueError,
-// *StaticTopicError, *NameServersError, ErrClosed, and the cause of ctx's end.
-// Nothing is cached about a topic without a route, but two lookups of
+// *StaticTopicError, *NameServersError, ErrClosed, and, of a ctx that ends, a
+// *WaitError or its cause. Nothing is cached about a topic without a route, but two lookups of
 // it start at least 100 ms apart.
 func (t *Table) Route(ctx context.Context, topic string) (*Route, error) {
 	if r := t.cached(topic); r != nil {
@@ -235,7 +238,7 @@ func (t *Table) wait(ctx context.Context, topic string, c *call) (*Route, error)
 	case <-c.done:
 		return c.route, c.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("routing: wait for the route of topic %q: %w", topic, context.Cause(ctx))
+		return nil, t.waited(ctx, topic)
 	case <-t.ctx.Done():
 		return nil, ErrClosed
 	}

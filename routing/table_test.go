@@ -23,18 +23,18 @@ func TestNewNamesEachFault(t *testing.T) {
 		DefaultTopicQueues: -1,
 	}, &fakeServers{})
 	for _, text := range []string{
-		`Config.NameServers[1] is "noport"`, `Config.NameServers[2] is ":9876"`, `Config.NameServers[3] is "a:1;b:1", want host:port: one entry per address`,
-		`Config.NameServers[4] is "a:0"`, `Config.NameServers[5] is "::1:9876"`, `Config.NameServers[6] is "https://a:1"`,
-		"Config.RefreshInterval is -1ns", "Config.NameServerTimeout is -1ns", "Config.DefaultTopicQueues is -1",
+		`NameServers[1] is "noport"`, `NameServers[2] is ":9876"`, `NameServers[3] is "a:1;b:1", want host:port: one entry per address`,
+		`NameServers[4] is "a:0"`, `NameServers[5] is "::1:9876"`, `NameServers[6] is "https://a:1"`,
+		"RefreshInterval is -1ns", "NameServerTimeout is -1ns", "DefaultTopicQueues is -1",
 	} {
 		require.ErrorContains(t, err, text)
 	}
 	require.NotContains(t, err.Error(), "NameServers[0]")
 
 	_, err = routing.New(routing.Config{}, &fakeServers{})
-	require.ErrorContains(t, err, "Config.NameServers is empty")
+	require.ErrorContains(t, err, "NameServers is empty")
 	_, err = routing.New(routing.Config{NameServers: []string{"a:1"}, DefaultTopicQueues: 1<<16 + 1}, &fakeServers{})
-	require.ErrorContains(t, err, "Config.DefaultTopicQueues is 65537, want 1 to 65536")
+	require.ErrorContains(t, err, "DefaultTopicQueues is 65537, want 1 to 65536")
 	_, err = routing.New(routing.Config{NameServers: []string{"a:1"}}, nil)
 	require.ErrorContains(t, err, "Invoker is nil")
 }

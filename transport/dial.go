@@ -157,7 +157,7 @@ func (c *Client) secure(ctx context.Context, addr string) (net.Conn, error) {
 	tc := tls.Client(nc, cfg)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close() // the handshake's error is the one that is reported
-		return nil, fmt.Errorf("TLS handshake: %w", certificateRefused(err, *asked))
+		return nil, fmt.Errorf("TLS handshake: %w", certificateRefused(speaksTLS(err, *asked), *asked))
 	}
 	return tc, nil
 }

@@ -47,13 +47,13 @@ func (cn *conn) read() error {
 func (cn *conn) readError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
-		return fmt.Errorf("closed by the peer: %w", err)
+		return fmt.Errorf("closed by the peer: %w", cn.wantsTLS(err))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("closed by the peer within a frame: %w", err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("nothing read for %v: %w", cn.client.cfg.IdleTimeout, err)
 	case !cn.hasHeard():
-		return certificateRefused(err, false)
+		return certificateRefused(cn.wantsTLS(err), false)
 	default:
 		return err
 	}
@@ -142,6 +142,9 @@ func (r *frameReader) begin() error {
 	}
 	size, err := headers.FrameSize([headers.FrameLengthSize]byte(length), r.most)
 	if err != nil {
+		if isAlert([headers.FrameLengthSize]byte(length)) {
+			return fmt.Errorf("TLS alert for an answer (the server wants TLS): %w", err)
+		}
 		return err
 	}
 	if _, err := r.in.Discard(headers.FrameLengthSize); err != nil {

@@ -98,7 +98,7 @@ func (cn *conn) write(batch []outgoing) (int, error) {
 func (cn *conn) wrote(n int, err error) (more bool) {
 	if err != nil {
 		cn.awaitAlert(err)
-		cn.fail("write", err)
+		cn.fail("write", cn.wantsTLS(err))
 	}
 	var settled []*call
 	end := 0

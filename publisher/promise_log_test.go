@@ -1,0 +1,138 @@
+package publisher_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+)
+
+// loggedOn returns a publisher and a func that returns the lines of its log with
+// that text.
+func loggedOn(t *testing.T, c *embedded.Cluster, change func(*publisher.Config)) (*publisher.Publisher, func(watermill.LogLevel, string) []watermill.CapturedMessage) {
+	t.Helper()
+	cfg := publisher.Config{NameServers: c.NameServers(), Dial: c.Dial}
+	if change != nil {
+		change(&cfg)
+	}
+	logs := watermill.NewCaptureLogger()
+	p, err := publisher.New(cfg, logs)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	return p, func(level watermill.LogLevel, text string) (lines []watermill.CapturedMessage) {
+		synctest.Wait()
+		for _, line := range logs.Captured()[level] {
+			if line.Msg == text {
+				lines = append(lines, line)
+			}
+		}
+		return lines
+	}
+}
+
+// What fails again and again is logged at once, and then every 30 s, with the
+// count of what was left out.
+func TestPromiseLogIsNotFlooded(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*publisher.Config)
+		harm   func(*embedded.Cluster)
+		level  watermill.LogLevel
+		line   string
+		field  string
+	}{
+		"name server": {
+			harm:  func(c *embedded.Cluster) { c.NameServer(0).Stop() },
+			level: watermill.InfoLogLevel, line: "RocketMQ name server failed", field: "addr",
+		},
+		"resolver": {
+			change: func(c *publisher.Config) {
+				c.NameServers = nil
+				c.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) { return nil, errors.New("no directory today") })
+			},
+			level: watermill.ErrorLogLevel, line: "Cannot find the RocketMQ name servers, keeping the ones known, if any",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				if tc.harm != nil {
+					tc.harm(c)
+				}
+				p, lines := loggedOn(t, c, tc.change)
+				began := time.Now()
+				require.Error(t, p.Publish(orders, newMessage("x")))
+				require.Len(t, lines(tc.level, tc.line), 1, "in three seconds")
+				for time.Since(began) < 100*time.Second {
+					require.Error(t, p.Publish(orders, newMessage("x")))
+				}
+				found := lines(tc.level, tc.line)
+				require.Len(t, found, 4)
+				require.Equal(t, 0, found[0].Fields["unlogged"])
+				require.Greater(t, found[1].Fields["unlogged"], 2)
+				if tc.field != "" {
+					require.Equal(t, c.NameServers()[0], found[1].Fields[tc.field])
+				}
+			})
+		})
+	}
+}
+
+// Brokers that are down are told of, though the callers are told as well: a log
+// shows it where nobody looks at errors.
+func TestPromiseDeadBrokersAreLogged(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p, lines := loggedOn(t, c, nil)
+		require.NoError(t, p.Publish(orders, newMessage("x")))
+		failed := func() []watermill.CapturedMessage { return lines(watermill.InfoLogLevel, "RocketMQ broker failed") }
+		require.Empty(t, failed())
+
+		ctx, cancel := context.WithCancel(t.Context())
+		everySend(c, embedded.Ignore())
+		time.AfterFunc(time.Second, cancel)
+		require.ErrorIs(t, p.Publish(orders, messageIn(ctx)), context.Canceled)
+		require.Empty(t, failed(), "it was the caller who left")
+		everySend(c, embedded.Fault{})
+
+		addr := c.Broker(0).Addr()
+		c.Broker(0).Stop()
+		began := time.Now()
+		require.Error(t, p.Publish(orders, newMessage("x")))
+		require.Len(t, failed(), 1)
+		require.Equal(t, "broker-a", failed()[0].Fields["broker"])
+		require.Equal(t, addr, failed()[0].Fields["addr"])
+		require.NotEmpty(t, failed()[0].Fields["cause"])
+		for time.Since(began) < 40*time.Second {
+			require.Error(t, p.Publish(orders, newMessage("x")))
+		}
+		require.Len(t, failed(), 2)
+		require.Greater(t, failed()[1].Fields["unlogged"], 2)
+	})
+}
+
+// A publisher whose cluster goes away closes without a word of trouble: it needs
+// no route any more.
+func TestPromiseCloseWithoutClusterLogsNoError(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p, lines := loggedOn(t, c, nil)
+		for range 4 {
+			require.NoError(t, p.Publish(orders, newMessage("x")))
+		}
+		c.Intercept(func(embedded.Request) embedded.Fault { return embedded.Ignore() }) // the goodbye takes a second
+		time.AfterFunc(500*time.Millisecond, func() {
+			c.Broker(0).Stop()
+			c.NameServer(0).Stop()
+		})
+		elapsed := stopwatch()
+		require.NoError(t, p.Close())
+		require.Equal(t, time.Second, elapsed())
+		require.Len(t, lines(watermill.InfoLogLevel, "Connection to RocketMQ lost"), 2)
+		require.Empty(t, lines(watermill.ErrorLogLevel, "Cannot refresh topic route, keeping the old one"))
+	}, embedded.WithBrokers(2))
+}
