@@ -60,7 +60,8 @@ func inShop(t *testing.T, test func(t *testing.T, s *shop)) {
 func (s *shop) start() {
 	pub, err := publisher.New(publisher.Config{
 		NameServers: s.cluster.NameServers(), Dial: s.cluster.Dial,
-		Transaction: publisher.TransactionConfig{Check: s.box.Check},
+		ProducerGroup: "shop",
+		Transaction:   publisher.TransactionConfig{Check: s.box.Check},
 	}, nil)
 	require.NoError(s.t, err)
 	s.pub = pub

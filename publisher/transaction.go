@@ -30,7 +30,7 @@ type TransactionInfo struct {
 // A transaction that is not ended stays open: the broker asks about it from
 // transactionTimeOut on (6 s by default) every transactionCheckInterval (30 s),
 // and this Publisher does not answer as long as it is open here. After
-// transactionCheckMax checks (15), so after some seven minutes, the broker moves
+// transactionCheckMax checks (15), so after some eight minutes, the broker moves
 // the message to the topic TRANS_CHECK_MAX_TIME_TOPIC, where no consumer looks for
 // it. Local work has to be shorter than that; it had better be shorter than
 // transactionTimeOut.
