@@ -111,6 +111,17 @@ func failedEnd(t testing.TB, err error) *publisher.TransactionError {
 	return err.(*publisher.TransactionError)
 }
 
+// requireEnded requires that nothing ends the transaction again, and that both
+// calls say how it has ended.
+func requireEnded(t testing.TB, tx *publisher.Transaction, how string) {
+	t.Helper()
+	for call, again := range map[string]error{"Commit": tx.Commit(t.Context()), "Rollback": tx.Rollback(t.Context())} {
+		require.ErrorIs(t, again, publisher.ErrTransactionEnded)
+		require.False(t, failedEnd(t, again).Open)
+		require.EqualError(t, again, fmt.Sprintf("publisher: %s of message %s did nothing: the transaction has ended before (%s)", call, tx.Info().MessageID, how))
+	}
+}
+
 func checkNow(t testing.TB, c *embedded.Cluster) {
 	t.Helper()
 	synctest.Wait() // heartbeats have arrived
@@ -128,13 +139,10 @@ func TestPromiseCommitAndRollback(t *testing.T) {
 		require.Equal(t, 1, c.Stored(orders))
 		require.Equal(t, tx.Info().MessageID, c.Messages(orders)[0].UniqueKey)
 
-		for _, again := range []error{tx.Commit(t.Context()), tx.Rollback(t.Context())} {
-			require.ErrorIs(t, again, publisher.ErrTransactionEnded)
-			require.False(t, failedEnd(t, again).Open)
-		}
+		requireEnded(t, tx, "committed")
 		tx = begin(t, p, "rolled back")
 		require.NoError(t, tx.Rollback(t.Context()))
-		require.ErrorIs(t, tx.Commit(t.Context()), publisher.ErrTransactionEnded)
+		requireEnded(t, tx, "rolled back")
 		require.Equal(t, 2, endRequests(c))
 		time.Sleep(time.Hour)
 		require.Equal(t, 1, c.Stored(orders))
@@ -161,7 +169,7 @@ func TestPromiseLostCommit(t *testing.T) {
 				failed := failedEnd(t, tx.Commit(t.Context()))
 				require.Equal(t, publisher.MayBeStored, failed.Outcome)
 				require.Contains(t, failed.Error(), "may be committed; the check will settle it")
-				require.ErrorIs(t, tx.Commit(t.Context()), publisher.ErrTransactionEnded)
+				requireEnded(t, tx, "left to the check")
 				require.Equal(t, 1, endRequests(c))
 				require.Equal(t, test.stored, c.Stored(orders))
 				remove()
@@ -193,6 +201,21 @@ func TestPromiseCommitNotSent(t *testing.T) {
 		remove()
 		require.NoError(t, tx.Commit(t.Context()))
 		require.Equal(t, 1, c.Stored(orders))
+	})
+}
+
+// Of two calls at the same time one ends the transaction.
+func TestPromiseCommitMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, withCheck(judging(publisher.TransactionUnknown)))
+		tx := begin(t, p, "x")
+		onEnd(c, embedded.Delay(time.Second))
+		first := make(chan error)
+		go func() { first <- tx.Commit(t.Context()) }()
+		synctest.Wait()
+		requireEnded(t, tx, "another call is ending it")
+		require.NoError(t, <-first)
+		requireEnded(t, tx, "committed")
 	})
 }
 

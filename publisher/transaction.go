@@ -44,7 +44,9 @@ type Transaction struct {
 
 	// Guarded by the mutex of Publisher.open.
 	place halfPlace
-	taken bool // somebody ends it, or has
+	taken bool             // somebody ends it, or has
+	over  bool             // somebody has
+	as    TransactionState // of over: what a broker has confirmed, else unknown
 }
 
 // Info names the message.
@@ -156,8 +158,8 @@ func (t *Transaction) Rollback(ctx context.Context) error { return t.end(ctx, Tr
 // is asked from the next check on. On a transaction that has ended it does
 // nothing.
 func (t *Transaction) Unknown() {
-	if _, ok := t.p.open.take(t); ok {
-		t.p.open.remove(t, false)
+	if _, err := t.p.open.take(t); err == nil {
+		t.p.open.remove(t, TransactionUnknown)
 	}
 }
 
@@ -172,13 +174,13 @@ func (t *Transaction) end(ctx context.Context, state TransactionState) error {
 // endOpen is end within a call that the publisher has let in.
 func (t *Transaction) endOpen(ctx context.Context, state TransactionState) error {
 	p := t.p
-	place, ok := p.open.take(t)
-	if !ok {
-		return &TransactionError{State: state, MessageID: t.info.MessageID, Err: ErrTransactionEnded}
+	place, err := p.open.take(t)
+	if err != nil {
+		return &TransactionError{State: state, MessageID: t.info.MessageID, Err: err}
 	}
-	err := t.send(ctx, place, state)
+	err = t.send(ctx, place, state)
 	if err == nil {
-		p.open.remove(t, true)
+		p.open.remove(t, state)
 		return nil
 	}
 	v := judgeEnd(err)
@@ -190,7 +192,7 @@ func (t *Transaction) endOpen(ctx context.Context, state TransactionState) error
 		failed.Open = true
 		p.open.giveBack(t)
 	} else {
-		p.open.remove(t, false)
+		p.open.remove(t, TransactionUnknown)
 	}
 	return failed
 }
