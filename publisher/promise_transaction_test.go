@@ -311,10 +311,13 @@ func TestPromiseHalfMessageNotDurable(t *testing.T) {
 
 func TestPromiseTransactionRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		_, err := publisherOn(t, c, nil).BeginTransaction(orders, newMessage("x"))
+		plain := publisherOn(t, c, nil)
+		require.False(t, plain.HasTransactionCheck())
+		_, err := plain.BeginTransaction(orders, newMessage("x"))
 		require.ErrorIs(t, failureOf(t, err), publisher.ErrNoTransactionCheck)
 
 		check := withCheck(judging(publisher.TransactionUnknown))
+		require.True(t, publisherOn(t, c, check).HasTransactionCheck())
 		_, err = publisherOn(t, c, check).BeginTransaction(orders, nil)
 		require.ErrorIs(t, failureOf(t, err), publisher.ErrNilMessage)
 

@@ -67,7 +67,7 @@ func (t *Transaction) Info() TransactionInfo { return t.info }
 func (p *Publisher) BeginTransaction(topic string, msg *message.Message) (*Transaction, error) {
 	c := p.calls.get([]*message.Message{msg}, p.now())
 	c.manner = manner{transaction: true}
-	if p.cfg.Transaction.Check == nil {
+	if !p.HasTransactionCheck() {
 		refuse(c.results, 0, ErrNoTransactionCheck)
 		return nil, p.report(c, topic)
 	}
@@ -97,6 +97,10 @@ func (p *Publisher) BeginTransaction(topic string, msg *message.Message) (*Trans
 	}
 	return t, nil
 }
+
+// HasTransactionCheck reports whether there is a Config.Transaction.Check, without
+// which BeginTransaction returns ErrNoTransactionCheck.
+func (p *Publisher) HasTransactionCheck() bool { return p.cfg.Transaction.Check != nil }
 
 // newTransaction makes an open transaction of what a broker said of its half
 // message.
