@@ -57,6 +57,11 @@
 // with the isolation level READ UNCOMMITTED. Rows must be kept for as long as a
 // broker may ask: see Outbox.Clean.
 //
+// A message in an outbox cannot be delayed, and cannot have an ordering key: let the
+// publisher's Config.OrderingKey return "" for it, or give outboxes a Publisher of
+// their own. Publish returns an error that wraps a *publisher.CombinationError
+// otherwise.
+//
 // Dialects: the tests run on SQLite. The statements for PostgreSQL and MySQL
 // (InnoDB) are plain INSERT, SELECT and DELETE on one table and rely on one thing
 // that all three promise: of two transactions that insert the same primary key,

@@ -57,12 +57,16 @@ func inShop(t *testing.T, test func(t *testing.T, s *shop)) {
 }
 
 // start starts the program's publisher.
-func (s *shop) start() {
-	pub, err := publisher.New(publisher.Config{
+func (s *shop) start() { s.startWith(func(*publisher.Config) {}) }
+
+func (s *shop) startWith(change func(*publisher.Config)) {
+	cfg := publisher.Config{
 		NameServers: s.cluster.NameServers(), Dial: s.cluster.Dial,
 		ProducerGroup: "shop",
 		Transaction:   publisher.TransactionConfig{Check: s.box.Check},
-	}, nil)
+	}
+	change(&cfg)
+	pub, err := publisher.New(cfg, nil)
 	require.NoError(s.t, err)
 	s.pub = pub
 }
@@ -277,6 +281,21 @@ func TestPublisherWithoutCheck(t *testing.T) {
 		require.NoError(t, publish(attached, "1"))
 		require.NoError(t, attached.Commit())
 		require.Equal(t, []string{"1"}, s.published())
+	})
+}
+
+// A Publisher with ordering keys says what to do about a message in an outbox.
+func TestOrderingKey(t *testing.T) {
+	inShop(t, func(t *testing.T, s *shop) {
+		require.NoError(t, s.pub.Close())
+		s.startWith(func(cfg *publisher.Config) {
+			cfg.OrderingKey = func(topic string, _ *message.Message) (string, error) { return topic, nil }
+		})
+		tx := s.begin()
+		err := publish(tx, "1")
+		var refused *publisher.CombinationError
+		require.ErrorAs(t, err, &refused)
+		require.ErrorContains(t, tx.Commit(), `let Config.OrderingKey return "" for it`)
 	})
 }
 

@@ -128,6 +128,13 @@ type Config struct {
 	// has none. Nil, the default, is for messages that all have none. It is
 	// called by many goroutines at once. An error refuses the message.
 	//
+	// It is asked about every message of the Publisher, and RocketMQ keeps no order
+	// for messages that are delayed or in a transaction: with a key they are refused
+	// with a *CombinationError. So it has to return "" for those that have the
+	// metadata delay.DelayedUntilKey, as DelayOnError and a requeuer set it, and for
+	// those of BeginTransaction or an outbox. A second Publisher for them, without
+	// OrderingKey, does as well.
+	//
 	// All messages of a key go to one queue: the one that the Java client's
 	// SelectMessageQueueByHash picks, unless Queues says otherwise. A queue that keys go to has one request
 	// under way, so the messages of a key are stored in the order in which they
