@@ -35,6 +35,7 @@ type Broker struct {
 	offsets    map[groupQueue]int64
 	groups     map[string]*consumerGroup
 	producers  map[string]map[string]producer // by group and client id
+	beaten     chan struct{}                  // closed at a producer's next heartbeat; nil if nobody waits
 	locks      map[groupQueue]queueLock
 	halves     halves
 	overdue    [][]byte // delayed messages that became due while the broker did not run

@@ -13,6 +13,46 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
+// A transaction whose commit never came is settled by a check, at once.
+func ExampleBroker_CheckTransactions() {
+	cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("orders", 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cluster.Close()
+	p, err := publisher.New(publisher.Config{
+		NameServers: cluster.NameServers(), Dial: cluster.Dial, ProducerGroup: "shop",
+		Transaction: publisher.TransactionConfig{
+			Check: func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
+				return publisher.TransactionCommit
+			},
+		},
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer p.Close()
+	tx, err := p.BeginTransaction("orders", wm.NewMessage("1", []byte("two pizzas")))
+	if err != nil {
+		log.Fatal(err)
+	}
+	tx.Unknown()
+
+	ctx := context.Background()
+	if err := cluster.Broker(0).AwaitProducer(ctx, "shop"); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cluster.Broker(0).CheckTransactions(), "asked")
+	messages, err := cluster.AwaitMessages(ctx, "orders", 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", messages[0].Body)
+	// Output:
+	// 1 asked
+	// two pizzas
+}
+
 // A publisher in front of a broker that is busy at first.
 func Example() {
 	cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("orders", 1))

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -30,6 +32,10 @@ func (b *Broker) registerProducers(rq *request, beat *heartbeat) {
 		}
 		b.producers[data.GroupName][beat.ClientID] = producer{rq.conn, rq.cmd.Language, rq.cmd.Version}
 	}
+	if len(beat.ProducerDataSet) > 0 && b.beaten != nil {
+		close(b.beaten)
+		b.beaten = nil
+	}
 }
 
 // leaveProducers removes members from producer groups.
@@ -50,6 +56,29 @@ func (b *Broker) Producers(group string) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Sorted(maps.Keys(b.producers[group]))
+}
+
+// AwaitProducer waits until a producer group has a member, as CheckTransactions
+// needs one: a publisher's first heartbeat arrives some time after its first
+// message. When ctx ends before, it returns the cause.
+func (b *Broker) AwaitProducer(ctx context.Context, group string) error {
+	for {
+		b.mu.Lock()
+		if len(b.producers[group]) > 0 {
+			b.mu.Unlock()
+			return nil
+		}
+		if b.beaten == nil {
+			b.beaten = make(chan struct{})
+		}
+		beaten := b.beaten
+		b.mu.Unlock()
+		select {
+		case <-beaten:
+		case <-ctx.Done():
+			return fmt.Errorf("embedded: no producer of group %s: %w", group, context.Cause(ctx))
+		}
+	}
 }
 
 // producerConnections answers GET_PRODUCER_CONNECTION_LIST.

@@ -69,7 +69,9 @@ func (b *Broker) armChecks() {
 // CheckTransactions checks every half message that is not decided, as if its time
 // had come: the broker writes it anew and asks a producer of its group, or drops
 // it into TRANS_CHECK_MAX_TIME_TOPIC if it was checked too often. It returns the
-// number of producers that were asked; their answers come later.
+// number of producers that were asked; their answers come later. A group whose
+// first heartbeat has not arrived yet has nobody to ask, which counts as a check
+// all the same: see AwaitProducer.
 func (b *Broker) CheckTransactions() int { return b.checkHalves(true) }
 
 func (b *Broker) checkHalves(now bool) int {

@@ -1,6 +1,8 @@
 package embedded_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,6 +148,36 @@ func TestEndRefused(t *testing.T) {
 	}
 	require.Zero(t, cluster.Stored("topic"))
 	c.succeed(good, nil)
+}
+
+// AwaitProducer waits for the group that it is asked for, and for no longer than
+// its context.
+func TestAwaitProducer(t *testing.T) {
+	inMemoryBubble(t, func(t *testing.T, cluster *embedded.Cluster, c *client) {
+		prepare(c, cluster, half())
+		require.Zero(t, cluster.Broker(0).CheckTransactions(), "nobody is known yet")
+
+		awaited := make(chan error, 2)
+		await := func(ctx context.Context) { awaited <- cluster.Broker(0).AwaitProducer(ctx, "group") }
+		for range 2 {
+			go await(t.Context())
+		}
+		c.succeed(plain{code: headers.CodeHeartbeat}, []byte(`{"clientID":"other","producerDataSet":[{"groupName":"other"}]}`))
+		synctest.Wait()
+		require.Empty(t, awaited)
+		becomeProducer(c, "one")
+		require.NoError(t, <-awaited)
+		require.NoError(t, <-awaited)
+		await(t.Context())
+		require.NoError(t, <-awaited, "at once")
+		require.Equal(t, 1, cluster.Broker(0).CheckTransactions())
+		receiveCheck(c)
+
+		ctx, cancel := context.WithCancelCause(t.Context())
+		errEnough := errors.New("enough")
+		cancel(errEnough)
+		require.ErrorIs(t, cluster.Broker(0).AwaitProducer(ctx, "nobody"), errEnough)
+	})
 }
 
 // A half message is checked at the multiples of the interval, once it is old

@@ -61,6 +61,15 @@ func (d Dialect) bind(query string) string {
 	return bound.String()
 }
 
+// isMissingTable reports whether err says that the database has no such table. It
+// goes by the words of SQLite, PostgreSQL and MySQL, since drivers have no type in
+// common.
+func isMissingTable(err error, table string) bool {
+	said := err.Error()
+	return strings.Contains(said, table) &&
+		(strings.Contains(said, "no such table") || strings.Contains(said, "does not exist") || strings.Contains(said, "doesn't exist"))
+}
+
 // tablePattern is a name that needs no quotes, with a schema or without.
 var tablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
 

@@ -14,6 +14,15 @@
 //	err = tx.Publish("orders.paid", msg)
 //	err = tx.Commit()
 //
+// # A producer group of its own
+//
+// Two programs that share a producer group lose each other's messages. A broker
+// asks any producer of the group about a half message, and the Check of a program
+// with another table finds no row, so it rolls back a message whose database
+// transaction has committed. Config.ProducerGroup is therefore required. Give every
+// table a group of its own, "shop" here, with the same name in all processes that
+// use the table, and in no other publisher.
+//
 // # How it works
 //
 // Publish stores a half message of a RocketMQ transaction, which no consumer gets,
@@ -31,23 +40,27 @@
 //
 // So a process that is killed at any point loses no message of a committed
 // transaction and invents none, provided that a program with the same producer
-// group and the same database runs within the broker's limit: a broker asks 15
-// times (transactionCheckMax), every 30 s (transactionCheckInterval), from 6 s on
-// (transactionTimeOut). A message that nobody has settled by then goes to the topic
-// TRANS_CHECK_MAX_TIME_TOPIC of RocketMQ, from where an operator has to bring it
-// back; its id is in the property UNIQ_KEY, and the row says whether it ought to
-// have been published.
+// group and the same database runs within the broker's limit of some eight minutes:
+// it asks 15 times (transactionCheckMax), every 30 s (transactionCheckInterval),
+// from 6 s on (transactionTimeOut). A message that nobody has settled by then goes
+// to the topic TRANS_CHECK_MAX_TIME_TOPIC of RocketMQ, from where an operator has to
+// bring it back; its id is in the property UNIQ_KEY, and the row says whether it
+// ought to have been published.
 //
 // Delivery is at least once, as everywhere in RocketMQ: see
 // publisher.Transaction.Commit for when a message may come twice.
 //
 // # What it asks for
 //
-// Check decides about every transaction of its producer group: the group must be
-// used for nothing but outboxes on one and the same table. Check reads what is
-// committed: it must be given the primary database, not a replica, and not with
-// the isolation level READ UNCOMMITTED. Rows must be kept for as long as a broker
-// may ask: see Outbox.Clean.
+// Check decides about every transaction of its producer group: see above. It reads
+// what is committed: it must be given the primary database, not a replica, and not
+// with the isolation level READ UNCOMMITTED. Rows must be kept for as long as a
+// broker may ask: see Outbox.Clean.
+//
+// A message in an outbox cannot be delayed, and cannot have an ordering key: let the
+// publisher's Config.OrderingKey return "" for it, or give outboxes a Publisher of
+// their own. Publish returns an error that wraps a *publisher.CombinationError
+// otherwise.
 //
 // Dialects: the tests run on SQLite. The statements for PostgreSQL and MySQL
 // (InnoDB) are plain INSERT, SELECT and DELETE on one table and rely on one thing

@@ -32,9 +32,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
-		Transaction: publisher.TransactionConfig{Check: box.Check},
+		NameServers:   cluster.NameServers(),
+		Dial:          cluster.Dial,
+		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
+		Transaction:   publisher.TransactionConfig{Check: box.Check},
 	}, nil)
 	if err != nil {
 		log.Fatal(err)

@@ -83,6 +83,14 @@ func (o *Outbox) CreateTable(ctx context.Context) error {
 // Schema is the statement that creates the table.
 func (o *Outbox) Schema() string { return o.sql.create }
 
+// hinted says where a table that is missing comes from.
+func (o *Outbox) hinted(err error) error {
+	if !isMissingTable(err, o.cfg.Table) {
+		return err
+	}
+	return fmt.Errorf("%w (see Outbox.CreateTable and Schema)", err)
+}
+
 // Clean deletes the rows that are older than age and returns their number. A row
 // has to outlive the last check of its message: the message of a committed
 // database transaction would be rolled back without it. A broker asks for some
@@ -93,7 +101,7 @@ func (o *Outbox) Schema() string { return o.sql.create }
 func (o *Outbox) Clean(ctx context.Context, age time.Duration) (int64, error) {
 	result, err := o.db.ExecContext(ctx, o.sql.clean, o.now().Add(-age).UnixMilli())
 	if err != nil {
-		return 0, fmt.Errorf("outbox: clean table %s: %w", o.cfg.Table, err)
+		return 0, fmt.Errorf("outbox: clean table %s: %w", o.cfg.Table, o.hinted(err))
 	}
 	n, err := result.RowsAffected()
 	if err != nil {

@@ -57,11 +57,16 @@ func inShop(t *testing.T, test func(t *testing.T, s *shop)) {
 }
 
 // start starts the program's publisher.
-func (s *shop) start() {
-	pub, err := publisher.New(publisher.Config{
+func (s *shop) start() { s.startWith(func(*publisher.Config) {}) }
+
+func (s *shop) startWith(change func(*publisher.Config)) {
+	cfg := publisher.Config{
 		NameServers: s.cluster.NameServers(), Dial: s.cluster.Dial,
-		Transaction: publisher.TransactionConfig{Check: s.box.Check},
-	}, nil)
+		ProducerGroup: "shop",
+		Transaction:   publisher.TransactionConfig{Check: s.box.Check},
+	}
+	change(&cfg)
+	pub, err := publisher.New(cfg, nil)
 	require.NoError(s.t, err)
 	s.pub = pub
 }
@@ -180,7 +185,9 @@ func TestTombstone(t *testing.T) {
 		})
 		tx := s.begin()
 		require.ErrorIs(t, publish(tx, "1"), errDuplicate)
-		require.ErrorIs(t, tx.Commit(), outbox.ErrPublishFailed)
+		err := tx.Commit()
+		require.ErrorIs(t, err, outbox.ErrPublishFailed)
+		require.EqualError(t, err, outbox.ErrPublishFailed.Error()+": insert row "+id+": duplicate key")
 		require.Empty(t, s.afterChecks())
 		require.Equal(t, map[string]bool{id: false}, s.data.states())
 	})
@@ -244,8 +251,77 @@ func TestPublishFails(t *testing.T) {
 		err := tx.Publish("TBW102", message.NewMessage("2", []byte("x")))
 		var failed *publisher.Error
 		require.ErrorAs(t, err, &failed)
-		require.ErrorIs(t, tx.Commit(), outbox.ErrPublishFailed)
+		require.Error(t, tx.Publish(orders, nil), "a later failure")
+		err = tx.Commit()
+		require.ErrorIs(t, err, outbox.ErrPublishFailed)
+		var cause *publisher.Error
+		require.ErrorAs(t, err, &cause)
+		require.Same(t, failed, cause, "the first")
 		require.Empty(t, s.afterChecks())
+	})
+}
+
+// A publisher that would never be asked is refused before the work is done, not
+// after it.
+func TestPublisherWithoutCheck(t *testing.T) {
+	inShop(t, func(t *testing.T, s *shop) {
+		plain, err := publisher.New(publisher.Config{NameServers: s.cluster.NameServers(), Dial: s.cluster.Dial}, nil)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, plain.Close()) }()
+		_, err = s.box.Begin(t.Context(), plain, nil)
+		require.ErrorIs(t, err, publisher.ErrNoTransactionCheck)
+		require.Zero(t, s.db.Stats().InUse)
+
+		tx, err := s.db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		_, err = s.box.Attach(t.Context(), plain, tx)
+		require.ErrorIs(t, err, publisher.ErrNoTransactionCheck)
+		attached, err := s.box.Attach(t.Context(), s.pub, tx)
+		require.NoError(t, err, "it is the caller's still")
+		require.NoError(t, publish(attached, "1"))
+		require.NoError(t, attached.Commit())
+		require.Equal(t, []string{"1"}, s.published())
+	})
+}
+
+// A Publisher with ordering keys says what to do about a message in an outbox.
+func TestOrderingKey(t *testing.T) {
+	inShop(t, func(t *testing.T, s *shop) {
+		require.NoError(t, s.pub.Close())
+		s.startWith(func(cfg *publisher.Config) {
+			cfg.OrderingKey = func(topic string, _ *message.Message) (string, error) { return topic, nil }
+		})
+		tx := s.begin()
+		err := publish(tx, "1")
+		var refused *publisher.CombinationError
+		require.ErrorAs(t, err, &refused)
+		require.ErrorContains(t, tx.Commit(), `let Config.OrderingKey return "" for it`)
+	})
+}
+
+// A table that is missing is the first thing that goes wrong in a new program.
+func TestMissingTable(t *testing.T) {
+	const hint = "(see Outbox.CreateTable and Schema)"
+	inShop(t, func(t *testing.T, s *shop) {
+		for said, hinted := range map[string]bool{
+			"SQL logic error: no such table: rocketmq_outbox (1)":                 true,
+			`ERROR: relation "rocketmq_outbox" does not exist (SQLSTATE 42P01)`:   true,
+			"Error 1146 (42S02): Table 'shop.rocketmq_outbox' doesn't exist":      true,
+			`ERROR: role "shop" does not exist (SQLSTATE 28000)`:                  false,
+			`ERROR: duplicate key value violates unique key "rocketmq_outbox_pk"`: false,
+		} {
+			missing := errors.New(said)
+			tx := s.begin()
+			s.data.failing(func(string) error { return missing })
+			err := publish(tx, "1")
+			_, cleanErr := s.box.Clean(t.Context(), 0)
+			s.data.failing(nil)
+			require.NoError(t, tx.Close())
+			for _, err := range []error{err, cleanErr} {
+				require.ErrorIs(t, err, missing)
+				require.Equal(t, hinted, strings.HasSuffix(err.Error(), said+" "+hint), err)
+			}
+		}
 	})
 }
 

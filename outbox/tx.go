@@ -13,7 +13,8 @@ import (
 
 var (
 	// ErrPublishFailed is returned by Tx.Commit after a Publish of the same
-	// transaction has failed. The database transaction was rolled back.
+	// transaction has failed, wrapped together with the first such failure. The
+	// database transaction was rolled back.
 	ErrPublishFailed = errors.New("outbox: a message could not be published, so the database transaction is rolled back")
 	// ErrDone means that the Tx was committed or rolled back before.
 	ErrDone = errors.New("outbox: transaction has been committed or rolled back")
@@ -32,28 +33,44 @@ type Tx struct {
 	pub    *publisher.Publisher
 	ctx    context.Context
 	halves []*publisher.Transaction
-	failed bool
+	failed error // the first failure of Publish
 	done   bool
 }
 
 var _ message.Publisher = (*Tx)(nil)
 
 // Begin begins a database transaction, for messages that pub publishes. pub must
-// have Check as its Config.Transaction.Check. ctx is that of sql.DB.BeginTx: its
-// end rolls the database transaction back. opts may be nil. Close, Commit or
-// Rollback ends the Tx.
+// have Check as its Config.Transaction.Check; one that has none is refused with
+// publisher.ErrNoTransactionCheck. ctx is that of sql.DB.BeginTx: its end rolls the
+// database transaction back. opts may be nil. Close, Commit or Rollback ends the
+// Tx.
 func (o *Outbox) Begin(ctx context.Context, pub *publisher.Publisher, opts *sql.TxOptions) (*Tx, error) {
+	if err := checked(pub); err != nil {
+		return nil, fmt.Errorf("outbox: begin: %w", err)
+	}
 	tx, err := o.db.BeginTx(ctx, opts)
 	if err != nil {
 		return nil, fmt.Errorf("outbox: begin: %w", err)
 	}
-	return o.Attach(ctx, pub, tx), nil
+	return &Tx{sqlTx: tx, box: o, pub: pub, ctx: ctx}, nil
 }
 
 // Attach is Begin for a database transaction that has begun already. It has to be
-// ended by the Tx. The transaction must be one of the Outbox's database.
-func (o *Outbox) Attach(ctx context.Context, pub *publisher.Publisher, tx *sql.Tx) *Tx {
-	return &Tx{sqlTx: tx, box: o, pub: pub, ctx: ctx}
+// ended by the Tx; after an error it is the caller's as before. The transaction
+// must be one of the Outbox's database.
+func (o *Outbox) Attach(ctx context.Context, pub *publisher.Publisher, tx *sql.Tx) (*Tx, error) {
+	if err := checked(pub); err != nil {
+		return nil, fmt.Errorf("outbox: attach: %w", err)
+	}
+	return &Tx{sqlTx: tx, box: o, pub: pub, ctx: ctx}, nil
+}
+
+// checked refuses a publisher whose half messages nobody would be asked about.
+func checked(pub *publisher.Publisher) error {
+	if !pub.HasTransactionCheck() {
+		return publisher.ErrNoTransactionCheck
+	}
+	return nil
 }
 
 // SQL is the database transaction, for code that takes nothing but a *sql.Tx. It
@@ -75,17 +92,23 @@ func (t *Tx) Publish(topic string, messages ...*message.Message) error {
 	for _, msg := range messages {
 		half, err := t.pub.BeginTransaction(topic, msg)
 		if err != nil {
-			t.failed = true
-			return fmt.Errorf("outbox: %w", err)
+			return t.fail(err)
 		}
 		t.halves = append(t.halves, half)
 		id := half.Info().MessageID
 		if _, err := t.ExecContext(t.ctx, t.box.sql.insert, id, rowPublished, t.box.now().UnixMilli()); err != nil {
-			t.failed = true
-			return fmt.Errorf("outbox: insert row %s: %w", id, err)
+			return t.fail(fmt.Errorf("insert row %s: %w", id, t.box.hinted(err)))
 		}
 	}
 	return nil
+}
+
+// fail dooms the transaction.
+func (t *Tx) fail(err error) error {
+	if t.failed == nil {
+		t.failed = err
+	}
+	return fmt.Errorf("outbox: %w", err)
 }
 
 // Commit commits the database transaction and then the messages.
@@ -101,9 +124,9 @@ func (t *Tx) Commit() error {
 	if t.done {
 		return ErrDone
 	}
-	if t.failed {
+	if t.failed != nil {
 		_ = t.Rollback() // ErrPublishFailed says it; a database that fails here commits nothing
-		return ErrPublishFailed
+		return fmt.Errorf("%w: %w", ErrPublishFailed, t.failed)
 	}
 	t.done = true
 	if err := t.sqlTx.Commit(); err != nil {

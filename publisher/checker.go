@@ -19,10 +19,11 @@ const maxWaitingChecks = 1024
 // goroutines of the checker, at most Config.Transaction.Concurrency, run while
 // there are any, and stop waits for them.
 type checker struct {
-	p      *Publisher
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	p       *Publisher
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	strange sync.Once // to be asked, without a Config.Transaction.Check
 
 	mu      sync.Mutex // guards what follows, and the places of checks
 	waiting []*question
@@ -51,15 +52,17 @@ func newChecker(p *Publisher) *checker {
 	return c
 }
 
-// requests is the func for transport.Config.Requests, nil if nothing is checked.
-func (c *checker) requests() func(addr string, request headers.Command) {
-	if c.p.cfg.Transaction.Check == nil {
-		return nil
-	}
-	return func(addr string, request headers.Command) {
-		if headers.RequestCode(request.Code) == headers.CodeCheckTransactionState {
-			c.take(addr, request)
-		}
+// request is transport.Config.Requests.
+func (c *checker) request(addr string, request headers.Command) {
+	switch {
+	case headers.RequestCode(request.Code) != headers.CodeCheckTransactionState:
+	case c.p.cfg.Transaction.Check == nil:
+		c.strange.Do(func() {
+			c.p.logger.Info("A broker asks about a transaction, but this publisher has no Transaction.Check: another program shares its producer group",
+				watermill.LogFields{"addr": addr})
+		})
+	default:
+		c.take(addr, request)
 	}
 }
 

@@ -15,9 +15,9 @@ import (
 // DefaultProducerGroup is the producer group of a Publisher that was given none.
 const DefaultProducerGroup = "watermill_producer"
 
-// Config sets up a Publisher. NameServers, or Resolver in its place, is the one
-// field that must be set; the zero value of each other field stands for its
-// default. Durations are ordinary Go durations, sizes are bytes.
+// Config sets up a Publisher. NameServers, or Resolver in its place, must be
+// set, and ProducerGroup for transactions; the zero value of each other field
+// stands for its default. Durations are ordinary Go durations, sizes are bytes.
 type Config struct {
 	// Where the cluster is, and who we are to it.
 
@@ -42,6 +42,11 @@ type Config struct {
 	// ProducerGroup names this kind of producer to the brokers. It is a fixed
 	// name, DefaultProducerGroup by default, and not made up per process:
 	// brokers keep a record of each group they have heard of.
+	//
+	// With Transaction.Check it is required, and has to be a name of the program's
+	// own: the same for all of its processes, and nobody else's. A broker asks any
+	// producer of the group about a transaction, and one that looks into another
+	// database would have committed messages rolled back.
 	ProducerGroup string
 
 	// Namespace is put in front of topics and ProducerGroup for the brokers, as the
@@ -123,6 +128,13 @@ type Config struct {
 	// has none. Nil, the default, is for messages that all have none. It is
 	// called by many goroutines at once. An error refuses the message.
 	//
+	// It is asked about every message of the Publisher, and RocketMQ keeps no order
+	// for messages that are delayed or in a transaction: with a key they are refused
+	// with a *CombinationError. So it has to return "" for those that have the
+	// metadata delay.DelayedUntilKey, as DelayOnError and a requeuer set it, and for
+	// those of BeginTransaction or an outbox. A second Publisher for them, without
+	// OrderingKey, does as well.
+	//
 	// All messages of a key go to one queue: the one that the Java client's
 	// SelectMessageQueueByHash picks, unless Queues says otherwise. A queue that keys go to has one request
 	// under way, so the messages of a key are stored in the order in which they
@@ -143,7 +155,8 @@ type Config struct {
 	// brokers before 5.0.0 do not know.
 	Delay DelayConfig
 
-	// Transaction sets up transactions, see Publisher.BeginTransaction.
+	// Transaction sets up transactions, see Publisher.BeginTransaction. They need a
+	// ProducerGroup of the program's own.
 	Transaction TransactionConfig
 
 	// How long, and what if it fails.

@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"context"
 	"reflect"
 	"strings"
 	"testing"
@@ -91,6 +92,16 @@ func TestConfigFaults(t *testing.T) {
 			require.ErrorContains(t, err, field)
 		})
 	}
+	for name, state := range map[string]string{"": "empty", DefaultProducerGroup: `"watermill_producer", the default`} {
+		shared := Config{NameServers: valid, ProducerGroup: name, Transaction: TransactionConfig{
+			Check: func(context.Context, CheckedMessage) TransactionState { return TransactionUnknown },
+		}}
+		require.EqualError(t, shared.Validate(), "publisher: config: ProducerGroup is "+state+": with Transaction.Check it has to be "+
+			"a name of the program's own, since a broker asks any producer of the group about a transaction")
+		shared.ProducerGroup = "shop"
+		require.NoError(t, shared.Validate())
+	}
+
 	group := Config{NameServers: valid, ProducerGroup: strings.Repeat("g", 121)}
 	require.ErrorContains(t, group.Validate(), "ProducerGroup")
 

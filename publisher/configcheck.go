@@ -17,13 +17,16 @@ import (
 const maxGroupLength = 120
 
 // Validate reports everything that is wrong with the configuration, each fault
-// with the name of its field. Zero values are no faults: they stand for defaults.
+// with the name of its field. Zero values are no faults: they stand for defaults,
+// where there are any.
 func (c Config) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf(format, args...))
 	}
-	c.checkIdle(fault) // of what the caller has set, not of defaults
+	// These two are of what the caller has set, not of defaults.
+	c.checkIdle(fault)
+	c.checkTransactionGroup(fault)
 	c.setDefaults()
 	names := routing.Config{NameServers: c.NameServers, Resolver: c.Resolver, ResolveInterval: c.ResolveInterval}
 	if err := names.Validate(); err != nil {
@@ -130,6 +133,23 @@ func (c *Config) checkIdle(fault func(format string, args ...any)) {
 			fault("%s is set and does nothing without %s", f.name, f.needs)
 		}
 	}
+}
+
+// checkTransactionGroup wants a group that no other program has by accident. It
+// looks at the configuration before defaults are set.
+func (c *Config) checkTransactionGroup(fault func(format string, args ...any)) {
+	if c.Transaction.Check == nil {
+		return
+	}
+	state := "empty"
+	switch c.ProducerGroup {
+	case "":
+	case DefaultProducerGroup:
+		state = fmt.Sprintf("%q, the default", DefaultProducerGroup)
+	default:
+		return
+	}
+	fault("ProducerGroup is %s: with Transaction.Check it has to be a name of the program's own, since a broker asks any producer of the group about a transaction", state)
 }
 
 func legalGroup(group string) bool {

@@ -18,8 +18,9 @@ func ExamplePublisher_BeginTransaction() {
 	cluster := startBroker()
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		NameServers:   cluster.NameServers(),
+		Dial:          cluster.Dial,
+		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
 		Transaction: publisher.TransactionConfig{
 			// Asked when a commit is lost. A real one looks into a database.
 			Check: func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
@@ -55,8 +56,9 @@ func ExamplePublisher_PublishInTransaction() {
 	cluster := startBroker()
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		NameServers:   cluster.NameServers(),
+		Dial:          cluster.Dial,
+		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
 		Transaction: publisher.TransactionConfig{
 			Check: func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
 				return publisher.TransactionUnknown
@@ -92,8 +94,9 @@ func ExampleTransactionConfig() {
 	defer cluster.Close()
 	decided := make(chan string, 15)
 	cfg := publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		NameServers:   cluster.NameServers(),
+		Dial:          cluster.Dial,
+		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
 		Transaction: publisher.TransactionConfig{
 			Check: func(_ context.Context, msg publisher.CheckedMessage) publisher.TransactionState {
 				decided <- fmt.Sprintf("%s in %s", msg.Message.Payload, msg.Topic)

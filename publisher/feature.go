@@ -23,16 +23,21 @@ const (
 )
 
 // CombinationError means that a message has features that RocketMQ cannot bring
-// together. It was not sent.
+// together. The Publisher refuses it, whatever a broker would make of it. It was not
+// sent.
 type CombinationError struct{ Features []Feature }
 
-// Error names the features.
+// Error names the features, and where an ordering key is one too many, what to do.
 func (e *CombinationError) Error() string {
 	names := make([]string, len(e.Features))
 	for i, f := range e.Features {
 		names[i] = string(f)
 	}
-	return "RocketMQ cannot combine " + strings.Join(names, " and ") + " in one message"
+	said := "the publisher refuses a message with " + strings.Join(names, " and ") + ", which RocketMQ cannot combine"
+	if slices.Contains(e.Features, FeatureOrderingKey) && !slices.Contains(e.Features, FeatureOneway) {
+		said += `: let Config.OrderingKey return "" for it`
+	}
+	return said
 }
 
 // exclusive are the pairs of features that no message may have. A transaction

@@ -74,6 +74,7 @@ func TestPromiseEveryFeatureIsSigned(t *testing.T) {
 		var handle string
 		p := unclosedPublisherOn(t, c, func(c *publisher.Config) {
 			c.Credentials = publisher.NewCredentials(alice, aliceSecret)
+			c.ProducerGroup = shop
 			c.Transaction.Check = func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
 				return publisher.TransactionCommit
 			}

@@ -23,6 +23,8 @@ import (
 const (
 	halfTopic     = "RMQ_SYS_TRANS_HALF_TOPIC"
 	checkMaxTopic = "TRANS_CHECK_MAX_TIME_TOPIC"
+	// shop is the producer group of those that have transactions.
+	shop = "shop"
 )
 
 // judgements answers checks as told, and notes them.
@@ -53,7 +55,7 @@ func (j *judgements) count() int {
 
 // withCheck has j answer the checks.
 func withCheck(j *judgements) func(*publisher.Config) {
-	return func(c *publisher.Config) { c.Transaction.Check = j.check }
+	return func(c *publisher.Config) { c.ProducerGroup, c.Transaction.Check = shop, j.check }
 }
 
 // begin begins a transaction in the topic orders.
@@ -109,6 +111,17 @@ func failedEnd(t testing.TB, err error) *publisher.TransactionError {
 	return err.(*publisher.TransactionError)
 }
 
+// requireEnded requires that nothing ends the transaction again, and that both
+// calls say how it has ended.
+func requireEnded(t testing.TB, tx *publisher.Transaction, how string) {
+	t.Helper()
+	for call, again := range map[string]error{"Commit": tx.Commit(t.Context()), "Rollback": tx.Rollback(t.Context())} {
+		require.ErrorIs(t, again, publisher.ErrTransactionEnded)
+		require.False(t, failedEnd(t, again).Open)
+		require.EqualError(t, again, fmt.Sprintf("publisher: %s of message %s did nothing: the transaction has ended before (%s)", call, tx.Info().MessageID, how))
+	}
+}
+
 func checkNow(t testing.TB, c *embedded.Cluster) {
 	t.Helper()
 	synctest.Wait() // heartbeats have arrived
@@ -126,13 +139,10 @@ func TestPromiseCommitAndRollback(t *testing.T) {
 		require.Equal(t, 1, c.Stored(orders))
 		require.Equal(t, tx.Info().MessageID, c.Messages(orders)[0].UniqueKey)
 
-		for _, again := range []error{tx.Commit(t.Context()), tx.Rollback(t.Context())} {
-			require.ErrorIs(t, again, publisher.ErrTransactionEnded)
-			require.False(t, failedEnd(t, again).Open)
-		}
+		requireEnded(t, tx, "committed")
 		tx = begin(t, p, "rolled back")
 		require.NoError(t, tx.Rollback(t.Context()))
-		require.ErrorIs(t, tx.Commit(t.Context()), publisher.ErrTransactionEnded)
+		requireEnded(t, tx, "rolled back")
 		require.Equal(t, 2, endRequests(c))
 		time.Sleep(time.Hour)
 		require.Equal(t, 1, c.Stored(orders))
@@ -159,7 +169,7 @@ func TestPromiseLostCommit(t *testing.T) {
 				failed := failedEnd(t, tx.Commit(t.Context()))
 				require.Equal(t, publisher.MayBeStored, failed.Outcome)
 				require.Contains(t, failed.Error(), "may be committed; the check will settle it")
-				require.ErrorIs(t, tx.Commit(t.Context()), publisher.ErrTransactionEnded)
+				requireEnded(t, tx, "left to the check")
 				require.Equal(t, 1, endRequests(c))
 				require.Equal(t, test.stored, c.Stored(orders))
 				remove()
@@ -194,11 +204,27 @@ func TestPromiseCommitNotSent(t *testing.T) {
 	})
 }
 
+// Of two calls at the same time one ends the transaction.
+func TestPromiseCommitMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, withCheck(judging(publisher.TransactionUnknown)))
+		tx := begin(t, p, "x")
+		onEnd(c, embedded.Delay(time.Second))
+		first := make(chan error)
+		go func() { first <- tx.Commit(t.Context()) }()
+		synctest.Wait()
+		requireEnded(t, tx, "another call is ending it")
+		require.NoError(t, <-first)
+		requireEnded(t, tx, "committed")
+	})
+}
+
 // A broker that refuses for good ends the transaction for this process.
 func TestPromiseCommitRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		j := judging(publisher.TransactionCommit)
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
+			cfg.ProducerGroup = shop
 			cfg.Transaction = publisher.TransactionConfig{Check: j.check, CheckAfter: 9500 * time.Millisecond}
 		})
 		tx := begin(t, p, "x")
@@ -258,7 +284,7 @@ func TestPromiseHalfMessageNotDurable(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 				j := judging(publisher.TransactionCommit)
 				p := publisherOn(t, c, func(cfg *publisher.Config) {
-					cfg.Transaction.Check, cfg.AcceptNotDurable = j.check, accept
+					cfg.ProducerGroup, cfg.Transaction.Check, cfg.AcceptNotDurable = shop, j.check, accept
 				})
 				firstSend(c, embedded.StoreThenAnswer(code, "slow"))
 				ran := false
@@ -285,10 +311,13 @@ func TestPromiseHalfMessageNotDurable(t *testing.T) {
 
 func TestPromiseTransactionRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		_, err := publisherOn(t, c, nil).BeginTransaction(orders, newMessage("x"))
+		plain := publisherOn(t, c, nil)
+		require.False(t, plain.HasTransactionCheck())
+		_, err := plain.BeginTransaction(orders, newMessage("x"))
 		require.ErrorIs(t, failureOf(t, err), publisher.ErrNoTransactionCheck)
 
 		check := withCheck(judging(publisher.TransactionUnknown))
+		require.True(t, publisherOn(t, c, check).HasTransactionCheck())
 		_, err = publisherOn(t, c, check).BeginTransaction(orders, nil)
 		require.ErrorIs(t, failureOf(t, err), publisher.ErrNilMessage)
 
@@ -358,7 +387,7 @@ func TestPromiseCheckAfterRestart(t *testing.T) {
 		c.Broker(0).Stop()
 		require.NoError(t, c.Broker(0).Start())
 		time.Sleep(5 * time.Second)
-		require.Len(t, c.Broker(0).Producers(publisher.DefaultProducerGroup), 1)
+		require.Len(t, c.Broker(0).Producers(shop), 1)
 		require.NoError(t, p.Publish(orders, newMessage("x")))
 	})
 }
@@ -370,6 +399,7 @@ func TestPromiseCheckNameServerLater(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 				c.NameServer(0).Stop()
 				publisherOn(t, c, func(cfg *publisher.Config) {
+					cfg.ProducerGroup = shop
 					cfg.Transaction = publisher.TransactionConfig{Check: judging(publisher.TransactionUnknown).check, Topics: topics}
 				})
 				time.Sleep(10 * time.Second)
@@ -389,6 +419,7 @@ func TestPromiseCheckTopics(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		require.NoError(t, c.Broker(1).CreateTopic("there", 1))
 		publisherOn(t, c, func(cfg *publisher.Config) {
+			cfg.ProducerGroup = shop
 			cfg.Transaction = publisher.TransactionConfig{Check: judging(publisher.TransactionUnknown).check, Topics: []string{"there"}}
 		})
 		time.Sleep(time.Hour)
@@ -404,7 +435,7 @@ func TestPromiseSlowCheck(t *testing.T) {
 		var calls int
 		slow := make(chan time.Duration, 10)
 		logs := watermill.NewCaptureLogger()
-		cfg := publisher.Config{NameServers: c.NameServers(), Dial: c.Dial}
+		cfg := publisher.Config{NameServers: c.NameServers(), Dial: c.Dial, ProducerGroup: shop}
 		cfg.Transaction.Check = func(ctx context.Context, _ publisher.CheckedMessage) publisher.TransactionState {
 			calls++
 			d := <-slow
@@ -471,6 +502,7 @@ func TestPromiseChecksAtOnce(t *testing.T) {
 		var mu sync.Mutex
 		running, most := 0, 0
 		p := unclosedPublisherOn(t, c, func(cfg *publisher.Config) {
+			cfg.ProducerGroup = shop
 			cfg.Transaction = publisher.TransactionConfig{Concurrency: 3, Check: func(ctx context.Context, _ publisher.CheckedMessage) publisher.TransactionState {
 				mu.Lock()
 				running++
@@ -574,6 +606,34 @@ func TestPromiseCheckedTooOften(t *testing.T) {
 	})
 }
 
+// A publisher without a Check that is asked leaves the answer to others, and says
+// so once.
+func TestPromiseCheckOfPlainPublisher(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		first := unclosedPublisherOn(t, c, withCheck(judging(publisher.TransactionUnknown)))
+		begin(t, first, "x")
+		require.NoError(t, first.Close())
+
+		logs := watermill.NewCaptureLogger()
+		plain, err := publisher.New(publisher.Config{NameServers: c.NameServers(), Dial: c.Dial, ProducerGroup: shop}, logs)
+		require.NoError(t, err)
+		require.NoError(t, plain.Publish("plain", newMessage("y")))
+		checkNow(t, c)
+		checkNow(t, c)
+		require.Zero(t, endRequests(c))
+		logged := logs.Captured()[watermill.InfoLogLevel]
+		require.Len(t, logged, 1)
+		require.Equal(t, "A broker asks about a transaction, but this publisher has no Transaction.Check: another program shares its producer group", logged[0].Msg)
+		require.Equal(t, shop, logged[0].Fields["producer_group"])
+		require.Equal(t, c.Broker(0).Addr(), logged[0].Fields["addr"])
+		require.NoError(t, plain.Close())
+
+		publisherOn(t, c, withCheck(judging(publisher.TransactionCommit)))
+		checkNow(t, c)
+		require.Equal(t, 1, c.Stored(orders), "another settles it")
+	})
+}
+
 // Two groups of one process are asked about their own transactions.
 func TestPromiseTwoGroups(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
@@ -603,7 +663,10 @@ func TestPromiseTwoGroups(t *testing.T) {
 func TestPromiseTransactionInNamespace(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		j := judging(publisher.TransactionCommit)
-		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.Namespace, cfg.Transaction.Check = "shop", j.check })
+		p := publisherOn(t, c, func(cfg *publisher.Config) {
+			withCheck(j)(cfg)
+			cfg.Namespace = "shop"
+		})
 		tx := begin(t, p, "1")
 		require.NoError(t, tx.Commit(t.Context()))
 		require.Equal(t, 1, c.Stored("shop%orders"))

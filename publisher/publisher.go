@@ -107,7 +107,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		Serialization: cfg.serialization(),
 		DialTimeout:   cfg.DialTimeout,
 		Events:        transport.Events{Connected: p.connected, Disconnected: p.disconnected},
-		Requests:      p.checker.requests(),
+		Requests:      p.checker.request,
 	}
 	if p.decorator = newDecorator(cfg.namespaceFields(), cfg.Credentials); p.decorator != nil {
 		connections.Decorate = p.decorator.decorate

@@ -30,7 +30,7 @@ type TransactionInfo struct {
 // A transaction that is not ended stays open: the broker asks about it from
 // transactionTimeOut on (6 s by default) every transactionCheckInterval (30 s),
 // and this Publisher does not answer as long as it is open here. After
-// transactionCheckMax checks (15), so after some seven minutes, the broker moves
+// transactionCheckMax checks (15), so after some eight minutes, the broker moves
 // the message to the topic TRANS_CHECK_MAX_TIME_TOPIC, where no consumer looks for
 // it. Local work has to be shorter than that; it had better be shorter than
 // transactionTimeOut.
@@ -44,7 +44,9 @@ type Transaction struct {
 
 	// Guarded by the mutex of Publisher.open.
 	place halfPlace
-	taken bool // somebody ends it, or has
+	taken bool             // somebody ends it, or has
+	over  bool             // somebody has
+	as    TransactionState // of over: what a broker has confirmed, else unknown
 }
 
 // Info names the message.
@@ -65,7 +67,7 @@ func (t *Transaction) Info() TransactionInfo { return t.info }
 func (p *Publisher) BeginTransaction(topic string, msg *message.Message) (*Transaction, error) {
 	c := p.calls.get([]*message.Message{msg}, p.now())
 	c.manner = manner{transaction: true}
-	if p.cfg.Transaction.Check == nil {
+	if !p.HasTransactionCheck() {
 		refuse(c.results, 0, ErrNoTransactionCheck)
 		return nil, p.report(c, topic)
 	}
@@ -95,6 +97,10 @@ func (p *Publisher) BeginTransaction(topic string, msg *message.Message) (*Trans
 	}
 	return t, nil
 }
+
+// HasTransactionCheck reports whether there is a Config.Transaction.Check, without
+// which BeginTransaction returns ErrNoTransactionCheck.
+func (p *Publisher) HasTransactionCheck() bool { return p.cfg.Transaction.Check != nil }
 
 // newTransaction makes an open transaction of what a broker said of its half
 // message.
@@ -156,8 +162,8 @@ func (t *Transaction) Rollback(ctx context.Context) error { return t.end(ctx, Tr
 // is asked from the next check on. On a transaction that has ended it does
 // nothing.
 func (t *Transaction) Unknown() {
-	if _, ok := t.p.open.take(t); ok {
-		t.p.open.remove(t, false)
+	if _, err := t.p.open.take(t); err == nil {
+		t.p.open.remove(t, TransactionUnknown)
 	}
 }
 
@@ -172,13 +178,13 @@ func (t *Transaction) end(ctx context.Context, state TransactionState) error {
 // endOpen is end within a call that the publisher has let in.
 func (t *Transaction) endOpen(ctx context.Context, state TransactionState) error {
 	p := t.p
-	place, ok := p.open.take(t)
-	if !ok {
-		return &TransactionError{State: state, MessageID: t.info.MessageID, Err: ErrTransactionEnded}
+	place, err := p.open.take(t)
+	if err != nil {
+		return &TransactionError{State: state, MessageID: t.info.MessageID, Err: err}
 	}
-	err := t.send(ctx, place, state)
+	err = t.send(ctx, place, state)
 	if err == nil {
-		p.open.remove(t, true)
+		p.open.remove(t, state)
 		return nil
 	}
 	v := judgeEnd(err)
@@ -193,7 +199,7 @@ func (t *Transaction) endOpen(ctx context.Context, state TransactionState) error
 		failed.Open = true
 		p.open.giveBack(t)
 	} else {
-		p.open.remove(t, false)
+		p.open.remove(t, TransactionUnknown)
 	}
 	return failed
 }

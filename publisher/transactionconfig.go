@@ -19,8 +19,10 @@ type TransactionConfig struct {
 	//
 	// A broker asks any one producer of the group, so Check has to answer from
 	// what all of them can see, a database say, also for transactions of another
-	// process and from before a restart. A transaction that is open in this
-	// Publisher is not asked about.
+	// process and from before a restart. So with Check, Config.ProducerGroup is
+	// required: a name that no other program has, nor a Publisher of this one with
+	// another Check or with none. A transaction that is open in this Publisher is
+	// not asked about.
 	//
 	// It runs on goroutines of its own, Concurrency of them at once at most. ctx
 	// ends after CheckTimeout and with Close. An answer that comes after
@@ -52,8 +54,9 @@ type TransactionConfig struct {
 	// the decision to the check alone: see Transaction.Commit. So it had better not
 	// be less than transactionTimeOut. 4.9.7 takes a late one. Each
 	// transactionCheckInterval that passes before CheckAfter counts as one of the
-	// checks, though nobody is asked: with the brokers' defaults the message is
-	// given up before its first check if CheckAfter is more than seven minutes.
+	// checks, though nobody is asked: with the brokers' defaults, where the 15th
+	// and last check comes seven minutes after the first, the message is given up
+	// before anybody is asked if CheckAfter is longer than that.
 	CheckAfter time.Duration
 }
 

@@ -10,7 +10,7 @@ import (
 
 func TestTransactionConfig(t *testing.T) {
 	check := func(context.Context, CheckedMessage) TransactionState { return TransactionUnknown }
-	cfg := Config{NameServers: []string{"127.0.0.1:9876"}, Transaction: TransactionConfig{Check: check}}
+	cfg := Config{NameServers: []string{"127.0.0.1:9876"}, ProducerGroup: "shop", Transaction: TransactionConfig{Check: check}}
 	require.NoError(t, cfg.Validate())
 	cfg.setDefaults()
 	require.Equal(t, 10*time.Second, cfg.Transaction.CheckTimeout)

@@ -11,8 +11,9 @@ var (
 	// is never settled, so none is begun.
 	ErrNoTransactionCheck = errors.New("no Config.Transaction.Check")
 	// ErrTransactionEnded means that the transaction was committed, rolled back
-	// or given up before. Nothing was sent.
-	ErrTransactionEnded = errors.New("transaction has ended")
+	// or left to the check before, or that another call is ending it. This
+	// call did nothing. The error that wraps it says which.
+	ErrTransactionEnded = errors.New("the transaction has ended before")
 )
 
 // TransactionError is returned where a transaction may not have ended as was asked
@@ -35,15 +36,15 @@ type TransactionError struct {
 
 // Error says what may have happened and what will.
 func (e *TransactionError) Error() string {
-	done := "committed"
+	call, done := "Commit", "committed"
 	if e.State == TransactionRollback {
-		done = "rolled back"
+		call, done = "Rollback", "rolled back"
 	}
 	switch {
 	case e.Open:
 		return fmt.Sprintf("publisher: message %s is not %s, which may be tried again: %v", e.MessageID, done, e.Err)
 	case errors.Is(e.Err, ErrTransactionEnded):
-		return fmt.Sprintf("publisher: message %s is not %s: %v", e.MessageID, done, e.Err)
+		return fmt.Sprintf("publisher: %s of message %s did nothing: %v", call, e.MessageID, e.Err)
 	case e.Outcome == NotSent:
 		return fmt.Sprintf("publisher: message %s is not %s; the check will settle it: %v", e.MessageID, done, e.Err)
 	default:

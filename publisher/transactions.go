@@ -1,6 +1,9 @@
 package publisher
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+)
 
 // keptEnded is how many transactions that have ended are remembered.
 const keptEnded = 4096
@@ -47,14 +50,30 @@ func (s *transactions) add(t *Transaction) {
 }
 
 // take lets one caller end the transaction, and says where its half message is.
-func (s *transactions) take(t *Transaction) (halfPlace, bool) {
+// The others get ErrTransactionEnded, with how it has ended.
+func (s *transactions) take(t *Transaction) (halfPlace, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t.taken {
-		return halfPlace{}, false
+		return halfPlace{}, fmt.Errorf("%w (%s)", ErrTransactionEnded, t.ending())
 	}
 	t.taken = true
-	return t.place, true
+	return t.place, nil
+}
+
+// ending is how a transaction that is taken has ended, for people. The mutex is
+// held.
+func (t *Transaction) ending() string {
+	switch {
+	case !t.over:
+		return "another call is ending it"
+	case t.as == TransactionCommit:
+		return "committed"
+	case t.as == TransactionRollback:
+		return "rolled back"
+	default:
+		return "left to the check"
+	}
 }
 
 // giveBack undoes take.
@@ -64,14 +83,15 @@ func (s *transactions) giveBack(t *Transaction) {
 	t.taken = false
 }
 
-// remove forgets a transaction that was taken. If its end was confirmed it is
-// remembered as ended.
-func (s *transactions) remove(t *Transaction, confirmed bool) {
+// remove forgets a transaction that was taken. as is the end that a broker has
+// confirmed, by which it is remembered as ended, or unknown.
+func (s *transactions) remove(t *Transaction, as TransactionState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t.over, t.as = true, as
 	id := t.info.MessageID
 	delete(s.open, id)
-	if confirmed {
+	if as != TransactionUnknown {
 		s.remember(id)
 	}
 }

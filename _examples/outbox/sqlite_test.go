@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,6 +180,14 @@ func TestSQLite(t *testing.T) {
 	}
 	publish := func(tx *outbox.Tx) error {
 		return tx.Publish("orders", message.NewMessage(watermill.NewUUID(), []byte("x")))
+	}
+
+	missing, err := outbox.New(db, outbox.Config{Dialect: outbox.SQLite, Table: "missing"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := missing.Clean(t.Context(), 0); err == nil || !strings.HasSuffix(err.Error(), "(see Outbox.CreateTable and Schema)") {
+		t.Errorf("a missing table: %v", err)
 	}
 
 	tx := begin()
