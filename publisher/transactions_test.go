@@ -14,8 +14,8 @@ func TestRollbackOfTheFirstHalfDoesNotEndTheSecond(t *testing.T) {
 	s.confirm("id")
 	tx := &Transaction{info: TransactionInfo{MessageID: "id"}}
 	s.add(tx)
-	_, ok := s.take(tx)
-	require.True(t, ok)
-	s.remove(tx, false) // its commit is lost
+	_, err := s.take(tx)
+	require.NoError(t, err)
+	s.remove(tx, TransactionUnknown) // its commit is lost
 	require.Equal(t, standingUnknown, s.see("id", halfPlace{}), "Config.Transaction.Check has to be asked")
 }
