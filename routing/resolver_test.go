@@ -180,6 +180,7 @@ func TestResolverWithoutFirstList(t *testing.T) {
 		require.ErrorIs(t, err, broken, "the lookup before says why")
 		require.EqualError(t, err, `routing: wait for the route of topic "t" from the resolver, which has brought no name servers yet: `+
 			`context deadline exceeded (before: routing: topic "t": cannot find the name servers: no directory today)`)
+		synctest.Wait()
 		require.Len(t, failures, 2)
 		require.ErrorIs(t, failures[0], broken)
 
