@@ -137,9 +137,8 @@ func testAsyncBrokerKilled(t *testing.T, w *world, killAndStart func()) {
 		ended <- n
 	}()
 	await := func(more int64) {
-		for want := stored.Load() + more; stored.Load() < want; {
-			time.Sleep(time.Millisecond)
-		}
+		want := stored.Load() + more
+		require.Eventually(t, func() bool { return stored.Load() >= want }, time.Minute, time.Millisecond)
 	}
 	await(1000)
 	killAndStart() // in the middle of publishing
