@@ -59,13 +59,12 @@ func TestPromiseNamespaceAttempts(t *testing.T) {
 
 // Any group and namespace that a publisher may have will do for traces too.
 func TestTraceInNamespace(t *testing.T) {
-	_, err := publisher.New(publisher.Config{
-		NameServers: []string{"127.0.0.1:1"}, ProducerGroup: strings.Repeat("g", 80), Namespace: strings.Repeat("n", 20),
-	}, nil)
-	require.NoError(t, err)
-	_, err = publisher.New(publisher.Config{
-		NameServers: []string{"127.0.0.1:1"}, ProducerGroup: strings.Repeat("g", 80), Namespace: strings.Repeat("n", 20),
-		Trace: publisher.TraceConfig{Enabled: true},
-	}, nil)
-	require.NoError(t, err)
+	for _, traced := range []bool{false, true} {
+		p, err := publisher.New(publisher.Config{
+			NameServers: []string{"127.0.0.1:1"}, ProducerGroup: strings.Repeat("g", 80), Namespace: strings.Repeat("n", 20),
+			Trace: publisher.TraceConfig{Enabled: traced},
+		}, nil)
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+	}
 }
