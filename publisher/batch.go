@@ -339,9 +339,9 @@ func (b *batch) finish(err error) {
 // store ends the batch with the answer of a broker that has all of it. One that
 // was sent one-way has no answer, so nobody knows more than that it has left.
 func (b *batch) store(s storedBatch) {
+	s.queue = b.lane.outbox.p.userQueue(s.queue)
 	b.tellSent(&s)
 	b.lane.outbox.p.tracer.note(b, &s)
-	s.queue = b.lane.outbox.p.userQueue(s.queue)
 	if b.lane.oneway {
 		b.settle(func(_ int, e *entry) {
 			e.result.Outcome = MayBeStored

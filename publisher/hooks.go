@@ -140,7 +140,7 @@ func (b *batch) tellSent(s *storedBatch) {
 	a := b.current
 	o.mu.Unlock()
 	a.Took = o.p.now().Sub(a.Began)
-	a.MessageQueue = o.p.userQueue(s.queue)
+	a.MessageQueue = s.queue
 	if !b.lane.oneway {
 		a.Outcome = Stored
 	}
