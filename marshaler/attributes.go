@@ -76,6 +76,9 @@ type attributes struct {
 
 // readAttributes finds them in metadata.
 func readAttributes(metadata message.Metadata) (a attributes, err error) {
+	if len(metadata) == 0 {
+		return a, nil
+	}
 	if a.tag = metadata[MetadataTag]; a.tag != "" && !legalTag(a.tag) {
 		return a, &MetadataError{Name: MetadataTag, Value: a.tag, Reason: ErrIllegalTag}
 	}

@@ -26,7 +26,21 @@ func escape(text string) string {
 // (MessageConst.KEY_SEPARATOR), and control characters would not survive being
 // typed into a console. It is injective. The empty string has no key.
 func escapeKey(text string) string {
+	if isPlainKey(text) {
+		return text
+	}
 	return percentEncode(text, func(c byte) bool { return c <= ' ' || c == '%' || c == 0x7F })
+}
+
+// isPlainKey reports whether text has nothing but visible ASCII without '%', as
+// UUIDs do.
+func isPlainKey(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c == '%' || c >= 0x7F {
+			return false
+		}
+	}
+	return true
 }
 
 // percentEncode writes "%XX" for the ASCII bytes that special picks and for each

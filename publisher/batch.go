@@ -46,6 +46,10 @@ type batch struct {
 	waiting int
 	limit   *timeLimit
 	pausing chan struct{}
+	// crowd is those that the batch has woken when it was settled. It is there for
+	// batches that gather one, and has anybody in it if gathered says so.
+	crowd             *crowd
+	gathers, gathered bool
 }
 
 // batchPool keeps batches for reuse. The zero value is ready.
@@ -55,7 +59,7 @@ type batchPool struct{ pool sync.Pool }
 func (p *batchPool) get(l *lane) *batch {
 	b, ok := p.pool.Get().(*batch)
 	if !ok {
-		b = new(batch)
+		b = &batch{crowd: &crowd{up: make(chan struct{}, 1)}}
 	}
 	b.lane = l
 	return b
@@ -66,7 +70,7 @@ func (p *batchPool) get(l *lane) *batch {
 func (p *batchPool) put(b *batch) {
 	clear(b.entries)
 	clear(b.uuids)
-	*b = batch{entries: b.entries[:0], avoid: b.avoid[:0], uuids: b.uuids[:0]}
+	*b = batch{entries: b.entries[:0], avoid: b.avoid[:0], uuids: b.uuids[:0], crowd: b.crowd}
 	p.pool.Put(b)
 }
 
@@ -388,5 +392,8 @@ func (b *batch) settle(result func(i int, e *entry)) {
 	}
 	o.tidy()
 	o.mu.Unlock()
+	if b.gathers {
+		b.gathered = b.crowd.gather(woken)
+	}
 	wake(woken)
 }

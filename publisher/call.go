@@ -45,6 +45,23 @@ type call struct {
 	failed bool
 	// done has room for the one token that says that left is 0.
 	done chan struct{}
+	// crowd is told when the caller has taken the token, if anybody waits for
+	// that. It is set before the token is put there.
+	crowd *crowd
+}
+
+// await takes the token: every entry has its final result.
+func (c *call) await() {
+	<-c.done
+	c.awake()
+}
+
+// awake is told that the token has been taken.
+func (c *call) awake() {
+	if c.crowd != nil {
+		c.crowd.leave()
+		c.crowd = nil
+	}
 }
 
 // callPool keeps calls, and what they have grown to, for the next Publish. The
@@ -165,13 +182,14 @@ func (c *call) wait(o *outbox, messages []*message.Message) {
 		ctx = context.Background()
 	}
 	if ctx.Done() == nil {
-		<-c.done
+		c.await()
 		return
 	}
 	select {
 	case <-c.done:
+		c.awake()
 	case <-ctx.Done():
 		o.end(c, 0, len(c.entries), contextError(ctx))
-		<-c.done
+		c.await()
 	}
 }

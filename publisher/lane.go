@@ -238,38 +238,21 @@ func (l *lane) carry(ctx context.Context, b *batch, end deadline) {
 // there is one.
 func (l *lane) send(b *batch) {
 	for {
-		crowd := true
 		if b != nil {
-			crowd = len(b.entries) > 1
+			b.gathers = len(b.entries) > 1
 			if !b.run(context.Background(), deadline{}) {
 				l.putBack(b)
 			}
+			if b.gathered {
+				b.crowd.wait()
+			}
 			l.outbox.p.batches.put(b)
-		}
-		if crowd {
-			l.letJoin()
+		} else {
+			runtime.Gosched() // who has started this sender may not be the only one who comes
 		}
 		if b = l.next(); b == nil {
 			return
 		}
-	}
-}
-
-// letJoin lets those run whose messages have just been stored: they are about to
-// publish again, and can share the next request. It returns when as many wait as
-// the latest request had, or no more come.
-func (l *lane) letJoin() {
-	const most = 4
-	before := -1
-	for range most {
-		runtime.Gosched()
-		l.outbox.mu.Lock()
-		now, latest := len(l.waiting), l.latest
-		l.outbox.mu.Unlock()
-		if now >= latest || now == before {
-			return
-		}
-		before = now
 	}
 }
 

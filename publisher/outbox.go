@@ -55,7 +55,7 @@ func (o *outbox) deliver(c *call, messages []*message.Message, now time.Time) {
 	if carried {
 		starts[0].lane.carry(ctx, starts[0].batch, deadline{c.began.Add(o.p.cfg.SendTimeout), ErrSendTimeout})
 		if !o.watchRest(c) {
-			<-c.done
+			c.await()
 			return
 		}
 	} else {

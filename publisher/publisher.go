@@ -258,7 +258,10 @@ func refuse(results []Result, at int, err error) {
 // report tells OnResult of each result and makes the error that Publish returns,
 // which takes the call's results with it.
 func (p *Publisher) report(c *call, topic string) error {
-	failed := slices.ContainsFunc(c.results, func(r Result) bool { return r.Err != nil })
+	failed := false
+	for i := range c.results { // a Result is too large to be copied for this
+		failed = failed || c.results[i].Err != nil
+	}
 	if !failed && p.cfg.OnResult == nil {
 		return nil
 	}
