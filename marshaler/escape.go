@@ -29,14 +29,17 @@ func escapeKey(text string) string {
 	if isPlainKey(text) {
 		return text
 	}
-	return percentEncode(text, func(c byte) bool { return c <= ' ' || c == '%' || c == 0x7F })
+	return percentEncode(text, specialInKey)
 }
+
+// specialInKey reports whether escapeKey does not leave an ASCII byte as it is.
+func specialInKey(c byte) bool { return c <= ' ' || c == '%' || c == 0x7F }
 
 // isPlainKey reports whether text has nothing but visible ASCII without '%', as
 // UUIDs do.
 func isPlainKey(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c == '%' || c >= 0x7F {
+		if c := text[i]; c >= utf8.RuneSelf || specialInKey(c) {
 			return false
 		}
 	}
