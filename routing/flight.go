@@ -20,7 +20,7 @@ func (t *Table) join(ctx context.Context, topic string, fresh bool) (*call, erro
 	}
 	e := t.topics[topic]
 	if e == nil {
-		e = &entry{topic: topic, turn: newTurn(), seen: time.Now()}
+		e = &entry{topic: topic, turns: newTurns(), seen: time.Now()}
 		t.topics[topic] = e
 	}
 	e.touch()
@@ -100,7 +100,7 @@ func (t *Table) land(e *entry, c *call, old, r *Route, err error) (notify func()
 	case err == nil && old != nil && r.equal(old):
 		c.route = old
 	case err == nil:
-		r.turn = e.turn
+		r.turns = e.turns
 		c.route, kept = r, r
 	case isUnknownTopic(err): // known once, else the lookup would have asked further
 		c.route = old

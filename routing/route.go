@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"sync/atomic"
 )
 
 // MessageQueue is one queue of a topic on one broker.
@@ -45,7 +44,7 @@ type Route struct {
 	brokers      []Broker
 	unusable     []*BrokerAddressError
 	defaultTopic bool
-	turn         *atomic.Uint64
+	turns        *turns
 }
 
 // Topic returns the topic that the route was asked for, which is also the topic
@@ -86,7 +85,7 @@ func (r *Route) BrokerAddr(name string) (addr string, ok bool) {
 // routes of a topic share the count, so that a refresh does not disturb a
 // round robin. It is safe for concurrent use, and no two calls get the same
 // number.
-func (r *Route) Turn() uint64 { return r.turn.Add(1) }
+func (r *Route) Turn() uint64 { return r.turns.all.Add(1) }
 
 func (r *Route) servedFrom(addr string) bool {
 	return slices.ContainsFunc(r.brokers, func(b Broker) bool { return b.Addr == addr })

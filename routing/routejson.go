@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
@@ -254,13 +252,5 @@ func newRoute(topic string, queues []MessageQueue, m masters, reason NoQueueReas
 	if len(queues) == 0 {
 		return nil, &NoQueueError{Topic: topic, Reason: reason, Unusable: m.unusable}
 	}
-	return &Route{topic: topic, queues: queues, brokers: m.usable, unusable: m.unusable, turn: newTurn()}, nil
-}
-
-// newTurn starts at random, as Java's ThreadLocalIndex does: clients that start
-// together must not all begin with the same queue.
-func newTurn() *atomic.Uint64 {
-	turn := new(atomic.Uint64)
-	turn.Store(uint64(rand.Uint32()))
-	return turn
+	return &Route{topic: topic, queues: queues, brokers: m.usable, unusable: m.unusable, turns: newTurns()}, nil
 }

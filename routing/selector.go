@@ -16,25 +16,45 @@ type Selector interface {
 }
 
 // RoundRobin takes the queues of each topic in turn, starting at a random one.
-// Its state is the topic's own (Route.Turn): the value has none, topics do not
-// disturb one another, and nothing grows.
+// Its state is the topic's own (Route.Turn): the value has none, and topics do not
+// disturb one another.
 //
-// Where brokers are to be avoided no turn is taken, so that the others stay even
-// whatever fails. The message goes to a random queue of the brokers that are not to be avoided. When each
-// broker has failed already, the one that failed longest ago is tried, so never
-// the last one again if there is any other.
+// Where brokers are to be avoided none of these turns is taken, so that they stay
+// even whatever fails. The message goes to one of the other brokers at random, one
+// with more queues more often, and there to the queue whose turn it is among those of
+// the broker. When each broker has failed already, the one that failed longest ago
+// is tried, so never the last one again if there is any other.
 //
 // Select does not allocate.
 type RoundRobin struct{}
 
 var _ Selector = RoundRobin{}
 
-// Select returns the queue whose turn it is, or a random one for a retry.
+// Select returns the queue whose turn it is.
 func (RoundRobin) Select(r *Route, avoid []string) MessageQueue {
 	if len(avoid) == 0 {
 		return r.queues[r.Turn()%uint64(len(r.queues))]
 	}
-	return avoiding(r.queues, avoid)
+	broker := avoiding(r.queues, avoid).BrokerName
+	return ofBroker(r.queues, broker, r.turns.ofBroker(broker))
+}
+
+// ofBroker returns the queue of the broker, which has some, whose turn it is.
+func ofBroker(queues []MessageQueue, broker string, turn uint64) MessageQueue {
+	own := uint64(0)
+	for i := range queues {
+		if queues[i].BrokerName == broker {
+			own++
+		}
+	}
+	before := int64(turn % own)
+	at := slices.IndexFunc(queues, func(q MessageQueue) bool {
+		if q.BrokerName == broker {
+			before--
+		}
+		return before < 0
+	})
+	return queues[at]
 }
 
 // randomOutside picks a queue of a broker that is not in avoid, each with the

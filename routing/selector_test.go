@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"math/rand/v2"
 	"sync"
 	"testing"
 
@@ -116,6 +117,26 @@ func TestRoundRobinSpreadsRetries(t *testing.T) {
 	require.Len(t, retry, 4)
 	for q, n := range retry {
 		require.InDelta(t, picks/2, n, 500, "%v", q) // over 8 standard deviations
+	}
+}
+
+// Which brokers are avoided changes with every request of a busy topic.
+func TestRoundRobinIsEvenOnEachBrokerBesideAvoidedOnes(t *testing.T) {
+	r := parsed(t, "t", simpleRoute("a", "b", "c"))
+	detours := make(map[routing.MessageQueue]int)
+	for range 2000 {
+		avoid := [][]string{{"a"}, {"b"}, {"c"}, {"a", "b"}, {"b", "c"}}[rand.IntN(5)]
+		detours[routing.RoundRobin{}.Select(r, avoid)]++
+		if rand.IntN(3) == 0 {
+			routing.RoundRobin{}.Select(r, nil)
+		}
+	}
+	require.Len(t, detours, 6)
+	for q, n := range detours {
+		other := q
+		other.QueueID = 1 - q.QueueID
+		require.InDelta(t, detours[other], n, 1, "%v", q)
+		require.Greater(t, n, 100, "%v", q)
 	}
 }
 

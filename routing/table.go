@@ -45,7 +45,7 @@ type Table struct {
 type entry struct {
 	topic string
 	route atomic.Pointer[Route] // nil as long as no lookup brought one
-	turn  *atomic.Uint64        // the topic's Route.Turn
+	turns *turns                // of the topic
 	used  atomic.Bool           // asked for since the refresher last came by
 
 	seen time.Time // when the refresher last found it used; the refresher's own
