@@ -99,3 +99,9 @@ func BenchmarkParseSendMessage(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkCarries(b *testing.B) {
+	for b.Loop() {
+		headers.Carries("5f1d7e9a-8d4b-4c6e-9f27-2f8b6c1d3e5a")
+	}
+}

@@ -55,26 +55,43 @@ func (s *jsonScanner) str() (raw []byte, escaped bool, err error) {
 		return nil, false, malformed("JSON header: want a string at byte %d", s.pos)
 	}
 	start := s.pos
-	for s.pos < len(s.buf) {
-		switch c := s.buf[s.pos]; {
-		case c == '"':
+	for {
+		if s.pos += plainLength(s.buf[s.pos:]); s.pos == len(s.buf) {
+			return nil, false, malformed("JSON header: string from byte %d has no end", start)
+		}
+		switch s.buf[s.pos] {
+		case '"':
 			raw = s.buf[start:s.pos]
 			s.pos++
 			return raw, escaped, nil
-		case c == '\\':
+		case '\\':
 			escaped = true
 			size := escapeSize(s.buf[s.pos:])
 			if size == 0 {
 				return nil, false, malformed("JSON header: bad escape at byte %d", s.pos)
 			}
 			s.pos += size
-		case c < ' ':
-			return nil, false, malformed("JSON header: bare control character at byte %d", s.pos)
 		default:
-			s.pos++
+			return nil, false, malformed("JSON header: bare control character at byte %d", s.pos)
 		}
 	}
-	return nil, false, malformed("JSON header: string from byte %d has no end", start)
+}
+
+// plainLength is how many bytes b begins with that stand for themselves in a string:
+// no quote, backslash or control character. Most are in the list of message ids
+// that a batch is answered with.
+func plainLength(b []byte) int {
+	n := 0
+	for ; len(b)-n >= wordSize; n += wordSize {
+		w := wordOf(b[n:])
+		if special := w.below(' ') | w.equal('"') | w.equal('\\'); special != 0 {
+			return n + special.first()
+		}
+	}
+	for n < len(b) && b[n] >= ' ' && b[n] != '"' && b[n] != '\\' {
+		n++
+	}
+	return n
 }
 
 // escapeSize returns the length of the escape sequence that b starts with, 0 if

@@ -75,7 +75,23 @@ func (p Property) Check() error {
 // Carries reports whether a properties string carries text unchanged as a name
 // or value: it is not empty, is UTF-8 and has neither separator in it.
 func Carries(text string) bool {
-	return text != "" && strings.IndexByte(text, nameEnd) < 0 && strings.IndexByte(text, valueEnd) < 0 && utf8.ValidString(text)
+	rest := text
+	for ; len(rest) >= wordSize; rest = rest[wordSize:] {
+		if w := wordOf(rest); w.below(valueEnd+1)|w.beyondASCII() != 0 {
+			return carriesRest(rest)
+		}
+	}
+	for i := range len(rest) {
+		if c := rest[i]; c <= valueEnd || c >= utf8.RuneSelf {
+			return carriesRest(rest)
+		}
+	}
+	return text != ""
+}
+
+// carriesRest is Carries for the rest of a text, which is more than plain ASCII.
+func carriesRest(rest string) bool {
+	return strings.IndexByte(rest, nameEnd) < 0 && strings.IndexByte(rest, valueEnd) < 0 && utf8.ValidString(rest)
 }
 
 // AppendProperty appends one entry of a properties string
