@@ -181,6 +181,9 @@ func (c *course) measure(ctx context.Context, b *broker, k *Case, e *entrant, ra
 	if err := context.Cause(ctx); err != nil {
 		return Round{}, err
 	}
+	if err := b.awaitFlushed(ctx); err != nil {
+		return Round{}, err
+	}
 	before, err := b.awaitSettled(ctx)
 	if err != nil {
 		return Round{}, err

@@ -87,8 +87,8 @@ const (
 
 // Estimate is about how long the cases take.
 func (s *Settings) Estimate() time.Duration {
-	// Starting a process, checking what was stored.
-	const each, start = 250 * time.Millisecond, 700 * time.Millisecond
+	// Starting a process, waiting for a real broker's files, checking what was stored.
+	const start, flush, each = 700 * time.Millisecond, 400 * time.Millisecond, 250 * time.Millisecond
 	var total time.Duration
 	real := false
 	for _, c := range s.chosen() {
@@ -103,7 +103,11 @@ func (s *Settings) Estimate() time.Duration {
 			if c.Open && !candidate.Limit {
 				loads = 3
 			}
-			total += start + once + time.Duration(s.Rounds*loads)*(s.Length+warmAgain+each)
+			turn := s.Length + warmAgain + each
+			if c.Target == Real {
+				turn += flush
+			}
+			total += start + once + time.Duration(s.Rounds*loads)*turn
 		}
 	}
 	if real {

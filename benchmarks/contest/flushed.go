@@ -1,0 +1,51 @@
+package contest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+// flushPatience is how long a broker may take to write to its files what it has
+// stored.
+const flushPatience = 10 * time.Second
+
+// awaitFlushed waits until the real broker has written what it has stored to its
+// files and entered it into its queues and index. It answers long before: a
+// candidate would pay for the one before it.
+func (b *broker) awaitFlushed(ctx context.Context) error {
+	if b.store == "" {
+		return nil
+	}
+	deadline := time.Now().Add(flushPatience)
+	for {
+		idle, err := b.isFlushed(ctx)
+		if err != nil || idle || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// isFlushed asks for the two figures that say so
+// (AdminBrokerProcessor.prepareRuntimeInfo, 5.5.0).
+func (b *broker) isFlushed(ctx context.Context) (bool, error) {
+	answer, err := b.client.Invoke(ctx, b.addr, headers.RuntimeInfo{}, nil)
+	if err == nil {
+		err = answer.Err()
+	}
+	if err != nil {
+		return false, fmt.Errorf("contest: runtime info: %w", err)
+	}
+	info, err := headers.ParseRuntimeInfo(answer.Body)
+	if err != nil {
+		return false, fmt.Errorf("contest: %w", err)
+	}
+	return info["remainHowManyDataToFlush"] == "0 B" && info["dispatchBehindBytes"] == "0", nil
+}
