@@ -15,6 +15,7 @@ import (
 
 // storedBatch is where a broker has put a batch, or where a batch was sent one-way.
 type storedBatch struct {
+	at        time.Time // when that was known
 	queue     routing.MessageQueue
 	addr      string
 	status    SendStatus // StatusNone for one-way
@@ -28,9 +29,8 @@ type storedBatch struct {
 }
 
 // limitOf returns when an attempt that begins now has to end, and why.
-func (b *batch) limitOf(end deadline) deadline {
-	p := b.lane.outbox.p
-	limit := deadline{p.now().Add(p.cfg.AttemptTimeout), ErrAttemptTimeout}
+func (b *batch) limitOf(end deadline, now time.Time) deadline {
+	limit := deadline{now.Add(b.lane.outbox.p.cfg.AttemptTimeout), ErrAttemptTimeout}
 	if !end.at.IsZero() && end.at.Before(limit.at) {
 		limit = end
 	}
@@ -128,15 +128,16 @@ func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.Mes
 	if err != nil {
 		return storedBatch{}, err
 	}
+	now := p.now()
 	if b.lane.oneway {
-		b.learn(queue.BrokerName, signAnswered) // as far as can be known
-		return storedBatch{queue: queue, addr: addr}, nil
+		b.learn(queue.BrokerName, signAnswered, now) // as far as can be known
+		return storedBatch{at: now, queue: queue, addr: addr}, nil
 	}
 	status := storedStatus(headers.ResponseCode(answer.Code))
 	if status == StatusNone {
 		return storedBatch{}, b.delayError(answer.Err(), route, queue, addr)
 	}
-	b.learn(queue.BrokerName, signAnswered)
+	b.learn(queue.BrokerName, signAnswered, now)
 	result, err := headers.ParseStoredPlace(&answer)
 	if err != nil {
 		return storedBatch{}, &answerError{err}
@@ -147,7 +148,7 @@ func (b *batch) try(ctx context.Context, route *routing.Route, queue routing.Mes
 	}
 	queue.QueueID = result.QueueID
 	stored := storedBatch{
-		queue: queue, addr: addr, status: status,
+		at: now, queue: queue, addr: addr, status: status,
 		offset: result.QueueOffset, offsetIDs: result.OffsetMessageIDs, handle: result.RecallHandle,
 	}
 	if p.tracer.traces(queue.Topic) {
@@ -242,14 +243,13 @@ func (b *batch) connecting(addr string) {
 // are not sent, as they have been told. It reports whether any are left.
 func (b *batch) sending() bool {
 	o := b.lane.outbox
-	now := o.p.now()
 	o.mu.Lock()
 	for _, e := range b.entries {
 		if e.state != entryDone && e.call.failed {
 			e.result.Attempts-- // this one comes to nothing
 		}
 	}
-	woken := b.dropEnded(now)
+	woken := b.dropEnded()
 	b.waiting = len(b.entries)
 	b.current.Outcome = MayBeStored
 	b.listUUIDs()

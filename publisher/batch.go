@@ -89,13 +89,14 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 	for {
 		// Checked before each attempt, the first included, so that a context
 		// that has ended sends nothing.
-		if cause := b.ended(parent, end); cause != nil {
+		now := b.lane.outbox.p.now()
+		if cause := b.ended(parent, end, now); cause != nil {
 			b.giveUp(cause)
 			return true
 		}
-		limit := b.limitOf(end)
+		limit := b.limitOf(end, now)
 		ctx := b.lane.outbox.p.limits.limit(parent, limit.at)
-		if !b.begin(ctx.own) {
+		if !b.begin(ctx.own, now) {
 			b.lane.outbox.p.limits.stop(ctx)
 			return true
 		}
@@ -138,8 +139,8 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 	}
 }
 
-// ended returns why no further attempt may be made, nil if one may.
-func (b *batch) ended(parent context.Context, end deadline) error {
+// ended returns why no further attempt may be made now, nil if one may.
+func (b *batch) ended(parent context.Context, end deadline, now time.Time) error {
 	select {
 	case <-b.lane.outbox.p.cut:
 		return ErrClosed
@@ -148,7 +149,7 @@ func (b *batch) ended(parent context.Context, end deadline) error {
 	if err := contextError(parent); err != nil {
 		return err
 	}
-	if !end.at.IsZero() && !b.lane.outbox.p.now().Before(end.at) {
+	if !end.at.IsZero() && !now.Before(end.at) {
 		return end.cause
 	}
 	return nil
@@ -174,11 +175,10 @@ func (b *batch) isOf(c *call) bool {
 
 // begin starts an attempt for those that still wait, and reports whether there
 // are any. The attempt ends with limit, unless that is nil.
-func (b *batch) begin(limit *timeLimit) bool {
+func (b *batch) begin(limit *timeLimit, now time.Time) bool {
 	o := b.lane.outbox
-	now := o.p.now()
 	o.mu.Lock()
-	woken := b.dropEnded(now)
+	woken := b.dropEnded()
 	for _, e := range b.entries {
 		e.batch = b
 		e.result.Attempts++
@@ -195,14 +195,14 @@ func (b *batch) begin(limit *timeLimit) bool {
 // dropEnded drops the entries that nobody waits for any more, and those of calls
 // that have failed, of which no message is sent once more. It returns the calls
 // that are to be woken. The outbox's mutex is held.
-func (b *batch) dropEnded(now time.Time) (woken []*call) {
+func (b *batch) dropEnded() (woken []*call) {
 	live := b.entries[:0]
 	for _, e := range b.entries {
 		switch {
 		case e.state == entryDone:
 		case e.call.failed:
 			e.giveUp(ErrNotAttempted, b.last)
-			if c := e.finish(now); c != nil {
+			if c := e.finish(b.lane.outbox.p.now()); c != nil {
 				woken = append(woken, c)
 			}
 		default:
@@ -231,11 +231,12 @@ func (b *batch) unbegin() {
 // it shows of the broker. It returns the attempt, and whether anybody waits.
 func (b *batch) fail(v verdict, err error) (failed Attempt, anybody bool) {
 	o := b.lane.outbox
-	b.learn(b.current.MessageQueue.BrokerName, v.broker)
+	now := o.p.now()
+	b.learn(b.current.MessageQueue.BrokerName, v.broker, now)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := b.current
-	a.Took, a.Outcome, a.Err = o.p.now().Sub(a.Began), v.outcome, err
+	a.Took, a.Outcome, a.Err = now.Sub(a.Began), v.outcome, err
 	for _, e := range b.entries {
 		if e.state != entryDone {
 			e.result.Outcome = max(e.result.Outcome, v.outcome)
@@ -252,14 +253,12 @@ func (b *batch) fail(v verdict, err error) (failed Attempt, anybody bool) {
 	return a, b.waiting > 0
 }
 
-// learn tells what the attempt that has just ended shows of its broker.
-func (b *batch) learn(broker string, s sign) {
+// learn tells what the attempt that has ended now shows of its broker.
+func (b *batch) learn(broker string, s sign, now time.Time) {
 	if b.asked.IsZero() || s == signNone {
 		return
 	}
-	p := b.lane.outbox.p
-	now := p.now()
-	p.health.learn(broker, s, now.Sub(b.asked), now)
+	b.lane.outbox.p.health.learn(broker, s, now.Sub(b.asked), now)
 }
 
 // miss is told that one of those that the batch is for does not wait any more.
@@ -332,12 +331,12 @@ func (b *batch) halve(parent context.Context, end deadline) (over bool) {
 
 // giveUp ends the batch for a cause that is not its own.
 func (b *batch) giveUp(cause error) {
-	b.settle(func(_ int, e *entry) { e.giveUp(cause, b.last) })
+	b.settle(b.lane.outbox.p.now(), func(_ int, e *entry) { e.giveUp(cause, b.last) })
 }
 
 // finish ends the batch with the error of its last attempt.
 func (b *batch) finish(err error) {
-	b.settle(func(_ int, e *entry) { e.result.Err = err })
+	b.settle(b.lane.outbox.p.now(), func(_ int, e *entry) { e.result.Err = err })
 }
 
 // store ends the batch with the answer of a broker that has all of it. One that
@@ -347,14 +346,14 @@ func (b *batch) store(s storedBatch) {
 	b.tellSent(&s)
 	b.lane.outbox.p.tracer.note(b, &s)
 	if b.lane.oneway {
-		b.settle(func(_ int, e *entry) {
+		b.settle(s.at, func(_ int, e *entry) {
 			e.result.Outcome = MayBeStored
 			e.result.MessageQueue, e.result.BrokerAddr = s.queue, s.addr
 		})
 		return
 	}
 	undurable := s.status != SendOK && !b.lane.outbox.p.cfg.AcceptNotDurable
-	b.settle(func(i int, e *entry) {
+	b.settle(s.at, func(i int, e *entry) {
 		r := e.result
 		r.Outcome, r.Status = Stored, s.status
 		r.MessageQueue, r.BrokerAddr = s.queue, s.addr
@@ -369,10 +368,9 @@ func (b *batch) store(s storedBatch) {
 	})
 }
 
-// settle gives those that still wait their final results.
-func (b *batch) settle(result func(i int, e *entry)) {
+// settle gives those that still wait their final results, which they have since now.
+func (b *batch) settle(now time.Time, result func(i int, e *entry)) {
 	o := b.lane.outbox
-	now := o.p.now()
 	o.mu.Lock()
 	var woken, failed []*call
 	for i, e := range b.entries {

@@ -54,7 +54,8 @@ type conn struct {
 	// answered by him if the connection ends: only he learns what went out.
 	held     bool
 	writing  []outgoing
-	refusals int // how many in queue answer requests of the peer
+	taken    time.Time // when writing was taken; belongs to who has held as well
+	refusals int       // how many in queue answer requests of the peer
 	// doubt is when something was last written that has no answer to come, or
 	// whose call was given up: the peer may not have read it. It is zero when a
 	// later call has been answered.

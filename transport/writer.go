@@ -53,10 +53,10 @@ func (cn *conn) takeLocked() {
 	}
 	cn.writing = append(cn.writing, cn.queue[:count]...)
 	cn.queue = slices.Delete(cn.queue, 0, count)
-	now := time.Now()
+	cn.taken = time.Now()
 	for _, o := range cn.writing {
 		if o.call != nil {
-			o.call.taken = now
+			o.call.taken = cn.taken
 		} else {
 			cn.refusals--
 		}
@@ -78,8 +78,8 @@ func (cn *conn) write(batch []outgoing) (int, error) {
 	// The deadline is moved now and then, not each time: that costs more than a
 	// small write. One may end up to an eighth early.
 	most := cn.client.cfg.WriteTimeout
-	if now := time.Now(); cn.writeBy.Sub(now) < most-most/8 {
-		cn.writeBy = now.Add(most)
+	if cn.writeBy.Sub(cn.taken) < most-most/8 {
+		cn.writeBy = cn.taken.Add(most)
 		if err := cn.nc.SetWriteDeadline(cn.writeBy); err != nil {
 			return 0, err
 		}
