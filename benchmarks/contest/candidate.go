@@ -1,6 +1,8 @@
 package contest
 
 import (
+	"time"
+
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/peers"
 )
 
@@ -52,6 +54,14 @@ var Candidates = []Candidate{
 	{ID: Raw16, Name: "raw, 16 outstanding", Go: peers.Raw, Depth: 16, Limit: true},
 	{ID: Raw64, Name: "raw, 64 outstanding", Go: peers.Raw, Depth: 64, Limit: true},
 	{ID: Raw512, Name: "raw, 512 outstanding", Go: peers.Raw, Depth: 512, Limit: true},
+}
+
+// trial is how long the trial run is.
+func (c *Candidate) trial() time.Duration {
+	if c.Java != "" {
+		return trialJava
+	}
+	return trialGo
 }
 
 // CandidateByID returns the candidate with that id.

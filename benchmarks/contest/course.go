@@ -115,6 +115,9 @@ func (c *course) runCase(ctx context.Context, b *broker, k *Case) (err error) {
 		}
 		entrants = append(entrants, e)
 	}
+	if err := c.tryAll(ctx, b, k, entrants); err != nil {
+		return err
+	}
 	if err := c.runLoad(ctx, b, k, Closed, entrants, nil); err != nil || !k.Open {
 		return err
 	}
@@ -141,6 +144,21 @@ func least(rates map[string]float64) float64 {
 	return NewStat(all).Min
 }
 
+// tryAll gives each candidate a trial run that does not count: whoever had the first
+// turn would have it while the processes of the others start.
+func (c *course) tryAll(ctx context.Context, b *broker, k *Case, entrants []*entrant) error {
+	for _, e := range entrants {
+		_, err := c.measure(ctx, b, k, e, e.candidate.trial(), 0)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, errLost):
+			return fmt.Errorf("%s: %w", e.candidate.Name, err)
+		case err != nil:
+			c.settings.Log.Printf("%s: the trial run of %s failed: %v", k.ID(), e.candidate.Name, err)
+		}
+	}
+	return nil
+}
+
 // runLoad runs the rounds: in each all candidates have their turn, and in each
 // another one begins.
 func (c *course) runLoad(ctx context.Context, b *broker, k *Case, l Load, entrants []*entrant, rates map[string]float64) error {
@@ -154,12 +172,12 @@ func (c *course) runLoad(ctx context.Context, b *broker, k *Case, l Load, entran
 		for turn := range entrants {
 			at := (turn + round) % len(entrants)
 			result := &c.report.Results[first+at]
-			r, err := c.measure(ctx, b, k, entrants[at], result.Planned)
+			r, err := c.measure(ctx, b, k, entrants[at], c.settings.Length, result.Planned)
 			if err != nil && ctx.Err() == nil && !errors.Is(err, errLost) {
 				// Not half an hour for one hiccup; the page tells of it.
 				c.settings.Log.Printf("%s %s: %s is measured once more: %v", k.ID(), l, entrants[at].candidate.Name, err)
 				result.Repeated = append(result.Repeated, err.Error())
-				r, err = c.measure(ctx, b, k, entrants[at], result.Planned)
+				r, err = c.measure(ctx, b, k, entrants[at], c.settings.Length, result.Planned)
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", entrants[at].candidate.Name, err)
@@ -177,7 +195,7 @@ func (c *course) runLoad(ctx context.Context, b *broker, k *Case, l Load, entran
 var errLost = errors.New("contest: acknowledged messages are not stored")
 
 // measure takes one measurement and checks that what was acknowledged is stored.
-func (c *course) measure(ctx context.Context, b *broker, k *Case, e *entrant, rate float64) (Round, error) {
+func (c *course) measure(ctx context.Context, b *broker, k *Case, e *entrant, length time.Duration, rate float64) (Round, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Round{}, err
 	}
@@ -188,7 +206,7 @@ func (c *course) measure(ctx context.Context, b *broker, k *Case, e *entrant, ra
 	if err != nil {
 		return Round{}, err
 	}
-	s, peak, err := e.run(e.task(k, c.dir, c.settings.Length, rate))
+	s, peak, err := e.run(e.task(k, c.dir, length, rate))
 	if err != nil {
 		return Round{}, err
 	}

@@ -22,7 +22,7 @@ func (c *course) keepSmall(ctx context.Context, b *broker) error {
 	if b.store == "" {
 		return nil
 	}
-	room := int64((c.settings.Length + warmAgain).Seconds() * fastest)
+	room := int64((c.settings.Length + warmUp).Seconds() * fastest)
 	size, err := folderSize(b.store)
 	if err != nil {
 		return err

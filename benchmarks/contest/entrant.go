@@ -18,7 +18,6 @@ type entrant struct {
 	candidate Candidate
 	process   *child.Process
 	answers   *json.Decoder
-	measured  bool // at least once
 }
 
 func (c *course) enter(ctx context.Context, candidate Candidate, nameServer string) (*entrant, error) {
@@ -39,16 +38,10 @@ func (c *course) enter(ctx context.Context, candidate Candidate, nameServer stri
 func (e *entrant) task(c *Case, dir string, length time.Duration, rate float64) load.Task {
 	t := load.Task{
 		Topic: topicName, Body: c.Body.file(dir), Callers: c.Callers, PerCall: c.PerCall,
-		Depth: e.candidate.Depth, Rate: rate, WarmUp: warmAgain, Length: length,
+		Depth: e.candidate.Depth, Rate: rate, WarmUp: warmUp, Length: length,
 	}
 	if e.candidate.Senders > 0 {
 		t.Callers = e.candidate.Senders
-	}
-	if !e.measured {
-		t.WarmUp = warmGo
-		if e.candidate.Java != "" {
-			t.WarmUp = warmJava
-		}
 	}
 	return t
 }
@@ -77,7 +70,6 @@ func (e *entrant) run(t load.Task) (load.Sample, int64, error) {
 	if r.Sample == nil {
 		return load.Sample{}, 0, errors.New(r.Err)
 	}
-	e.measured = true
 	peak, err := e.process.PeakMemory()
 	return *r.Sample, peak, err
 }

@@ -77,12 +77,12 @@ func (s *Settings) chosen() []Case {
 	return cases
 }
 
-// Warm-up of a candidate before it is measured: longer for the first time in a
-// process, and longest for a JVM, which has to compile first.
+// warmUp of a candidate comes before each measurement. Before the first of a case
+// each has a trial run, the longest a JVM, which has to compile first.
 const (
-	warmAgain = 200 * time.Millisecond
-	warmGo    = 500 * time.Millisecond
-	warmJava  = 3 * time.Second
+	warmUp    = 200 * time.Millisecond
+	trialGo   = 500 * time.Millisecond
+	trialJava = 3 * time.Second
 )
 
 // Estimate is about how long the cases take.
@@ -95,19 +95,15 @@ func (s *Settings) Estimate() time.Duration {
 		real = real || c.Target == Real
 		for _, id := range c.Candidates {
 			candidate, _ := CandidateByID(id)
-			once := warmGo
-			if candidate.Java != "" {
-				once = warmJava
-			}
 			loads := 1
 			if c.Open && !candidate.Limit {
 				loads = 3
 			}
-			turn := s.Length + warmAgain + each
+			around := warmUp + each
 			if c.Target == Real {
-				turn += flush
+				around += flush
 			}
-			total += start + once + time.Duration(s.Rounds*loads)*turn
+			total += start + candidate.trial() + around + time.Duration(s.Rounds*loads)*(s.Length+around)
 		}
 	}
 	if real {

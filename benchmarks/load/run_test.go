@@ -5,30 +5,34 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 func TestClosedLoopCountsWhatWasConfirmed(t *testing.T) {
-	var calls atomic.Int64
-	send := func() (int, error) {
-		time.Sleep(time.Millisecond)
-		if calls.Add(1)%2 == 0 {
-			return 1, errors.New("the second message is lost")
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		send := func() (int, error) {
+			time.Sleep(time.Millisecond)
+			if calls.Add(1)%2 == 0 {
+				return 1, errors.New("the second message is lost")
+			}
+			return 2, nil
 		}
-		return 2, nil
-	}
-	s, err := Run(context.Background(), Task{Callers: 3, PerCall: 2, WarmUp: 20 * time.Millisecond, Length: 50 * time.Millisecond},
-		[]Send{send, send, send})
-	require.NoError(t, err)
-	require.Equal(t, 2*calls.Load()-s.Failed, s.Acknowledged)
-	require.Equal(t, calls.Load()/2, s.Failed)
-	require.Less(t, s.Measured, s.Acknowledged, "the warm-up is acknowledged as well")
-	require.LessOrEqual(t, s.InTime, s.Measured)
-	require.Equal(t, "the second message is lost", s.Err)
-	require.Positive(t, s.Mallocs)
-	require.Greater(t, s.Latency.Quantile(0.5), time.Millisecond-time.Millisecond/100)
+		s, err := Run(t.Context(), Task{Callers: 3, PerCall: 2, WarmUp: 20 * time.Millisecond, Length: 50 * time.Millisecond},
+			[]Send{send, send, send})
+		require.NoError(t, err)
+		require.EqualValues(t, 3*70, calls.Load())
+		require.Equal(t, 2*calls.Load()-s.Failed, s.Acknowledged)
+		require.Equal(t, calls.Load()/2, s.Failed)
+		require.EqualValues(t, 3*50*3/2, s.Measured)
+		require.Equal(t, s.Measured, s.InTime)
+		require.Equal(t, "the second message is lost", s.Err)
+		require.Positive(t, s.Mallocs)
+		require.InDelta(t, time.Millisecond, s.Latency.Quantile(0.5), float64(time.Millisecond/100))
+	})
 }
 
 func TestNothingConfirmedIsAnError(t *testing.T) {
@@ -46,19 +50,36 @@ func TestContextEndsALoad(t *testing.T) {
 	require.Less(t, time.Since(begin), 30*time.Second)
 }
 
-// A stall delays all that were planned meanwhile, and each counts its own delay.
-func TestOpenLoopCountsFromThePlannedTime(t *testing.T) {
-	stall := true
-	send := func() (int, error) {
-		if stall {
-			stall = false
-			time.Sleep(100 * time.Millisecond)
-		}
-		return 1, nil
-	}
-	s, err := Run(context.Background(), Task{Callers: 1, PerCall: 1, Rate: 1000, Length: 200 * time.Millisecond}, []Send{send})
+func TestOpenLoopMakesEveryPlannedCall(t *testing.T) {
+	s, err := Run(t.Context(), Task{Callers: 1, PerCall: 1, Rate: 1000, Length: 200 * time.Millisecond},
+		[]Send{func() (int, error) { return 1, nil }})
 	require.NoError(t, err)
 	require.EqualValues(t, 200, s.Measured)
-	late := s.Latency.Quantile(0.75)
-	require.Greater(t, late, 30*time.Millisecond, "calls that came during the stall")
+}
+
+// A stall delays all that were planned meanwhile, and each counts its own delay.
+func TestOpenLoopCountsFromThePlannedTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPhase(Task{Callers: 1, PerCall: 1}, 200*time.Millisecond)
+		p.begin = time.Now()
+		planned := make(chan time.Duration, 200)
+		go func() { // as pace does, whose clock is a real one
+			for at := time.Duration(0); at < p.length; at += time.Millisecond {
+				time.Sleep(at - time.Since(p.begin))
+				planned <- at
+			}
+			close(planned)
+		}()
+		stall := 100 * time.Millisecond
+		p.open(0, func() (int, error) {
+			time.Sleep(stall)
+			stall = 0
+			return 1, nil
+		}, planned)
+		require.EqualValues(t, 200, p.confirmed.Load())
+		latency := p.latency.total()
+		require.InDelta(t, 100*time.Millisecond, latency.Quantile(1), float64(time.Millisecond))
+		require.InDelta(t, 50*time.Millisecond, latency.Quantile(0.75), float64(2*time.Millisecond), "half came during the stall")
+		require.Zero(t, latency.Quantile(0.4))
+	})
 }
