@@ -46,10 +46,10 @@ type batch struct {
 	waiting int
 	limit   *timeLimit
 	pausing chan struct{}
-	// crowd is those that the batch has woken when it was settled. It is there for
-	// batches that gather one, and has anybody in it if gathered says so.
-	crowd             *crowd
-	gathers, gathered bool
+	// crowd is those that the batch has woken when it was settled, if it gathers
+	// them.
+	crowd   *crowd
+	gathers bool
 }
 
 // batchPool keeps batches for reuse. The zero value is ready.
@@ -391,7 +391,7 @@ func (b *batch) settle(now time.Time, result func(i int, e *entry)) {
 	o.tidy()
 	o.mu.Unlock()
 	if b.gathers {
-		b.gathered = b.crowd.gather(woken)
+		b.crowd.gather(woken)
 	}
 	wake(woken)
 }

@@ -11,11 +11,13 @@ type crowd struct {
 	asleep atomic.Int32
 	// up has room for the one token that says that asleep is 0.
 	up chan struct{}
+	// expected says that the token is to come. It is the sender's.
+	expected bool
 }
 
-// gather makes the callers of calls, none of which is woken yet, the crowd. It
-// reports whether there are any: nobody waits for asynchronous calls.
-func (c *crowd) gather(calls []*call) bool {
+// gather makes the callers of calls, none of which is woken yet, the crowd. Nobody
+// waits in asynchronous calls.
+func (c *crowd) gather(calls []*call) {
 	n := int32(0)
 	for _, woken := range calls {
 		if woken.async.delivery == nil {
@@ -24,7 +26,7 @@ func (c *crowd) gather(calls []*call) bool {
 		}
 	}
 	c.asleep.Store(n)
-	return n > 0
+	c.expected = n > 0
 }
 
 // leave is called by each of the callers when it runs.
@@ -34,5 +36,10 @@ func (c *crowd) leave() {
 	}
 }
 
-// wait returns when all callers run.
-func (c *crowd) wait() { <-c.up }
+// wait returns when all callers run that the sender has gathered, if any.
+func (c *crowd) wait() {
+	if c.expected {
+		<-c.up
+		c.expected = false
+	}
+}

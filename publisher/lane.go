@@ -243,9 +243,7 @@ func (l *lane) send(b *batch) {
 			if !b.run(context.Background(), deadline{}) {
 				l.putBack(b)
 			}
-			if b.gathered {
-				b.crowd.wait()
-			}
+			b.crowd.wait()
 			l.outbox.p.batches.put(b)
 		} else {
 			runtime.Gosched() // who has started this sender may not be the only one who comes
