@@ -20,9 +20,6 @@ type jsonScanner struct {
 }
 
 func (s *jsonScanner) skipSpace() {
-	if s.pos < len(s.buf) && s.buf[s.pos] > ' ' {
-		return // as brokers write it
-	}
 	for s.pos < len(s.buf) {
 		switch s.buf[s.pos] {
 		case ' ', '\t', '\r', '\n':

@@ -99,18 +99,12 @@ func (b *broker) createTopic(ctx context.Context) error {
 		Topic: topicName, ReadQueues: topicQueues, WriteQueues: topicQueues,
 		Perm: headers.PermRead | headers.PermWrite,
 	}
-	answer, err := b.client.Invoke(ctx, b.addr, create, nil)
-	if err != nil {
-		return err
-	}
-	if err := answer.Err(); err != nil {
+	if _, err := b.ask(ctx, create, nil); err != nil {
 		return err
 	}
 	for route.FromDefaultTopic() || len(route.Queues()) != topicQueues {
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
 		if route, err = b.route(ctx); err != nil {
 			return err

@@ -41,20 +41,15 @@ func (b *broker) clean(ctx context.Context, small int64) (err error) {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("contest: the broker's store still has %d MiB, want less than %d", size>>20, small>>20)
 		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }
 
 // deleteWhen sets the hours of the day in which the broker deletes files.
 func (b *broker) deleteWhen(ctx context.Context, hours string) error {
-	answer, err := b.client.Invoke(ctx, b.addr, updateBrokerConfig{}, []byte("deleteWhen="+hours+"\n"))
-	if err == nil {
-		err = answer.Err()
-	}
+	_, err := b.ask(ctx, updateBrokerConfig{}, []byte("deleteWhen="+hours+"\n"))
 	if err != nil {
 		return fmt.Errorf("contest: deleteWhen: %w", err)
 	}

@@ -25,10 +25,8 @@ func (b *broker) awaitFlushed(ctx context.Context) error {
 		if err != nil || idle || time.Now().After(deadline) {
 			return err
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }
@@ -36,10 +34,7 @@ func (b *broker) awaitFlushed(ctx context.Context) error {
 // isFlushed asks for the two figures that say so
 // (AdminBrokerProcessor.prepareRuntimeInfo, 5.5.0).
 func (b *broker) isFlushed(ctx context.Context) (bool, error) {
-	answer, err := b.client.Invoke(ctx, b.addr, headers.RuntimeInfo{}, nil)
-	if err == nil {
-		err = answer.Err()
-	}
+	answer, err := b.ask(ctx, headers.RuntimeInfo{}, nil)
 	if err != nil {
 		return false, fmt.Errorf("contest: runtime info: %w", err)
 	}

@@ -19,10 +19,7 @@ func (b *broker) stored(ctx context.Context) (int64, error) {
 	var total int64
 	for _, queue := range b.queues {
 		rq := &headers.QueueRequest{Code: headers.CodeMaxOffset, Topic: topicName, QueueID: queue.QueueID}
-		answer, err := b.client.Invoke(ctx, b.addr, rq, nil)
-		if err == nil {
-			err = answer.Err()
-		}
+		answer, err := b.ask(ctx, rq, nil)
 		if err != nil {
 			return 0, fmt.Errorf("contest: maximum offset: %w", err)
 		}
@@ -49,10 +46,8 @@ func (b *broker) awaitStored(ctx context.Context, want int64) (int64, error) {
 		} else if time.Since(since) > storedPatience {
 			return got, nil
 		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return got, context.Cause(ctx)
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return got, err
 		}
 	}
 }

@@ -55,10 +55,8 @@ func (b *broker) awaitSettled(ctx context.Context) (int64, error) {
 			return got, err
 		}
 		last = got
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return got, context.Cause(ctx)
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return got, err
 		}
 	}
 }
