@@ -1,10 +1,17 @@
-// Package layout_test holds the rules that no compiler checks: which package may
-// import which, and which modules the library depends on.
-package layout_test
+// This file holds the rules that no compiler checks: which package may import which,
+// how long a package may be, which modules the library depends on, and that the map of
+// all files is whole.
+
+package rocketmq_test
 
 import (
+	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +20,9 @@ import (
 )
 
 const module = "github.com/watermill-rocketmq/watermill-rocketmq"
+
+// root is package rocketmq, in the folder of the module.
+const root = "."
 
 const (
 	watermill = "github.com/ThreeDotsLabs/watermill"
@@ -25,19 +35,69 @@ const (
 // allowed says what each package may import beside the standard library, in its
 // code; tests may import more. It is the table of docs/decisions/0001-layers.md.
 var allowed = map[string]struct{ packages, modules []string }{
+	root:                           {[]string{"headers", "internal/faults", "internal/session", "routing", "transport"}, []string{watermill}},
 	"headers":                      {},
 	"internal/body":                {[]string{"headers"}, []string{compress, lz4}},
+	"internal/ctxerr":              {},
+	"internal/verdict":             {[]string{root, "headers", "transport", "routing"}, nil},
+	"publisher/internal/dispatch":  {[]string{"internal/ctxerr", "internal/verdict", "publisher/internal/chain", "routing"}, nil},
+	"internal/fanout":              {},
+	"internal/faults":              {},
+	"internal/lent":                {[]string{root, "internal/faults"}, []string{watermill}},
+	"internal/messageid":           {nil, []string{uuid}},
+	"publisher/internal/chain":     {},
+	"publisher/internal/gate":      {[]string{"publisher/internal/chain"}, nil},
+	"publisher/internal/failed":    {[]string{"marshaler"}, []string{watermill}},
+	"internal/trace":               {[]string{"headers"}, []string{watermill}},
+	"internal/loglimit":            {},
+	"internal/session":             {[]string{"headers", "internal/ctxerr", "internal/fanout", "internal/loglimit", "routing", "transport"}, []string{watermill, uuid}},
 	"internal/pool":                {},
 	"internal/nullbroker":          {[]string{"headers"}, nil},
-	"transport":                    {[]string{"headers", "internal/pool"}, nil},
-	"routing":                      {[]string{"headers"}, nil},
-	"marshaler":                    {[]string{"headers"}, []string{watermill}},
-	"embedded":                     {[]string{"headers", "internal/body"}, nil},
-	"publisher":                    {[]string{"headers", "internal/body", "internal/pool", "transport", "routing", "marshaler"}, []string{watermill, uuid}},
-	"outbox":                       {[]string{"publisher"}, []string{watermill}},
+	"transport":                    {[]string{"headers", "internal/ctxerr", "internal/pool"}, nil},
+	"routing":                      {[]string{"headers", "internal/ctxerr"}, nil},
+	"marshaler":                    {[]string{"headers", "internal/body"}, []string{watermill}},
+	"internal/topicname":           {[]string{"headers", "marshaler"}, nil},
+	"internal/receive":             {[]string{"headers", "internal/body", "marshaler"}, []string{watermill}},
+	"embedded/internal/memnet":     {},
+	"embedded/internal/clock":      {},
+	"embedded/internal/properties": {[]string{"headers"}, nil},
+	"embedded/internal/tags":       {[]string{"headers"}, nil},
+	"embedded/internal/access":     {[]string{"headers"}, nil},
+	"embedded/internal/attributes": {[]string{"headers"}, nil},
+	"embedded/internal/sockets":    {},
+	"embedded/internal/offsets":    {},
+	"embedded/internal/groups":     {[]string{"embedded/internal/tags", "headers"}, nil},
+	"embedded/internal/delays":     {[]string{"embedded/internal/properties", "headers"}, nil},
+	"embedded/internal/locks":      {[]string{"embedded/internal/offsets"}, nil},
+	"embedded/internal/routes":     {},
+	"embedded/internal/names":      {[]string{"headers"}, nil},
+	"embedded/internal/queues":     {[]string{"embedded/internal/tags", "headers"}, nil},
+	"embedded/internal/pop":        {[]string{"embedded/internal/offsets", "embedded/internal/properties", "embedded/internal/tags", "headers", "internal/body"}, nil},
+	"embedded":                     {[]string{"embedded/internal/access", "embedded/internal/attributes", "embedded/internal/clock", "embedded/internal/delays", "embedded/internal/groups", "embedded/internal/locks", "embedded/internal/memnet", "embedded/internal/names", "embedded/internal/offsets", "embedded/internal/pop", "embedded/internal/properties", "embedded/internal/queues", "embedded/internal/routes", "embedded/internal/sockets", "embedded/internal/tags", root, "headers", "internal/body", "marshaler"}, []string{watermill}},
+	"publisher":                    {[]string{"publisher/internal/dispatch", "publisher/internal/failed", "publisher/internal/gate", "internal/faults", "internal/messageid", "internal/verdict", "internal/preflight", "internal/topicadmin", "check", "topics", root, "headers", "internal/body", "internal/ctxerr", "internal/lent", "internal/loglimit", "internal/receive", "internal/session", "internal/topicname", "internal/trace", "transport", "routing", "marshaler"}, []string{watermill}},
+	"check":                        {},
+	"subscriber/internal/delivery": {[]string{"internal/receive"}, []string{watermill}},
+	"subscriber/internal/engine":   {[]string{"internal/session", "routing", "subscriber/internal/delivery", "transport"}, []string{watermill}},
+	"subscriber/internal/pull":     {[]string{"headers", "internal/fanout", "internal/loglimit", "internal/receive", "internal/session", "routing", "subscriber/internal/delivery", "subscriber/internal/engine", "transport"}, []string{watermill}},
+	"subscriber/internal/pop":      {[]string{"headers", "internal/fanout", "internal/loglimit", "internal/receive", "internal/session", "internal/verdict", "routing", "subscriber/internal/delivery", "subscriber/internal/engine", "transport"}, []string{watermill}},
+	"subscriber":                   {[]string{root, "check", "headers", "internal/body", "internal/fanout", "internal/faults", "internal/lent", "internal/loglimit", "internal/preflight", "internal/receive", "internal/session", "internal/topicadmin", "internal/topicname", "internal/verdict", "marshaler", "routing", "subscriber/internal/delivery", "subscriber/internal/engine", "subscriber/internal/pop", "subscriber/internal/pull", "topics", "transport"}, []string{watermill}},
+	"internal/preflight":           {[]string{root, "check", "headers", "internal/ctxerr", "internal/fanout", "internal/verdict", "routing", "topics", "transport"}, nil},
+	"topics":                       {[]string{"internal/faults"}, nil},
+	"internal/topicadmin":          {[]string{root, "headers", "internal/ctxerr", "internal/fanout", "internal/verdict", "routing", "topics", "transport"}, []string{watermill}},
+	"outbox":                       {[]string{"internal/fanout", "publisher"}, []string{watermill}},
 	"internal/realbroker":          {},
 	"internal/realbroker/rocketmq": {[]string{"internal/realbroker", "internal/testcert"}, nil},
+	"internal/realbroker/restart":  {[]string{"internal/realbroker"}, nil},
+	"internal/rounds":              {},
 	"internal/testcert":            {},
+}
+
+// ofModule is the name of a package of this module, as the rules have it.
+func ofModule(path string) string {
+	if path == module {
+		return root
+	}
+	return strings.TrimPrefix(path, module+"/")
 }
 
 func TestImports(t *testing.T) {
@@ -45,15 +105,12 @@ func TestImports(t *testing.T) {
 	require.NoError(t, err)
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
-		name := strings.TrimPrefix(fields[0], module+"/")
-		if fields[0] == module {
-			continue // this folder: tests only
-		}
+		name := ofModule(fields[0])
 		rule, ok := allowed[name]
 		require.True(t, ok, "package %s has no rule: say in this test what it may import", name)
 		for _, imported := range fields[1:] {
-			if own, ok := strings.CutPrefix(imported, module+"/"); ok {
-				require.Contains(t, rule.packages, own, "package %s", name)
+			if imported == module || strings.HasPrefix(imported, module+"/") {
+				require.Contains(t, rule.packages, ofModule(imported), "package %s", name)
 				continue
 			}
 			if !strings.Contains(imported, ".") {
@@ -64,6 +121,140 @@ func TestImports(t *testing.T) {
 			}), "package %s imports %s", name, imported)
 		}
 	}
+}
+
+// maxLines is how long a package may be without its tests: a reader has it in mind as a
+// whole.
+const maxLines = 6000
+
+func TestPackageSizes(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.Dir}}", "./...").Output()
+	require.NoError(t, err)
+	for line := range strings.Lines(string(out)) {
+		path, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name := ofModule(path)
+		lines := linesIn(t, dir)
+		require.LessOrEqual(t, lines, maxLines, "package %s: part of it can be a package of its own", name)
+	}
+}
+
+// linesIn counts the lines of a package's files, whatever their build constraints,
+// without its tests.
+func linesIn(t *testing.T, dir string) int {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	lines := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		lines += bytes.Count(text, []byte("\n"))
+	}
+	return lines
+}
+
+// architecture has a map of all files, by package.
+const architecture = "docs/architecture.md"
+
+var (
+	// packageHeading begins the files of a package, whose folder it names.
+	packageHeading = regexp.MustCompile("^### `([^`]+)`")
+	// fileRow is the row of a file in a table.
+	fileRow = regexp.MustCompile("^\\| `([^`]+\\.go)` \\|")
+	// namedFile is a Go file anywhere in a text.
+	namedFile = regexp.MustCompile("`([a-z0-9_/]+\\.go)`")
+)
+
+// TestFileMap: the section Files of architecture.md has each file that is no test, once
+// and below the heading of its package, and no file that does not exist.
+func TestFileMap(t *testing.T) {
+	text, err := os.ReadFile(architecture)
+	require.NoError(t, err)
+	_, section, ok := strings.Cut(string(text), "\n## Files\n")
+	require.True(t, ok, "%s has no section Files", architecture)
+	var mapped []string
+	folder := ""
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "#") {
+			folder = ""
+		}
+		if m := packageHeading.FindStringSubmatch(line); m != nil {
+			folder = m[1]
+		}
+		if m := fileRow.FindStringSubmatch(line); m != nil {
+			require.NotEmpty(t, folder, "%s is below the heading of no package", m[1])
+			mapped = append(mapped, path.Join(folder, m[1]))
+		}
+	}
+	slices.Sort(mapped)
+	require.Equal(t, slices.Compact(slices.Clone(mapped)), mapped, "%s has a file twice", architecture)
+	files := slices.DeleteFunc(goFiles(t), func(file string) bool { return strings.HasSuffix(file, "_test.go") })
+	require.Empty(t, without(files, mapped), "%s does not have these files", architecture)
+	require.Empty(t, without(mapped, files), "%s has these files, which do not exist", architecture)
+}
+
+// without returns those of list that are not in other.
+func without(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
+}
+
+// TestNamedFiles: what the documents call a Go file is one, with as much of its path as
+// is given.
+func TestNamedFiles(t *testing.T) {
+	documents := []string{"README.md"}
+	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		documents = append(documents, found...)
+	}
+	files := goFiles(t)
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, m := range namedFile.FindAllStringSubmatch(string(text), -1) {
+			name := m[1]
+			if _, err := os.Stat(name); err == nil { // perhaps in a module of its own
+				continue
+			}
+			require.True(t, slices.ContainsFunc(files, func(file string) bool { return strings.HasSuffix(file, "/"+name) }),
+				"%s names %s, which does not exist", document, name)
+		}
+	}
+}
+
+// goFiles returns the module's Go files, sorted, whatever their build constraints.
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	require.NoError(t, filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && file != root:
+			return enter(file)
+		case strings.HasSuffix(file, ".go"):
+			files = append(files, filepath.ToSlash(file))
+		}
+		return nil
+	}))
+	slices.Sort(files)
+	return files
+}
+
+// enter returns fs.SkipDir for a folder that the go command does not look into, or that
+// has a module of its own.
+func enter(folder string) error {
+	name := filepath.Base(folder)
+	if name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+		return fs.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+		return fs.SkipDir
+	}
+	return nil
 }
 
 // testify is for tests: the rules above give it to no package.

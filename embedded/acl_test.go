@@ -11,9 +11,6 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/testcert"
 )
 
-// version5_1_4 is the last one here with ACL 1.0 in 5.x.
-const version5_1_4 headers.Version = 441
-
 // Frames that the Java client of 5.5.0 has signed are let in, unless somebody
 // else's secret key, or a changed body, makes the signature a wrong one.
 func TestACLTakesWhatJavaSigned(t *testing.T) {
@@ -86,7 +83,7 @@ func TestACLAnswers(t *testing.T) {
 		{"switched off", message("mine"), "x", off, [2]string{"No acl config for off", "User:off is disabled."}},
 	} {
 		for _, s := range []headers.Serialization{headers.JSON, headers.Binary} {
-			for _, version := range []headers.Version{headers.Version4_9_7, version5_1_4, headers.Version5_5_0} {
+			for _, version := range []headers.Version{headers.Version4_9_7, headers.Version5_1_4, headers.Version5_5_0} {
 				users := []embedded.User{user, root}
 				acl, code, prefix := 0, headers.SystemError, acl1
 				if version == headers.Version5_5_0 {
@@ -117,7 +114,7 @@ func TestACLAnswers(t *testing.T) {
 func TestACLOfBatches(t *testing.T) {
 	user := embedded.User{AccessKey: "user", SecretKey: "secret"}
 	for version, want := range map[headers.Version]headers.ResponseCode{
-		headers.Version4_9_7: headers.Success, version5_1_4: headers.SystemError, headers.Version5_5_0: headers.NoPermission,
+		headers.Version4_9_7: headers.Success, headers.Version5_1_4: headers.SystemError, headers.Version5_5_0: headers.NoPermission,
 	} {
 		cluster := start(t, embedded.InMemory(), embedded.WithVersion(version), embedded.WithACL(user))
 		h := message("theirs")
@@ -135,7 +132,7 @@ func TestACLUsers(t *testing.T) {
 	}{
 		{[]embedded.Option{embedded.WithACL(embedded.User{AccessKey: "a"})}, "no secret key"},
 		{[]embedded.Option{embedded.WithACL(embedded.User{AccessKey: "a", SecretKey: "b"}, embedded.User{AccessKey: "a", SecretKey: "c"})}, "there twice"},
-		{[]embedded.Option{embedded.WithACL(embedded.User{AccessKey: "a", SecretKey: "b", Disabled: true}), embedded.WithVersion(version5_1_4)}, "disabled"},
+		{[]embedded.Option{embedded.WithACL(embedded.User{AccessKey: "a", SecretKey: "b", Disabled: true}), embedded.WithVersion(headers.Version5_1_4)}, "disabled"},
 	} {
 		_, err := embedded.Start(c.opts...)
 		require.ErrorContains(t, err, c.want)

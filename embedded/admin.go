@@ -8,11 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/access"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
-
-// versionRecall is the first version whose configuration has recallMessageEnable.
-const versionRecall headers.Version = 479 // 5.3.3
 
 // settings are those of a real broker's configuration that this one goes by, and
 // those that say what it is.
@@ -20,16 +18,17 @@ func (b *Broker) settings() map[string]string {
 	cfg := &b.cluster.cfg
 	host, port, _ := net.SplitHostPort(b.srv.address())
 	s := map[string]string{
-		"autoCreateTopicEnable": strconv.FormatBool(cfg.autoCreate),
-		"brokerClusterName":     clusterName,
-		"brokerId":              "0",
-		"brokerIP1":             host,
-		"brokerName":            b.name,
-		"defaultTopicQueueNums": strconv.Itoa(autoCreateQueues),
-		"listenPort":            port,
-		"maxMessageSize":        strconv.Itoa(cfg.maxMessageSize),
+		"autoCreateSubscriptionGroup": strconv.FormatBool(!cfg.noGroups),
+		"autoCreateTopicEnable":       strconv.FormatBool(cfg.autoCreate),
+		"brokerClusterName":           clusterName,
+		"brokerId":                    "0",
+		"brokerIP1":                   host,
+		"brokerName":                  b.name,
+		"defaultTopicQueueNums":       strconv.Itoa(autoCreateQueues),
+		"listenPort":                  port,
+		"maxMessageSize":              strconv.Itoa(cfg.maxMessageSize),
 	}
-	if cfg.version >= versionACL2 {
+	if cfg.version >= access.Version2 {
 		s["authenticationEnabled"] = strconv.FormatBool(cfg.acl)
 		s["authorizationEnabled"] = strconv.FormatBool(cfg.acl)
 	} else {
@@ -40,7 +39,7 @@ func (b *Broker) settings() map[string]string {
 		s["timerWheelEnable"] = "true"
 		s["timerMaxDelaySec"] = "259200"
 	}
-	if cfg.version >= versionRecall {
+	if cfg.version >= headers.Version5_3_3 {
 		s["recallMessageEnable"] = "false"
 	}
 	return s
@@ -97,20 +96,28 @@ func (b *Broker) topicStats(rq *request) answer {
 	if t == nil {
 		return refuse(headers.TopicNotExist, "topic["+name+"] not exist")
 	}
+	queue := fmt.Sprintf(`{"brokerName":%q,"queueId":`, b.name)
+	numbers := fmt.Sprintf(`,"topic":%q}:{"lastUpdateTimestamp":`, name)
 	body := []byte(`{"offsetTable":{`)
 	for id := range int32(min(max(t.read, t.write), maxStatsQueues)) {
 		var first, next, at int64
 		if q := t.queues[id]; q != nil {
-			first, next = q.first, q.next()
-			if n := len(q.records); n > 0 {
-				at = q.records[n-1].storeTime
+			first, next = q.First, q.Next()
+			if n := len(q.Records); n > 0 {
+				at = q.Records[n-1].StoreTime
 			}
 		}
 		if id > 0 {
 			body = append(body, ',')
 		}
-		body = fmt.Appendf(body, `{"brokerName":%q,"queueId":%d,"topic":%q}:{"lastUpdateTimestamp":%d,"maxOffset":%d,"minOffset":%d}`,
-			b.name, id, name, at, next, first)
+		body = append(body, queue...)
+		body = strconv.AppendInt(body, int64(id), 10)
+		body = append(body, numbers...)
+		body = strconv.AppendInt(body, at, 10)
+		body = append(body, `,"maxOffset":`...)
+		body = strconv.AppendInt(body, next, 10)
+		body = append(body, `,"minOffset":`...)
+		body = append(strconv.AppendInt(body, first, 10), '}')
 	}
 	return answer{body: append(body, "}}"...)}
 }

@@ -18,13 +18,13 @@ func TestBrokerConfig(t *testing.T) {
 		{
 			[]embedded.Option{embedded.WithMaxMessageSize(100)},
 			map[string]string{
-				"autoCreateTopicEnable": "true", "maxMessageSize": "100", "timerWheelEnable": "true",
+				"autoCreateTopicEnable": "true", "maxMessageSize": "100", "timerWheelEnable": "true", "autoCreateSubscriptionGroup": "true",
 				"recallMessageEnable": "false", "authenticationEnabled": "false", "brokerName": "broker-a",
 			},
 		},
 		{
-			[]embedded.Option{embedded.WithVersion(headers.Version4_9_7), embedded.WithoutAutoCreateTopic()},
-			map[string]string{"autoCreateTopicEnable": "false", "maxMessageSize": "4194304", "timerWheelEnable": "", "aclEnable": "false"},
+			[]embedded.Option{embedded.WithVersion(headers.Version4_9_7), embedded.WithoutAutoCreateTopic(), embedded.WithoutAutoCreateGroup()},
+			map[string]string{"autoCreateTopicEnable": "false", "autoCreateSubscriptionGroup": "false", "maxMessageSize": "4194304", "timerWheelEnable": "", "aclEnable": "false"},
 		},
 	} {
 		cluster := start(t, tc.options...)

@@ -43,7 +43,7 @@ func TestBatch(t *testing.T) {
 			require.Empty(t, result.TransactionID)
 		}
 		ids := strings.Split(result.OffsetMessageID, ",")
-		messages := cluster.Messages("topic")
+		messages := messagesIn(cluster, "topic")
 		require.Len(t, messages, 4)
 		require.Len(t, ids, 3)
 		for i, m := range messages[1:] {
@@ -64,9 +64,9 @@ func TestBatchIsDecidedByTheField(t *testing.T) {
 	c := dial(t, cluster, cluster.Broker(0).Addr())
 	h := message("topic", batched)
 	c.succeed(recoded{h, headers.CodeSendMessageV2}, batchBody(t, "a", "b"))
-	require.Len(t, cluster.Messages("topic"), 2)
+	require.Len(t, messagesIn(cluster, "topic"), 2)
 	c.succeed(recoded{message("topic"), headers.CodeSendBatchMessage}, batchBody(t, "a", "b"))
-	messages := cluster.Messages("topic")
+	messages := messagesIn(cluster, "topic")
 	require.Len(t, messages, 3)
 	require.Equal(t, batchBody(t, "a", "b"), messages[2].Body)
 }

@@ -6,6 +6,12 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/clock"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/groups"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/locks"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/names"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -25,6 +31,7 @@ type Broker struct {
 	registered bool       // with the name servers
 	readOnly   bool
 	held       []held // requests that wait while the broker hangs
+	heldBytes  int    // of their frames
 	topics     map[string]*topic
 	log        []logEntry // by offset
 	logEnd     int64
@@ -32,32 +39,44 @@ type Broker struct {
 	turn       int    // of anyQueue
 	keys       uint16 // counter of newUniqueKey
 	storeHost  netip.AddrPort
-	offsets    map[groupQueue]int64
-	groups     map[string]*consumerGroup
+	offsets    *offsets.Table
+	groups     groups.Registry[*conn]
 	producers  map[string]map[string]producer // by group and client id
 	beaten     chan struct{}                  // closed at a producer's next heartbeat; nil if nobody waits
-	locks      map[groupQueue]queueLock
+	locks      *locks.Table
 	halves     halves
 	overdue    [][]byte // delayed messages that became due while the broker did not run
 	recalled   map[recallKey]struct{}
+	configs    map[string]headers.SubscriptionGroupConfig // by group
+	pop        *pop.Engine
+	pops       pop.Parked[*parked]
+	notices    pop.Parked[*parked]
+	reviving   *clock.Alarm // for the next check point
+	reviveAt   int64        // when it is
+	frees      map[offsets.Queue]*clock.Alarm
+	modes      map[topicGroup]headers.SetMessageRequestModeData
 }
 
 func newBroker(c *Cluster, name string) *Broker {
 	b := &Broker{
 		cluster: c, name: name,
 		topics:    make(map[string]*topic),
-		offsets:   make(map[groupQueue]int64),
-		groups:    make(map[string]*consumerGroup),
 		producers: make(map[string]map[string]producer),
-		locks:     make(map[groupQueue]queueLock),
+		locks:     locks.NewTable(keptMost),
 		recalled:  make(map[recallKey]struct{}),
+		configs:   make(map[string]headers.SubscriptionGroupConfig),
+		frees:     make(map[offsets.Queue]*clock.Alarm),
+		modes:     make(map[topicGroup]headers.SetMessageRequestModeData),
 	}
+	b.offsets = offsets.NewTable(keptMost, c.offsetRound)
+	b.pop = pop.NewEngine(c.popConfig(name), popStore{b}, b.offsets, offsets.NewTable(keptMost, c.offsetRound))
+	b.notices.Last = true
 	b.srv = newServer(c, name, b)
 	if c.cfg.vipPort {
 		b.vip = newServer(c, name+"-vip", b)
 	}
 	if c.cfg.autoCreate {
-		b.putTopic(autoCreateTopic, autoCreateQueues, autoCreateQueues, headers.PermRead|headers.PermWrite|headers.PermInherit)
+		b.putTopic(headers.DefaultTopic, autoCreateQueues, autoCreateQueues, headers.PermRead|headers.PermWrite|headers.PermInherit)
 	}
 	for _, t := range c.cfg.topics {
 		b.putTopic(t.name, t.queues, t.queues, headers.PermRead|headers.PermWrite)
@@ -80,12 +99,24 @@ func (b *Broker) Running() bool { return b.srv.running() }
 func (b *Broker) Stop() {
 	b.Unregister()
 	b.halt()
+	b.unregisterStopped()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.offsets.Save()
+	b.pop.Save()
 }
 
 // Kill ends the broker as a crash does: it cuts its connections and refuses new
-// ones, but the name servers go on giving out its address, until Unregister.
-// Kill does not wait for requests that are being worked on.
-func (b *Broker) Kill() { b.halt() }
+// ones, but the name servers go on giving out its address, until Unregister. What it
+// writes to disk every 5 s only is as it was then: the offsets of groups, also those
+// that pops have moved. Kill does not wait for requests that are being worked on.
+func (b *Broker) Kill() {
+	b.halt()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.offsets.Crash()
+	b.pop.Crash(b.cluster.lastSave())
+}
 
 // Start brings a stopped or killed broker back, with what it had stored, at the
 // address it had.
@@ -112,10 +143,19 @@ func (b *Broker) startAt(addr string) error {
 	}
 	b.mu.Lock()
 	b.storeHost = netip.AddrPortFrom(host.Addr().Unmap(), host.Port())
-	b.registered = true
+	b.registered = b.srv.running() // a Stop may have overtaken this start
 	b.mu.Unlock()
 	b.deliverOverdue()
+	b.revive()
 	return nil
+}
+
+// unregisterStopped takes the broker out of the routes unless it runs: a Start at
+// the same time may have put it back since Unregister.
+func (b *Broker) unregisterStopped() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.registered = b.registered && b.srv.running()
 }
 
 // Unregister takes the broker out of the routes, as name servers do 120 s after
@@ -157,7 +197,7 @@ func (b *Broker) SetQueues(topic string, read, write int) {
 // CreateTopic creates a topic on this broker alone, or sets its number of
 // queues.
 func (b *Broker) CreateTopic(name string, queues int) error {
-	if fault := topicFault(name); fault != "" {
+	if fault := names.Fault(name); fault != "" {
 		return fmt.Errorf("embedded: create topic: %s", fault)
 	}
 	if queues < 0 {
@@ -176,7 +216,7 @@ func (b *Broker) DeleteTopic(name string) {
 		return
 	}
 	for _, q := range t.queues {
-		b.drop(q, len(q.records))
+		b.drop(q, len(q.Records))
 	}
 	delete(b.topics, name)
 }
@@ -241,6 +281,8 @@ func (b *Broker) handle(rq *request) answer {
 		}
 	case headers.CodeHeartbeat:
 		return b.heartBeat(rq)
+	case headers.CodeCheckClientConfig:
+		return b.checkClientConfig(rq)
 	case headers.CodeUnregisterClient:
 		return b.unregisterClient(rq)
 	case headers.CodeQueryConsumerOffset:
@@ -255,6 +297,14 @@ func (b *Broker) handle(rq *request) answer {
 		return b.queryMessage(rq)
 	case headers.CodeConsumerList:
 		return b.consumerList(rq)
+	case headers.CodeConsumerConnection:
+		return b.consumerConnections(rq)
+	case headers.CodeCreateSubscriptionGroup:
+		return b.createGroup(rq)
+	case headers.CodeConsumerSendBack:
+		return b.sendBack(rq)
+	case headers.CodeResetOffset:
+		return b.resetOffset(rq)
 	case codeProducers:
 		return b.producerConnections(rq)
 	case headers.CodeLockQueues:
@@ -275,6 +325,14 @@ func (b *Broker) handle(rq *request) answer {
 		return b.runtimeInfo()
 	case headers.CodeTopicStats:
 		return b.topicStats(rq)
+	default:
+		if b.cluster.behaviour.five {
+			return b.handlePops(rq)
+		}
 	}
+	return notSupported(rq)
+}
+
+func notSupported(rq *request) answer {
 	return refuse(headers.RequestNotSupported, fmt.Sprintf(" request type %d not supported", rq.cmd.Code))
 }

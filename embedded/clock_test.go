@@ -33,7 +33,7 @@ func TestAdvanceRunsWhatBecomesDue(t *testing.T) {
 
 		c.Advance(150 * time.Minute)
 		require.Equal(t, began.Add(150*time.Minute), c.Now())
-		stored := c.Messages("orders")
+		stored := messagesIn(c, "orders")
 		require.Len(t, stored, 2)
 		require.Equal(t, "one", string(stored[0].Body))
 		require.True(t, began.Add(time.Hour).Equal(stored[0].StoreTimestamp))

@@ -12,6 +12,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/access"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/clock"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/memnet"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sockets"
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+)
+
+// Ports of a network in memory. They mean nothing outside it.
+const (
+	memoryNameServerPort = 9876
+	memoryBrokerPort     = 10911
+	memoryBrokerStep     = 20
 )
 
 // Cluster is a set of name servers and brokers in this process. It is safe for
@@ -20,8 +35,8 @@ type Cluster struct {
 	cfg         config
 	behaviour   behaviour
 	started     time.Time
-	network     memoryNetwork
-	timers      timers
+	network     memnet.Network
+	timers      clock.Timers
 	brokers     []*Broker
 	nameServers []*NameServer
 
@@ -47,7 +62,7 @@ func Start(opts ...Option) (*Cluster, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{cfg: cfg, behaviour: newBehaviour(&cfg), users: cloneUsers(cfg.users), started: time.Now(), watchers: make(map[chan struct{}]struct{}), ports: make(map[int]int)}
+	c := &Cluster{cfg: cfg, behaviour: newBehaviour(&cfg), users: access.Clone(cfg.users), started: time.Now(), watchers: make(map[chan struct{}]struct{}), ports: make(map[int]int)}
 	for i := range cfg.brokers {
 		c.brokers = append(c.brokers, newBroker(c, "broker-"+string(rune('a'+i))))
 	}
@@ -75,7 +90,7 @@ func (c *Cluster) start() error {
 		} else {
 			addr = c.freeAddr(memoryNameServerPort)
 		}
-		if err := n.srv.start(addr); err != nil {
+		if _, err := n.srv.start(addr); err != nil {
 			return fmt.Errorf("embedded: start %s: %w", n.srv.name, err)
 		}
 	}
@@ -83,10 +98,10 @@ func (c *Cluster) start() error {
 }
 
 // freeAddr is an address to listen on. In memory it is the next one from first
-// on; else the system picks the port.
+// on; else sockets.Listen picks the port.
 func (c *Cluster) freeAddr(first int) string {
 	if !c.cfg.inMemory {
-		return "127.0.0.1:0"
+		return sockets.AnyPort
 	}
 	step := 1
 	if first == memoryBrokerPort {
@@ -106,7 +121,7 @@ func (c *Cluster) Close() error {
 		for _, s := range c.servers() {
 			s.close()
 		}
-		c.timers.close()
+		c.timers.Close()
 		for _, s := range c.servers() {
 			s.wait()
 		}
@@ -158,7 +173,7 @@ func (c *Cluster) Broker(i int) *Broker {
 // TCP alike.
 func (c *Cluster) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	if c.cfg.inMemory {
-		return c.network.dial(ctx, network, addr)
+		return c.network.Dial(ctx, network, addr)
 	}
 	var d net.Dialer
 	return d.DialContext(ctx, network, addr)
@@ -185,8 +200,20 @@ func (c *Cluster) DeleteTopic(name string) {
 // Messages returns all messages of a topic that are stored, by broker, queue and
 // offset. topic is RocketMQ's name, here and in Stored and AwaitMessages: what a
 // publisher is told to send to shop.orders is in _wm_shop-2Eorders (see
-// marshaler.EscapeTopics). Half messages are in topic RMQ_SYS_TRANS_HALF_TOPIC.
-func (c *Cluster) Messages(topic string) []Message {
+// marshaler.EscapeTopics, and WatermillMessages for Watermill's name). Half messages
+// are in topic RMQ_SYS_TRANS_HALF_TOPIC.
+//
+// A topic that does not exist has no messages. The error is a *TopicNameError: no
+// topic can have the name, or there is none and another one has Watermill's messages
+// to it.
+func (c *Cluster) Messages(topic string) ([]Message, error) {
+	if err := c.checkTopicName(topic); err != nil {
+		return nil, err
+	}
+	return c.messages(topic), nil
+}
+
+func (c *Cluster) messages(topic string) []Message {
 	var list []Message
 	for _, b := range c.brokers {
 		list = append(list, b.messages(topic)...)
@@ -195,8 +222,15 @@ func (c *Cluster) Messages(topic string) []Message {
 }
 
 // Stored returns how many messages a topic has got, those dropped by
-// WithRetention included.
-func (c *Cluster) Stored(topic string) int {
+// WithRetention included. Its errors are those of Messages.
+func (c *Cluster) Stored(topic string) (int, error) {
+	if err := c.checkTopicName(topic); err != nil {
+		return 0, err
+	}
+	return c.stored(topic), nil
+}
+
+func (c *Cluster) stored(topic string) int {
 	n := 0
 	for _, b := range c.brokers {
 		n += b.stored(topic)
@@ -204,9 +238,54 @@ func (c *Cluster) Stored(topic string) int {
 	return n
 }
 
+// WatermillMessages returns all messages that are stored of a topic by Watermill's
+// name, such as shop.orders, by broker, queue and offset, as marshaler.Default makes
+// them. It is for publishers with the default Config.Topics and without a namespace:
+// for others, Messages has what is stored under RocketMQ's name, and Message.Watermill
+// the message. An error is a *marshaler.TopicError, or one of Message.Watermill.
+func (c *Cluster) WatermillMessages(topic string) ([]*message.Message, error) {
+	mapped, err := marshaler.EscapeTopics{}.MapTopic(topic)
+	if err != nil {
+		return nil, err
+	}
+	return watermillMessages(c.messages(mapped.Name))
+}
+
+// AwaitWatermillMessages is AwaitMessages for a topic by Watermill's name, and its
+// result that of WatermillMessages.
+func (c *Cluster) AwaitWatermillMessages(ctx context.Context, topic string, n int) ([]*message.Message, error) {
+	mapped, err := marshaler.EscapeTopics{}.MapTopic(topic)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := c.AwaitMessages(ctx, mapped.Name, n)
+	list, unreadable := watermillMessages(stored)
+	if err == nil {
+		err = unreadable
+	}
+	return list, err
+}
+
+// watermillMessages stops at the first message that cannot be read.
+func watermillMessages(stored []Message) ([]*message.Message, error) {
+	list := make([]*message.Message, 0, len(stored))
+	for _, m := range stored {
+		msg, err := m.Watermill()
+		if err != nil {
+			return list, fmt.Errorf("embedded: message %s: %w", m.OffsetMessageID, err)
+		}
+		list = append(list, msg)
+	}
+	return list, nil
+}
+
 // AwaitMessages waits until a topic has got at least n messages and returns what
-// is stored. When ctx ends before, it returns what there is and the cause.
+// is stored. When ctx ends before, it returns what there is and the cause. A name
+// that no topic can have is a *TopicNameError at once.
 func (c *Cluster) AwaitMessages(ctx context.Context, topic string, n int) ([]Message, error) {
+	if err := c.checkTopicName(topic); err != nil {
+		return nil, err
+	}
 	changed := make(chan struct{}, 1)
 	c.mu.Lock()
 	c.watchers[changed] = struct{}{}
@@ -218,15 +297,15 @@ func (c *Cluster) AwaitMessages(ctx context.Context, topic string, n int) ([]Mes
 		delete(c.watchers, changed)
 		c.watching.Add(-1)
 	}()
-	for c.Stored(topic) < n {
+	for c.stored(topic) < n {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return c.Messages(topic), fmt.Errorf("embedded: %d of %d messages in topic %s%s: %w",
-				c.Stored(topic), n, topic, c.elsewhere(topic), context.Cause(ctx))
+			return c.messages(topic), fmt.Errorf("embedded: %d of %d messages in topic %s%s: %w",
+				c.stored(topic), n, topic, c.elsewhere(topic), context.Cause(ctx))
 		}
 	}
-	return c.Messages(topic), nil
+	return c.messages(topic), nil
 }
 
 // elsewhere says which other topics have messages, for who has asked for the
@@ -235,7 +314,7 @@ func (c *Cluster) elsewhere(topic string) string {
 	var others []string
 	for _, b := range c.brokers {
 		for _, t := range b.Topics() {
-			if t.Name != topic && !slices.Contains(others, t.Name) && c.Stored(t.Name) > 0 {
+			if t.Name != topic && !slices.Contains(others, t.Name) && c.stored(t.Name) > 0 {
 				others = append(others, t.Name)
 			}
 		}

@@ -28,15 +28,16 @@ const (
 	GoingAway
 	// Hanging keeps connections open and answers nothing, as a process that was
 	// stopped (SIGSTOP). When the broker is in another condition again it does all
-	// that it was asked for meanwhile, late, whether or not somebody still waits.
+	// that it was asked for meanwhile, late, whether or not somebody still waits. It
+	// keeps 64 MiB of requests; those that come after are lost.
 	Hanging
 )
 
 // goAwaySince is the first version that knows GO_AWAY as a broker, and
 // goAwayAfter the last of clients that are never told.
 const (
-	goAwaySince headers.Version = 513 // 5.5.0
-	goAwayAfter headers.Version = 475 // 5.3.1
+	goAwaySince = headers.Version5_5_0
+	goAwayAfter = headers.Version5_3_1
 )
 
 // held is a request that arrived while its broker hung.
@@ -51,7 +52,7 @@ func (b *Broker) SetCondition(c Condition) {
 	b.condition.Store(int32(c))
 	var late []held
 	if c != Hanging {
-		late, b.held = b.held, nil
+		late, b.held, b.heldBytes = b.held, nil, 0
 	}
 	b.mu.Unlock()
 	for _, h := range late {
@@ -60,7 +61,8 @@ func (b *Broker) SetCondition(c Condition) {
 	}
 }
 
-// keepBack keeps the request if the broker hangs, and reports whether it does.
+// keepBack keeps the request if the broker hangs and has room for it, and reports
+// whether it hangs.
 func (b *Broker) keepBack(c *conn, frame []byte) bool {
 	if Condition(b.condition.Load()) != Hanging {
 		return false
@@ -74,7 +76,10 @@ func (b *Broker) keepBack(c *conn, frame []byte) bool {
 	if Condition(b.condition.Load()) != Hanging {
 		return false
 	}
-	b.held = append(b.held, held{c, own})
+	if b.heldBytes+len(frame) <= heldMost {
+		b.held = append(b.held, held{c, own})
+		b.heldBytes += len(frame)
+	}
 	return true
 }
 

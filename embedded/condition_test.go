@@ -20,7 +20,7 @@ func TestConditionRefusesSends(t *testing.T) {
 		require.Equal(t, int32(want), int32(c.call(message("topic"), []byte("x")).Code))
 		beat := headers.ResponseCode(c.call(headers.Heartbeat{}, []byte("{}")).Code)
 		require.Equal(t, condition == embedded.GoingAway, beat == headers.GoAway, "only one that goes away refuses everything")
-		require.Empty(t, cluster.Messages("topic"))
+		require.Empty(t, messagesIn(cluster, "topic"))
 		b.SetCondition(embedded.Well)
 		c.succeed(message("topic"), []byte("x"))
 	}
@@ -47,13 +47,13 @@ func TestHanging(t *testing.T) {
 		}, patience, patience/10_000)
 		require.NoError(t, gone.conn.Close())
 		require.Eventually(t, func() bool { return cluster.Stats()[b.Name()].Open == 1 }, patience, patience/10_000)
-		require.Empty(t, cluster.Messages("topic"))
+		require.Empty(t, messagesIn(cluster, "topic"))
 		b.SetCondition(embedded.Well) // and is back when it has done all of it
 		answer := c.receive()
 		require.NoError(t, answer.Err())
 		require.Equal(t, opaque, answer.Opaque)
 		var stored []string
-		for _, m := range cluster.Messages("topic") {
+		for _, m := range messagesIn(cluster, "topic") {
 			stored = append(stored, string(m.Body))
 		}
 		require.ElementsMatch(t, []string{"late", "lost"}, stored, "also that of a client that has left")

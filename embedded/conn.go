@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sockets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -18,6 +19,9 @@ const (
 	flushSize = 64 << 10
 	// keepBuffer is the largest write buffer that is kept for the next answers.
 	keepBuffer = 1 << 20
+	// unwrittenMost is how much of answers and pushes waits for a client that does not
+	// read. Beyond it no further request of the client is worked on, and no push is made.
+	unwrittenMost = 16 << 20
 )
 
 // conn is one connection of a server. Its goroutine reads requests and works on
@@ -26,7 +30,7 @@ const (
 // poll that found a message, a push).
 type conn struct {
 	srv        *server
-	traffic    *trafficConn // the socket; what is above it speaks TLS or not
+	traffic    *sockets.Traffic // the socket; what is above it speaks TLS or not
 	remote     netip.AddrPort
 	remoteText string
 	in         *bufio.Reader // of the connection's goroutine, as is used
@@ -38,12 +42,15 @@ type conn struct {
 	wire    io.Writer  // nil until TLS has been settled
 	writing bool       // someone owns the writing; only they touch wire
 	closed  bool
-	opaque  int32 // of the last push
+	opaque  int32                          // of the last push
+	asked   map[int32]chan headers.Command // who waits for the client's answers
+	change  sync.Cond                      // of mu: out was written, or the connection closed
 }
 
 func newConn(s *server, nc net.Conn) *conn {
 	c := &conn{srv: s, remoteText: nc.RemoteAddr().String()}
-	c.traffic = newTrafficConn(nc, s.cluster.cfg.idleTimeout)
+	c.change.L = &c.mu
+	c.traffic = sockets.NewTraffic(nc, s.cluster.cfg.idleTimeout)
 	if s.cluster.cfg.tls == nil {
 		c.wire = c.traffic
 	}
@@ -71,12 +78,14 @@ func (c *conn) run() {
 		if err != nil {
 			return
 		}
-		// A client's answer to a push is of no interest to anyone.
-		if !cmd.IsResponse() {
+		if cmd.IsResponse() {
+			c.answered(frame, cmd.Opaque)
+		} else {
 			c.handle(frame, cmd)
 		}
 		if !c.frameBuffered() || c.unwritten() >= flushSize {
 			c.flush()
+			c.awaitRoom()
 		}
 	}
 }
@@ -89,7 +98,7 @@ func (c *conn) settle() (net.Conn, bool) {
 		if _, err := io.ReadFull(c.traffic, first[:]); err != nil {
 			return nil, false
 		}
-		stream = &prefixConn{Conn: c.traffic, prefix: first[:]}
+		stream = &sockets.Prefixed{Conn: c.traffic, Prefix: first[:]}
 		const handshake = 0x16
 		if first[0] == handshake {
 			stream = tls.Server(stream, cfg)
@@ -192,23 +201,44 @@ func (c *conn) sendBytes(raw []byte) {
 }
 
 // push queues a oneway request of the broker to the client and sees to its
-// being written. It reports whether the connection is open.
-func (c *conn) push(r headers.Request, body []byte) bool {
+// being written. It reports whether the connection is open and has room.
+func (c *conn) push(r headers.Request, body []byte) bool { return c.request(r, body, nil) }
+
+// request is push of a request that wants an answer, unless answers is nil. The answer is
+// given to that channel, which has room for it. If the connection ends before, the channel
+// is closed.
+func (c *conn) request(r headers.Request, body []byte, answers chan headers.Command) bool {
 	s := headers.JSON
 	if c.srv.cluster.behaviour.binaryAnswers {
 		s = headers.Binary
 	}
 	c.mu.Lock()
-	if c.closed || c.wire == nil {
+	if c.closed || c.wire == nil || len(c.out) > unwrittenMost {
 		c.mu.Unlock()
 		return false
 	}
 	c.opaque++
 	var err error
-	c.out, err = headers.AppendRequest(c.out, s, c.opaque, true, r, body)
+	c.out, err = headers.AppendRequest(c.out, s, c.opaque, answers == nil, r, body)
+	if err == nil && answers != nil {
+		if c.asked == nil {
+			c.asked = make(map[int32]chan headers.Command)
+		}
+		c.asked[c.opaque] = answers
+	}
 	c.mu.Unlock()
 	c.flushElsewhere()
 	return err == nil
+}
+
+// awaitRoom waits while another goroutine has too much to write: a client that sends
+// and does not read is read no further, as it would be by TCP.
+func (c *conn) awaitRoom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.writing && !c.closed && len(c.out) > unwrittenMost {
+		c.change.Wait()
+	}
 }
 
 func (c *conn) unwritten() int {
@@ -253,11 +283,13 @@ func (c *conn) write() {
 		if len(c.out) == 0 || c.closed {
 			c.writing = false
 			c.mu.Unlock()
+			c.change.Broadcast()
 			return
 		}
 		batch, wire := c.out, c.wire
 		c.out, c.spare = c.spare[:0], nil
 		c.mu.Unlock()
+		c.change.Broadcast()
 
 		_, err := wire.Write(batch)
 		if err != nil {
@@ -280,9 +312,13 @@ func (c *conn) isClosed() bool {
 // close cuts the connection. It may be called from anywhere, more than once.
 func (c *conn) close() {
 	c.mu.Lock()
-	closed := c.closed
-	c.closed = true
+	closed, asked := c.closed, c.asked
+	c.closed, c.asked = true, nil
 	c.mu.Unlock()
+	for _, answers := range asked {
+		close(answers)
+	}
+	c.change.Broadcast()
 	if !closed {
 		c.traffic.Close()
 	}

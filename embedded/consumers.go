@@ -5,50 +5,20 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/groups"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
-
-// consumerGroup is what the heartbeats of a group's members brought
-// (ConsumerGroupInfo). The broker's mu guards it.
-type consumerGroup struct {
-	members       map[string]*conn // by client id
-	subscriptions map[string]subscription
-	broadcasting  bool
-	fingerprint   int32
-}
-
-// subscription is what a group wants of a topic.
-type subscription struct {
-	expression string
-	kind       string // of the expression, see isTagExpression
-	version    int64
-	filter     tagFilter
-}
 
 // heartbeat is the body of HEART_BEAT (HeartbeatData). Members that mean nothing
 // here are left out.
 type heartbeat struct {
-	ClientID        string         `json:"clientID"`
-	Fingerprint     int32          `json:"heartbeatFingerprint"`
-	WithoutSub      bool           `json:"withoutSub"`
-	ConsumerDataSet []consumerData `json:"consumerDataSet"`
+	ClientID        string                 `json:"clientID"`
+	Fingerprint     int32                  `json:"heartbeatFingerprint"`
+	WithoutSub      bool                   `json:"withoutSub"`
+	ConsumerDataSet []headers.ConsumerData `json:"consumerDataSet"`
 	ProducerDataSet []struct {
 		GroupName string `json:"groupName"`
 	} `json:"producerDataSet"`
-}
-
-type consumerData struct {
-	GroupName     string             `json:"groupName"`
-	MessageModel  string             `json:"messageModel"`
-	Subscriptions []subscriptionData `json:"subscriptionDataSet"`
-}
-
-type subscriptionData struct {
-	Topic          string  `json:"topic"`
-	SubString      string  `json:"subString"`
-	CodeSet        []int32 `json:"codeSet"`
-	SubVersion     int64   `json:"subVersion"`
-	ExpressionType string  `json:"expressionType"`
 }
 
 // heartBeat answers HEART_BEAT (ClientManageProcessor of 5.5.0). Groups that
@@ -61,13 +31,18 @@ func (b *Broker) heartBeat(rq *request) answer {
 	if err := json.Unmarshal(rq.cmd.Body, &beat); err != nil {
 		return refuse(headers.SystemError, "heartbeat: "+err.Error())
 	}
-	b.registerProducers(rq, &beat)
+	if !b.registerProducers(rq, &beat) {
+		return full("producer groups")
+	}
 	changed := false // as heartbeat V2 understands it
 	for i := range beat.ConsumerDataSet {
 		data := &beat.ConsumerDataSet[i]
-		tell, other := b.register(rq.conn, &beat, data)
+		tell, other, ok := b.register(rq, &beat, data)
+		if !ok {
+			return full("consumer groups and topics")
+		}
 		changed = changed || other
-		notifyGroup(data.GroupName, tell)
+		notifyGroup(data.Group, tell)
 	}
 	if !b.cluster.behaviour.five {
 		return answer{}
@@ -80,67 +55,36 @@ func (b *Broker) heartBeat(rq *request) answer {
 }
 
 // register takes in one group of a heartbeat. It returns the members to be told
-// of a change, and whether the fingerprint is another one than before.
-func (b *Broker) register(c *conn, beat *heartbeat, data *consumerData) (tell []*conn, other bool) {
-	if data.GroupName == "" {
-		return nil, false
+// of a change, and whether the fingerprint is another one than before. Without room
+// for the group it is not ok.
+func (b *Broker) register(rq *request, beat *heartbeat, data *headers.ConsumerData) (tell []*conn, other, ok bool) {
+	if data.Group == "" {
+		return nil, false, true
 	}
+	retry := headers.RetryTopicPrefix + data.Group
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if retry := retryPrefix + data.GroupName; b.topics[retry] == nil {
-		b.putTopicLocked(retry, 1, 1, headers.PermRead|headers.PermWrite)
+	if rq.conn.isClosed() {
+		return nil, false, true // it would never be forgotten
 	}
-	g := b.groups[data.GroupName]
-	if g == nil {
-		g = &consumerGroup{members: make(map[string]*conn), subscriptions: make(map[string]subscription)}
-		b.groups[data.GroupName] = g
+	cfg, ok := b.groupConfig(data.Group)
+	switch {
+	case !ok && b.cluster.cfg.noGroups:
+		return nil, false, true // passed over
+	case !ok, !hasRoom(b.topics, retry), !b.groups.Has(data.Group) && b.groups.Len() >= keptMost:
+		return nil, false, false
 	}
-	g.broadcasting = data.MessageModel == "BROADCASTING"
-	other = g.fingerprint != 0 && g.fingerprint != beat.Fingerprint
-	g.fingerprint = beat.Fingerprint
-	changed := g.members[beat.ClientID] != c
-	g.members[beat.ClientID] = c
-	if !beat.WithoutSub && g.subscribe(data.Subscriptions) {
-		changed = true
+	if b.topics[retry] == nil && cfg.RetryQueues > 0 {
+		b.putTopicLocked(retry, int(cfg.RetryQueues), int(cfg.RetryQueues), headers.PermRead|headers.PermWrite)
 	}
-	if changed && !g.broadcasting {
-		tell = g.connections()
+	tell, other = b.groups.Register(&groups.Beat[*conn]{
+		ClientID: beat.ClientID, Fingerprint: beat.Fingerprint, WithoutSubscriptions: beat.WithoutSub, Group: *data,
+		Member: groups.Member[*conn]{Conn: rq.conn, Language: rq.cmd.Language, Version: rq.cmd.Version},
+	})
+	if !cfg.NotifyConsumerIDsChanged {
+		tell = nil
 	}
-	return tell, other
-}
-
-// subscribe replaces the group's subscriptions where the new ones are newer, and
-// drops those that are not among the new ones. It reports whether it did.
-func (g *consumerGroup) subscribe(list []subscriptionData) bool {
-	changed := false
-	named := make(map[string]bool, len(list))
-	for _, d := range list {
-		named[d.Topic] = true
-		old, ok := g.subscriptions[d.Topic]
-		if ok && d.SubVersion <= old.version {
-			continue
-		}
-		changed = changed || !ok || old.expression != d.SubString
-		sub := subscription{expression: d.SubString, kind: d.ExpressionType, version: d.SubVersion}
-		sub.filter = tagFilter{all: d.SubString == "" || d.SubString == "*", hashes: d.CodeSet}
-		g.subscriptions[d.Topic] = sub
-	}
-	for topic := range g.subscriptions {
-		if !named[topic] {
-			delete(g.subscriptions, topic)
-			changed = true
-		}
-	}
-	return changed
-}
-
-// connections returns the members' connections in the order of their ids.
-func (g *consumerGroup) connections() []*conn {
-	list := make([]*conn, 0, len(g.members))
-	for _, id := range slices.Sorted(maps.Keys(g.members)) {
-		list = append(list, g.members[id])
-	}
-	return list
+	return tell, other, true
 }
 
 // notifyGroup pushes NOTIFY_CONSUMER_IDS_CHANGED.
@@ -148,18 +92,6 @@ func notifyGroup(group string, members []*conn) {
 	for _, c := range members {
 		c.push(pushRequest{headers.CodeConsumerIDsChanged, headers.FieldList{{Name: "consumerGroup", Value: group}}}, nil)
 	}
-}
-
-// subscription finds what a group wants of a topic.
-func (b *Broker) subscription(group, topic string) (sub subscription, known, subscribed bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	g := b.groups[group]
-	if g == nil {
-		return subscription{}, false, false
-	}
-	sub, subscribed = g.subscriptions[topic]
-	return sub, true, subscribed
 }
 
 // unregisterClient answers UNREGISTER_CLIENT.
@@ -173,17 +105,10 @@ func (b *Broker) unregisterClient(rq *request) answer {
 // leave removes members from groups and tells those that stay.
 func (b *Broker) leave(gone func(group, member string, c *conn) bool) {
 	b.mu.Lock()
-	tell := make(map[string][]*conn)
-	for name, g := range b.groups {
-		before := len(g.members)
-		maps.DeleteFunc(g.members, func(member string, c *conn) bool { return gone(name, member, c) })
-		if len(g.members) == before {
-			continue
-		}
-		if len(g.members) == 0 {
-			delete(b.groups, name)
-		} else if !g.broadcasting {
-			tell[name] = g.connections()
+	tell := b.groups.Leave(gone)
+	for name := range tell {
+		if !b.configs[name].NotifyConsumerIDsChanged {
+			delete(tell, name)
 		}
 	}
 	b.mu.Unlock()
@@ -195,6 +120,7 @@ func (b *Broker) leave(gone func(group, member string, c *conn) bool) {
 // disconnected forgets what belongs to a connection that has ended.
 func (b *Broker) disconnected(c *conn) {
 	b.dropPolls(c)
+	b.dropParked(c)
 	b.leave(func(_, _ string, member *conn) bool { return member == c })
 	b.leaveProducers(func(_, _ string, member *conn) bool { return member == c })
 }
@@ -202,16 +128,37 @@ func (b *Broker) disconnected(c *conn) {
 // consumerList answers GET_CONSUMER_LIST_BY_GROUP.
 func (b *Broker) consumerList(rq *request) answer {
 	group := rq.cmd.Fields.String("consumerGroup")
-	var list struct {
-		IDs []string `json:"consumerIdList"`
-	}
 	b.mu.Lock()
-	if g := b.groups[group]; g != nil {
-		list.IDs = slices.Sorted(maps.Keys(g.members))
-	}
+	list := headers.ConsumerListData{ClientIDs: b.groups.Members(group)}
 	b.mu.Unlock()
-	if len(list.IDs) == 0 {
+	if len(list.ClientIDs) == 0 {
 		return refuse(headers.SystemError, "no consumer for this group, "+group)
 	}
-	return jsonAnswer(list)
+	return encoded(list.Encode())
+}
+
+// consumerConnections answers GET_CONSUMER_CONNECTION_LIST.
+func (b *Broker) consumerConnections(rq *request) answer {
+	h, err := headers.ParseGroupRequest(&rq.cmd)
+	if err != nil {
+		return refuse(headers.SystemError, err.Error())
+	}
+	b.mu.Lock()
+	list, conns, ok := b.groups.Describe(h.ConsumerGroup)
+	b.mu.Unlock()
+	if !ok {
+		return refuse(headers.ConsumerNotOnline, "the consumer group["+h.ConsumerGroup+"] not online")
+	}
+	for i, c := range conns {
+		list.Connections[i].Address = c.remoteText
+	}
+	return encoded(list.Encode())
+}
+
+// encoded is a success with a body.
+func encoded(body []byte, err error) answer {
+	if err != nil {
+		return refuse(headers.SystemError, err.Error())
+	}
+	return answer{body: body}
 }

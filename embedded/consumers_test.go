@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -64,6 +65,24 @@ func TestConsumerGroup(t *testing.T) {
 		require.NoError(t, one.conn.Close())
 		require.EqualValues(t, headers.CodeConsumerIDsChanged, func() int32 { p := two.receive(); return p.Code }())
 		require.Equal(t, `{"consumerIdList":["id-0"]}`, string(two.succeed(consumerList("group"), nil).Body))
+	})
+}
+
+// A heartbeat that is worked on when its connection has ended adds nobody: no end of a
+// connection would take the member out again.
+func TestHeartbeatOfEndedConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T, cluster *embedded.Cluster) {
+		addr := cluster.Broker(0).Addr()
+		one, two := dial(t, cluster, addr), dial(t, cluster, addr)
+		two.beat("id-2", "group", "*", 1)
+		cluster.Broker(0).SetCondition(embedded.Hanging)
+		one.send(plain{code: headers.CodeHeartbeat}, []byte(`{"clientID":"id-1","consumerDataSet":[{"groupName":"group","subscriptionDataSet":[]}]}`))
+		synctest.Wait()
+		require.NoError(t, one.conn.Close())
+		synctest.Wait()
+		cluster.Broker(0).SetCondition(embedded.Well)
+		synctest.Wait()
+		require.Equal(t, `{"consumerIdList":["id-2"]}`, string(two.succeed(consumerList("group"), nil).Body))
 	})
 }
 
@@ -161,6 +180,59 @@ func TestSendToClients(t *testing.T) {
 		}
 		require.Equal(t, 2, broker.SendToClients(4712, nil, nil))
 		require.Empty(t, fields(one.receive()))
+	})
+}
+
+// Those that answer are heard, one that goes is not waited for, and one that says nothing
+// costs the time that there is.
+func TestAskClients(t *testing.T) {
+	inBubble(t, func(t *testing.T, cluster *embedded.Cluster) {
+		broker := cluster.Broker(0)
+		one, two := dial(t, cluster, broker.Addr()), dial(t, cluster, broker.Addr())
+		synctest.Wait()
+		type result struct {
+			answers []headers.Command
+			err     error
+		}
+		ask := func(limit time.Duration) <-chan result {
+			done := make(chan result, 1)
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), limit)
+				defer cancel()
+				var r result
+				r.answers, r.err = broker.AskClients(ctx, headers.CodeConsumerRunningInfo, headers.FieldList{{Name: "consumerGroup", Value: "g"}}, nil)
+				done <- r
+			}()
+			return done
+		}
+		answer := func(c *client, body string) {
+			question := c.receive()
+			require.EqualValues(t, headers.CodeConsumerRunningInfo, question.Code)
+			require.False(t, question.IsOneway())
+			require.Equal(t, "g", fields(question)["consumerGroup"])
+			frame, err := headers.AppendResponse(nil, headers.JSON, question.Opaque, headers.Success, "", nil, []byte(body))
+			require.NoError(t, err)
+			c.writeBytes(frame)
+		}
+		done := ask(time.Minute)
+		answer(two, "two")
+		answer(one, "one")
+		got := <-done
+		require.NoError(t, got.err)
+		require.Len(t, got.answers, 2)
+		require.ElementsMatch(t, []string{"one", "two"}, []string{string(got.answers[0].Body), string(got.answers[1].Body)})
+
+		done = ask(time.Second)
+		answer(one, "one")
+		require.ErrorIs(t, (<-done).err, context.DeadlineExceeded)
+
+		done = ask(time.Minute)
+		answer(one, "again")
+		require.NoError(t, two.conn.Close())
+		got = <-done
+		require.NoError(t, got.err)
+		require.Len(t, got.answers, 1)
+		require.Equal(t, "again", string(got.answers[0].Body))
 	})
 }
 

@@ -34,15 +34,15 @@ func TestDelayLevel(t *testing.T) {
 			answer := cl.succeed(message("topic", toQueue(1), with("UNIQ_KEY", "ID1", "DELAY", "3", "TAGS", "tag")), []byte("body"))
 			require.Equal(t, "1", fields(answer)["queueId"])
 			require.Empty(t, fields(answer)["recallHandle"])
-			require.Zero(t, c.Stored("topic"))
-			require.Len(t, c.Messages("SCHEDULE_TOPIC_XXXX"), 1)
-			require.EqualValues(t, 2, c.Messages("SCHEDULE_TOPIC_XXXX")[0].QueueID)
+			require.Zero(t, storedIn(c, "topic"))
+			require.Len(t, messagesIn(c, "SCHEDULE_TOPIC_XXXX"), 1)
+			require.EqualValues(t, 2, messagesIn(c, "SCHEDULE_TOPIC_XXXX")[0].QueueID)
 
 			m, took := delivered(t, c, "topic", began)
 			require.Equal(t, 10*time.Second, took)
 			require.Equal(t, "body", string(m.Body))
 			require.EqualValues(t, 1, m.QueueID)
-			require.EqualValues(t, 1_700_000_000_000, m.BornTimestamp.UnixMilli())
+			require.Equal(t, int64(1_700_000_000_000), m.BornTimestamp.UnixMilli())
 			require.Equal(t, "ID1", m.UniqueKey)
 			require.Equal(t, "tag", m.Tags)
 			require.Equal(t, "3", m.Properties["DELAY"])
@@ -139,8 +139,8 @@ func TestTimerLimits(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 				answer := dial(t, c, c.Broker(0).Addr()).call(message("topic", with("TIMER_DELIVER_MS", test.value(time.Now()))), []byte("body"))
 				require.Equal(t, test.code, headers.ResponseCode(answer.Code), string(answer.Remark))
-				require.Equal(t, test.code == headers.Success && !test.waits, c.Stored("topic") == 1)
-				require.Equal(t, test.waits, c.Stored("rmq_sys_wheel_timer") == 1)
+				require.Equal(t, test.code == headers.Success && !test.waits, storedIn(c, "topic") == 1)
+				require.Equal(t, test.waits, storedIn(c, "rmq_sys_wheel_timer") == 1)
 			}, test.opts...)
 		})
 	}
@@ -164,7 +164,7 @@ func TestDelayOverABrokersRestart(t *testing.T) {
 		dial(t, c, c.Broker(0).Addr()).succeed(message("topic", with("DELAY", "1")), []byte("body"))
 		c.Broker(0).Kill()
 		time.Sleep(time.Minute)
-		require.Zero(t, c.Stored("topic"))
+		require.Zero(t, storedIn(c, "topic"))
 		require.NoError(t, c.Broker(0).Start())
 		_, took := delivered(t, c, "topic", began)
 		require.Equal(t, time.Minute, took)
@@ -179,10 +179,10 @@ func TestAdvanceDeliversDelayedMessages(t *testing.T) {
 		cl.succeed(message("topic", with("DELAY", level, "n", strconv.Itoa(i))), []byte("body"))
 	}
 	cl.succeed(message("topic", with("TIMER_DELAY_SEC", "86400", "n", "2")), []byte("body"))
-	require.Zero(t, c.Stored("topic"))
+	require.Zero(t, storedIn(c, "topic"))
 	c.Advance(25 * time.Hour)
 	var order []string
-	for _, m := range c.Messages("topic") {
+	for _, m := range messagesIn(c, "topic") {
 		order = append(order, m.Properties["n"])
 	}
 	require.Equal(t, []string{"1", "0", "2"}, order)

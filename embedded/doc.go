@@ -8,7 +8,11 @@
 //		return err
 //	}
 //	defer cluster.Close()
-//	// publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}
+//	// publisher.Config{Cluster: cluster.Config()}
+//
+// Cluster.WatermillMessages and AwaitWatermillMessages show what was published to a
+// Watermill topic, as Watermill messages. Cluster.Messages and AwaitMessages show what
+// is stored in a RocketMQ topic, as brokers keep it.
 //
 // A cluster in memory uses no sockets and waits on condition variables, timers
 // and channels only. In a testing/synctest bubble the clock is therefore the
@@ -19,10 +23,12 @@
 //
 // Brokers answer sends (10, 310, 320), pulls with long polling and tag filter (11,
 // 361), queries (12, 33), consumer offsets and queue bounds (14, 15, 29 to 32),
-// heartbeats and groups (34, 35, 38, 204, with the push 40), queue locks (41, 42),
-// topic creation with attributes (17), topic statistics (202), the end of transactions
-// (37, with the check 39, see WithTransactionCheck), the recall of timer messages
-// (370), and, as far as this broker goes by them, configuration (26) and runtime
+// heartbeats and groups (34, 35, 38, 200, 203, 204, 352, with the push 40), queue
+// locks (41, 42), messages that are sent back (36), resets of offsets (222, before
+// 5.2.0 with the push 220), the assignment of queues (400, 401), POP (200050, 200051,
+// 200053, 200054, 200151), topic creation with attributes (17), topic statistics (202),
+// the end of transactions (37, with the check 39, see WithTransactionCheck), the recall of
+// timer messages (370), and, as far as this broker goes by them, configuration (26) and runtime
 // information (28). Name servers answer routes (105) and cluster information
 // (106). Everything else gets REQUEST_CODE_NOT_SUPPORTED.
 //
@@ -65,6 +71,20 @@
 // TIMER_OUT_MS. From 5.3.3 on a timer message has a recall handle; recalls are
 // forbidden unless WithRecall allows them, as real brokers have it.
 //
+// # POP
+//
+// Pops are answered as by brokers in their default configuration, with check points, a
+// retry topic (WithRetryTopicV2) and batches in order; or as with
+// popConsumerKVServiceEnable, see WithPopKV. A message that is not acknowledged is
+// delivered again 0.1 s after its invisible time, where real brokers take seconds:
+// WithReviveLag. Contended has a pop find all queues locked by others, and
+// Answer(headers.Success, "") for ACK_MESSAGE loses an acknowledgement. What a broker
+// draws lots for, it draws from a fixed seed: where a pop of any queue begins, and
+// whether it looks at the retry topic first, which one of five does.
+//
+// How late a pop is, is judged by the clock of the process, which clients go by; all
+// other times of pops are those of the cluster.
+//
 // # What it does not model
 //
 // Messages:
@@ -76,8 +96,7 @@
 //     5.x broker writes up to 3 s late: here a decision counts at once. Half
 //     messages are not dropped for their age, and rounds of checks before a
 //     message's CHECK_IMMUNITY_TIME_IN_SECONDS do not count as checks of it.
-//   - Send-back (36), retry and dead letters, request-reply (324 to 326), POP and
-//     what belongs to it (200050 to 200151, 400, 401), message traces.
+//   - Request-reply (324 to 326), message traces.
 //   - Batch consume queues (inner batches), compaction topics, static topics, light
 //     message queues. Order topics with WithOrderTopic and SetOrderTopic only.
 //   - The limit on the whole of a stored message; only body and properties are
@@ -87,7 +106,8 @@
 // and found by key as soon as its send is answered; a real broker takes up to
 // some milliseconds to show it and about a second to index it. Codes 10, 11 and
 // 12 come from StoreThenAnswer only. A stopped broker keeps its memory, and
-// forgets no member of a group but by the end of its connection.
+// forgets no member of a group but by the end of its connection. A killed one loses the
+// offsets that were committed since its last save, every 5 s, and no message.
 //
 // Cluster: brokers are masters without slaves, so pulls are never sent elsewhere.
 // Name servers share what they know and know it at once: there is no registration
@@ -103,9 +123,15 @@
 // are not looked at. TLS only as WithTLS sets it up: without it, there is no
 // self-signed certificate.
 //
-// Consumers: no SQL92 filters (as a broker without enablePropertyFilter), no
-// broker-side rebalance, no offset reset, no flow control, no cold-data control.
-// Group names are not checked.
+// Memory: messages are kept without a bound, unless WithRetention sets one. Of topics,
+// groups, consumer offsets, queue locks, check points and recalls a broker keeps 65,536 each, and
+// refuses with SYSTEM_ERROR what would be one more.
+//
+// Consumers: no SQL92 filters (as a broker without enablePropertyFilter), no flow
+// control, no cold-data control. Group names are not checked. Of POP: queues of a topic
+// beyond the first 1,024, separate retry queues, light topics, a bound on messages that
+// are not acknowledged (enablePopMessageThreshold), and the subscriptions that pops
+// register for a group without members.
 //
 // Wire: a first frame of less than 12 bytes is judged at once, where 5.x waits
 // for more; PROXY protocol lines are not understood. Requests of one connection

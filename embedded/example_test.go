@@ -21,7 +21,7 @@ func ExampleBroker_CheckTransactions() {
 	}
 	defer cluster.Close()
 	p, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(), Dial: cluster.Dial, ProducerGroup: "shop",
+		Cluster: cluster.Config(), ProducerGroup: "shop",
 		Transaction: publisher.TransactionConfig{
 			Check: func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
 				return publisher.TransactionCommit
@@ -70,7 +70,7 @@ func Example() {
 		return embedded.Fault{}
 	})
 
-	p, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, watermill.NopLogger{})
+	p, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, watermill.NopLogger{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -85,4 +85,34 @@ func Example() {
 	}
 	fmt.Printf("%s after %d sends\n", messages[0].Body, cluster.Stats().Requests(headers.CodeSendMessageV2))
 	// Output: two pizzas after 2 sends
+}
+
+// A test looks at what was published as Watermill messages.
+func ExampleCluster_AwaitWatermillMessages() {
+	cluster, err := embedded.Start(embedded.InMemory())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cluster.Close()
+	p, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer p.Close()
+	msg := wm.NewMessage("1", []byte("two pizzas"))
+	msg.Metadata.Set("name", "OrderPlaced")
+	if err := p.Publish("shop.orders", msg); err != nil {
+		log.Fatal(err)
+	}
+
+	messages, err := cluster.AwaitWatermillMessages(context.Background(), "shop.orders", 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(messages[0].UUID, messages[0].Metadata, string(messages[0].Payload))
+	_, err = cluster.Messages("shop.orders")
+	fmt.Println(err)
+	// Output:
+	// 1 map[name:OrderPlaced] two pizzas
+	// embedded: there is no topic "shop.orders" in RocketMQ: the Watermill topic of that name is _wm_shop-2Eorders there (see WatermillMessages)
 }

@@ -37,6 +37,7 @@ const (
 	faultIgnore
 	faultBytes
 	faultCut
+	faultContended
 )
 
 // Fault is what is to happen to a request instead of what should. The zero
@@ -88,6 +89,12 @@ func AnswerBytes(raw []byte) Fault { return Fault{kind: faultBytes, raw: bytes.C
 // CutAnswer does the work, writes the first n bytes of the answer and cuts the
 // connection.
 func CutAnswer(n int) Fault { return Fault{kind: faultCut, cut: n} }
+
+// Contended works on a POP_MESSAGE as if other pops were reading all its queues at the
+// moment. It gets no message, and is answered at once or, if it wants to wait, tried
+// again when it has begun to; with WithPopKV it waits for the next message. Restnum tells
+// what is there, except with WithPopKV. Other requests are worked on as ever.
+func Contended() Fault { return Fault{kind: faultContended} }
 
 // After returns f with its effect put off for d after the request's arrival.
 func (f Fault) After(d time.Duration) Fault {
@@ -173,7 +180,7 @@ func (c *conn) suffer(f Fault, cmd headers.Command) {
 	if f.wait > 0 {
 		d := f.wait
 		f.wait = 0
-		c.srv.cluster.timers.after(d, func() {
+		c.srv.cluster.timers.After(d, func() {
 			if c.isClosed() {
 				return
 			}
@@ -186,12 +193,15 @@ func (c *conn) suffer(f Fault, cmd headers.Command) {
 	switch r := rq.reply(); f.kind {
 	case faultDelay:
 		c.send(r, c.srv.handler.handle(&rq))
+	case faultContended:
+		rq.contended = true
+		c.send(r, c.srv.handler.handle(&rq))
 	case faultAnswer:
 		c.send(r, refuse(f.code, f.remark))
 	case faultDelayAnswer:
 		a := c.srv.handler.handle(&rq)
 		a.body = bytes.Clone(a.body)
-		c.srv.cluster.timers.after(f.hold, func() {
+		c.srv.cluster.timers.After(f.hold, func() {
 			c.send(r, a)
 			c.flush()
 		})

@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 				c := dial(t, cluster, cluster.Broker(0).Addr())
 				c.send(message("topic"), []byte("body"))
 				test.check(t, c)
-				require.Len(t, cluster.Messages("topic"), test.stored)
+				require.Len(t, messagesIn(cluster, "topic"), test.stored)
 				remove()
 				dial(t, cluster, cluster.Broker(0).Addr()).succeed(message("topic"), []byte("body"))
 			})
@@ -101,13 +101,13 @@ func TestDelays(t *testing.T) {
 			opaques = append(opaques, c.send(message("topic"), []byte("body")))
 		}
 		synctest.Wait()
-		require.Len(t, cluster.Messages("topic"), 2, "the delayed answer's message is stored, the delayed message is not")
+		require.Len(t, messagesIn(cluster, "topic"), 2, "the delayed answer's message is stored, the delayed message is not")
 		for i := range faults {
 			answer := c.receive()
 			require.Equal(t, opaques[len(faults)-1-i], answer.Opaque, "the answers come in reverse")
 			require.Equal(t, time.Duration(i)*time.Second, time.Since(begin))
 		}
-		require.Len(t, cluster.Messages("topic"), 3)
+		require.Len(t, messagesIn(cluster, "topic"), 3)
 	})
 }
 
@@ -120,7 +120,7 @@ func TestDelayedWorkOfAClosedConnection(t *testing.T) {
 		synctest.Wait()
 		cluster.Broker(0).Kill()
 		time.Sleep(2 * time.Second)
-		require.Empty(t, cluster.Messages("topic"))
+		require.Empty(t, messagesIn(cluster, "topic"))
 	})
 }
 

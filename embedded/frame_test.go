@@ -63,7 +63,7 @@ func TestFrameInPieces(t *testing.T) {
 		}
 		big := make([]byte, 1<<20)
 		c.succeed(message("topic"), big)
-		messages := cluster.Messages("topic")
+		messages := messagesIn(cluster, "topic")
 		require.Len(t, messages, 1+many+1)
 		require.Equal(t, big, messages[1+many].Body)
 	})

@@ -3,6 +3,8 @@ package embedded_test
 import (
 	"regexp"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -124,7 +126,7 @@ func TestGoldenRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := dial(t, cluster, cluster.Broker(0).Addr())
-			for range 6 - cluster.Stored("golden_topic") {
+			for range 6 - storedIn(cluster, "golden_topic") {
 				c.succeed(message("golden_topic", toQueue(1)), []byte("before"))
 			}
 			want := goldenCommand(t, test.answer)
@@ -157,4 +159,45 @@ func TestGoldenRoute497(t *testing.T) {
 	want := goldenCommand(t, "85")
 	c.opaque = want.Opaque - 1
 	sameAnswer(t, want, c.call(plain{headers.CodeTopicRoute, headers.FieldList{{Name: "topic", Value: "TBW102"}}}, nil))
+}
+
+// TestGoldenPop pops, acknowledges and gives back what the Java client did with a 5.5.0
+// broker, and compares what the answers say. Times differ, and the revive queue, which
+// turns.
+func TestGoldenPop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("golden_pop", 1))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, cluster.Close()) }()
+		c := dial(t, cluster, cluster.Broker(0).Addr())
+		for range 3 {
+			c.succeed(message("golden_pop"), []byte("body"))
+		}
+		ask := func(request, answer string) {
+			t.Helper()
+			want, asked := goldenCommand(t, answer), goldenCommand(t, request)
+			list := headers.FieldList{}
+			for name, value := range fields(asked) {
+				if name != "bornTime" {
+					list = append(list, headers.Field{Name: name, Value: value})
+				}
+			}
+			list = append(list, headers.Field{Name: "bornTime", Value: "0"})
+			got := c.call(plain{headers.RequestCode(asked.Code), list}, asked.Body)
+			require.Equal(t, want.Code, got.Code)
+			require.Equal(t, string(want.Remark), string(got.Remark))
+			wantFields, gotFields := fields(want), fields(got)
+			for _, name := range []string{"popTime", "reviveQid"} {
+				require.Equal(t, wantFields[name] == "", gotFields[name] == "", name)
+				delete(wantFields, name)
+				delete(gotFields, name)
+			}
+			require.Equal(t, wantFields, gotFields)
+		}
+		ask("71", "72")
+		ask("73", "74")
+		ask("75", "76") // the handle is not ours, so it makes a check point, and one comes back
+		time.Sleep(2 * time.Second)
+		ask("71", "77")
+	})
 }

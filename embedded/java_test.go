@@ -60,7 +60,7 @@ func javaClient(t *testing.T, cluster *embedded.Cluster, w *realbroker.Witness) 
 	require.NoError(t, err)
 	compressed := w.JavaProduce(t, "java", 1, "--size", "50000")
 
-	stored, read := cluster.Messages("java"), w.Read(t, "java", 11)
+	stored, read := messagesIn(cluster, "java"), w.Read(t, "java", 11)
 	require.Len(t, read, 11)
 	for i, m := range read { // both are in the order of queues and offsets
 		want := stored[i]
@@ -98,7 +98,7 @@ func javaClient(t *testing.T, cluster *embedded.Cluster, w *realbroker.Witness) 
 
 	// A topic that the producer's first message creates.
 	created := w.JavaProduce(t, "created", 1)
-	require.Equal(t, created[0].OffsetMsgID, cluster.Messages("created")[0].OffsetMessageID)
+	require.Equal(t, created[0].OffsetMsgID, messagesIn(cluster, "created")[0].OffsetMessageID)
 	require.Len(t, w.Read(t, "created", 1), 1)
 	require.Empty(t, w.Read(t, "none", 0))
 }

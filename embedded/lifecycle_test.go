@@ -37,7 +37,7 @@ func TestStopAndStart(t *testing.T) {
 			require.Error(t, broker.Start(), "it runs already")
 			require.Equal(t, addr, broker.Addr())
 		}
-		require.Len(t, cluster.Messages("topic"), 2, "messages stay")
+		require.Len(t, messagesIn(cluster, "topic"), 2, "messages stay")
 		c := dial(t, cluster, addr)
 		require.Equal(t, "2", fields(c.succeed(message("topic"), []byte("body")))["queueOffset"])
 	})
@@ -54,7 +54,7 @@ func TestMove(t *testing.T) {
 		refusesDials(t, cluster, old)
 		c = dial(t, cluster, broker.Addr())
 		c.succeed(message("topic"), []byte("body"))
-		require.Equal(t, broker.Addr(), cluster.Messages("topic")[0].StoreHost)
+		require.Equal(t, broker.Addr(), messagesIn(cluster, "topic")[0].StoreHost)
 	})
 }
 
@@ -116,7 +116,7 @@ func TestDeleteTopic(t *testing.T) {
 	c.succeed(message("topic"), []byte("body"))
 	cluster.DeleteTopic("topic")
 	cluster.DeleteTopic("none")
-	require.Empty(t, cluster.Messages("topic"))
+	require.Empty(t, messagesIn(cluster, "topic"))
 	require.EqualValues(t, headers.SystemError, c.call(&headers.ViewMessage{}, nil).Code)
 }
 

@@ -1,16 +1,21 @@
 package embedded
 
 import (
-	"sort"
+	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-// groupQueue names a queue of this broker from a group's point of view.
-type groupQueue struct {
-	group string
-	topic string
-	queue int32
+// saveEvery is how often brokers write offsets to disk (flushConsumerOffsetInterval).
+const saveEvery = 5 * time.Second
+
+// offsetRound counts how often offsets were written to disk.
+func (c *Cluster) offsetRound() int64 { return int64(c.timers.Now().Sub(c.started) / saveEvery) }
+
+// lastSave is when offsets were written to disk last.
+func (c *Cluster) lastSave() int64 {
+	return c.started.Add(time.Duration(c.offsetRound()) * saveEvery).UnixMilli()
 }
 
 // offsetAnswer is a success that says an offset.
@@ -42,14 +47,14 @@ func (b *Broker) queryConsumerOffset(rq *request) answer {
 	five := b.cluster.behaviour.five
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if offset, ok := b.offsets[groupQueue{h.ConsumerGroup, h.Topic, h.QueueID}]; ok {
+	if offset, ok := b.offsets.Get(offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}); ok {
 		return offsetAnswer(offset)
 	}
 	t := b.topics[h.Topic]
 	switch {
 	case five && h.KeepUnset:
 		return refuse(headers.QueryNotFound, "Not found, do not set to zero, maybe this group boot first")
-	case five && t == nil, t != nil && t.queue(h.QueueID).first > 0:
+	case five && t == nil, t != nil && t.look(h.QueueID).First > 0:
 		return refuse(headers.QueryNotFound, "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first")
 	}
 	return offsetAnswer(0)
@@ -61,10 +66,20 @@ func (b *Broker) updateConsumerOffset(rq *request) answer {
 	if err != nil {
 		return refuse(headers.SystemError, err.Error())
 	}
-	if b.cluster.behaviour.five && !b.hasTopic(h.Topic) {
-		return refuse(headers.TopicNotExist, "Topic "+h.Topic+" not exist!")
+	q := offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, known := b.configs[q.Group]
+	switch {
+	case b.cluster.cfg.version >= headers.Version5_3_0 && !known:
+		return refuse(headers.SubscriptionGroupNotExist, "Group "+q.Group+" not exist!")
+	case b.cluster.behaviour.five && b.topics[q.Topic] == nil:
+		return refuse(headers.TopicNotExist, "Topic "+q.Topic+" not exist!")
+	case b.offsets.WasReset(q):
+		return answer{remark: "Offset has been previously reset"}
+	case !b.offsets.Commit(q, h.CommitOffset):
+		return full("offsets")
 	}
-	b.commitOffset(groupQueue{h.ConsumerGroup, h.Topic, h.QueueID}, h.CommitOffset)
 	return answer{}
 }
 
@@ -74,10 +89,11 @@ func (b *Broker) hasTopic(name string) bool {
 	return b.topics[name] != nil
 }
 
-func (b *Broker) commitOffset(key groupQueue, offset int64) {
+// commitOffset reports whether there was room for the offset.
+func (b *Broker) commitOffset(q offsets.Queue, offset int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.offsets[key] = offset
+	return b.offsets.Commit(q, offset)
 }
 
 // ConsumerOffset returns the offset that a group has committed for a queue of
@@ -85,8 +101,7 @@ func (b *Broker) commitOffset(key groupQueue, offset int64) {
 func (b *Broker) ConsumerOffset(group, topic string, queueID int32) (offset int64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	offset, ok = b.offsets[groupQueue{group, topic, queueID}]
-	return offset, ok
+	return b.offsets.Get(offsets.Queue{Group: group, Topic: topic, ID: queueID})
 }
 
 // queueNumber answers the requests for one number of a queue. An unknown topic
@@ -98,46 +113,18 @@ func (b *Broker) queueNumber(rq *request) answer {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	q := &queue{}
-	if t := b.topics[h.Topic]; t != nil && t.queues[h.QueueID] != nil {
-		q = t.queues[h.QueueID]
-	}
+	q := b.topics[h.Topic].look(h.QueueID)
 	switch h.Code {
 	case headers.CodeMaxOffset:
-		return offsetAnswer(q.next())
+		return offsetAnswer(q.Next())
 	case headers.CodeMinOffset:
-		return offsetAnswer(q.first)
+		return offsetAnswer(q.First)
 	case headers.CodeEarliestStoreTime:
-		if len(q.records) == 0 {
+		if len(q.Records) == 0 {
 			return numberAnswer("timestamp", -1)
 		}
-		return numberAnswer("timestamp", q.records[0].storeTime)
+		return numberAnswer("timestamp", q.Records[0].StoreTime)
 	default:
-		return offsetAnswer(q.search(h.Timestamp, h.Boundary == "UPPER", b.cluster.behaviour.five))
+		return offsetAnswer(q.Search(h.Timestamp, h.Boundary == "UPPER", b.cluster.behaviour.five))
 	}
-}
-
-// search finds the offset for a store time: of the first message at or after it,
-// or with upper of the last one at or before it. Past the last message 5.x gives
-// the maximum offset and 4.9 the one before (ConsumeQueue.getOffsetInQueueByTime).
-func (q *queue) search(millis int64, upper, five bool) int64 {
-	n := len(q.records)
-	if n == 0 {
-		return q.first
-	}
-	if upper {
-		after := sort.Search(n, func(i int) bool { return q.records[i].storeTime > millis })
-		switch {
-		case after == n && millis > q.records[n-1].storeTime:
-			return q.next()
-		case after == 0:
-			return q.first
-		}
-		return q.first + int64(after) - 1
-	}
-	at := sort.Search(n, func(i int) bool { return q.records[i].storeTime >= millis })
-	if at == n && !five {
-		at = n - 1
-	}
-	return q.first + int64(at)
 }

@@ -40,6 +40,11 @@ func TestConsumerOffset(t *testing.T) {
 		}
 		require.EqualValues(t, headers.QueryNotFound, c.call(groupOffset("topic"), nil).Code, "the start is gone")
 
+		if five {
+			commit := &headers.UpdateConsumerOffset{ConsumerGroup: "group", Topic: "topic", CommitOffset: 99}
+			require.EqualValues(t, headers.SubscriptionGroupNotExist, c.call(commit, nil).Code)
+			cluster.CreateConsumerGroup(headers.NewSubscriptionGroupConfig("group"))
+		}
 		c.oneway(&headers.UpdateConsumerOffset{ConsumerGroup: "group", Topic: "topic", CommitOffset: 99}, nil)
 		require.Equal(t, "99", fields(c.succeed(groupOffset("topic"), nil))["offset"])
 

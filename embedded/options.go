@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/access"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/names"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -42,6 +44,10 @@ type config struct {
 	recall          bool
 	vipPort         bool
 	orderTopics     map[string]string
+	reviveLag       time.Duration
+	popKV           bool
+	retryTopicV2    bool
+	noGroups        bool
 
 	transactionCheck transactionCheck
 }
@@ -56,8 +62,9 @@ func defaults() config {
 		idleTimeout:    120 * time.Second, // NettyServerConfig.serverChannelMaxIdleTimeSeconds
 
 		transactionCheck: defaultTransactionCheck,
-		delayLevels:      defaultDelayLevels,
+		delayLevels:      headers.DelayLevels(),
 		maxDelay:         3 * 24 * time.Hour, // MessageStoreConfig.timerMaxDelaySec
+		reviveLag:        100 * time.Millisecond,
 	}
 }
 
@@ -171,6 +178,28 @@ func WithoutTimers() Option { return func(c *config) { c.withoutTimers = true } 
 // RocketMQ forbids by default. It has a meaning from 5.3.3 on.
 func WithRecall() Option { return func(c *config) { c.recall = true } }
 
+// WithReviveLag sets how long after its invisible time is over a popped message is
+// delivered again. Until then an acknowledgement still counts. Real brokers take 2 to 5 s
+// for it, whatever time was asked for, or half a second with popConsumerKVServiceEnable.
+// The default is 0.1 s, so that tests of messages that are not acknowledged need not
+// wait as long as users have to.
+func WithReviveLag(d time.Duration) Option { return func(c *config) { c.reviveLag = d } }
+
+// WithPopKV has brokers keep pops as those with popConsumerKVServiceEnable do, which
+// exists from 5.3.2 on: there is one revive queue, number 0, offsets are committed behind
+// the position of pops, and a group that is popped from is locked as a whole, see
+// Contended.
+func WithPopKV() Option { return func(c *config) { c.popKV = true } }
+
+// WithRetryTopicV2 has brokers put messages that are popped and not acknowledged into
+// %RETRY%group+topic instead of %RETRY%group_topic, which they still read
+// (enableRetryTopicV2, from 5.2.0 on).
+func WithRetryTopicV2() Option { return func(c *config) { c.retryTopicV2 = true } }
+
+// WithoutAutoCreateGroup makes brokers refuse consumer groups that were not created
+// before (autoCreateSubscriptionGroup=false).
+func WithoutAutoCreateGroup() Option { return func(c *config) { c.noGroups = true } }
+
 func (c *config) validate() error {
 	var faults []error
 	check := func(bad bool, format string, args ...any) {
@@ -184,7 +213,7 @@ func (c *config) validate() error {
 	check(c.version < 1 || c.version > math.MaxInt16, "version %d", c.version)
 	check(c.maxMessageSize < 1, "maximal message size %d", c.maxMessageSize)
 	check(c.tlsRequired && c.tls == nil, "TLS is required but not set up, see WithTLS")
-	if err := checkUsers(c.users, c.version); err != nil {
+	if err := access.CheckUsers(c.users, c.version); err != nil {
 		faults = append(faults, err)
 	}
 	check(c.idleTimeout <= 0, "idle timeout %v", c.idleTimeout)
@@ -192,13 +221,14 @@ func (c *config) validate() error {
 	check(c.pollScan < 0, "poll scan of %v", c.pollScan)
 	check(c.transactionCheck.timeout < 0 || c.transactionCheck.interval <= 0 || c.transactionCheck.most < 1,
 		"transaction check after %v, every %v, %d times", c.transactionCheck.timeout, c.transactionCheck.interval, c.transactionCheck.most)
+	check(c.reviveLag < 0, "revive lag of %v", c.reviveLag)
 	check(c.maxDelay < 0, "maximal delay of %v", c.maxDelay)
 	check(len(c.delayLevels) == 0, "no delay levels")
 	for i, d := range c.delayLevels {
 		check(d <= 0, "delay level %d of %v", i+1, d)
 	}
 	for _, t := range c.topics {
-		remark := topicFault(t.name)
+		remark := names.Fault(t.name)
 		check(remark != "", "topic %q: %s", t.name, remark)
 		check(t.queues < 1 || t.queues > math.MaxInt32, "topic %q with %d queues", t.name, t.queues)
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/clock"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -11,16 +13,16 @@ import (
 // (PullRequestHoldService). It is answered once, by whoever sets done.
 type poll struct {
 	h      headers.PullMessage
-	filter tagFilter
+	filter tags.Filter
 	reply  reply
-	alarm  *alarm // ends the wait
-	done   bool   // guarded by the broker's mu
+	alarm  *clock.Alarm // ends the wait
+	done   bool         // guarded by the broker's mu
 }
 
 // newPoll makes a poll whose time runs. It is not yet in a queue.
-func newPoll(b *Broker, rq *request, h *headers.PullMessage, filter tagFilter) *poll {
+func newPoll(b *Broker, rq *request, h *headers.PullMessage, filter tags.Filter) *poll {
 	p := &poll{h: *h, filter: filter, reply: rq.reply()}
-	p.alarm = b.cluster.timers.after(b.cluster.holdFor(h.SuspendMillis), func() { b.expire(p) })
+	p.alarm = b.cluster.timers.After(b.cluster.holdFor(h.SuspendMillis), func() { b.expire(p) })
 	return p
 }
 
@@ -29,7 +31,7 @@ func (c *Cluster) holdFor(millis int64) time.Duration {
 	const most = int64(time.Hour / time.Millisecond)
 	d := time.Duration(max(0, min(millis, most))) * time.Millisecond
 	if scan := c.cfg.pollScan; scan > 0 {
-		since := c.timers.now().Sub(c.started)
+		since := c.timers.Now().Sub(c.started)
 		d = (since+d+scan-1)/scan*scan - since
 	}
 	return d
@@ -42,7 +44,8 @@ func (b *Broker) hold(p *poll) bool {
 	expired := p.done // then expire has answered
 	t := b.topics[p.h.Topic]
 	if t != nil && !expired {
-		if q := t.queue(p.h.QueueID); q.next() <= p.h.QueueOffset {
+		if t.look(p.h.QueueID).Next() <= p.h.QueueOffset {
+			q := t.queue(p.h.QueueID)
 			q.polls = append(q.polls, p)
 			b.mu.Unlock()
 			return true
@@ -57,7 +60,7 @@ func (b *Broker) hold(p *poll) bool {
 		p.finish(b)
 		return true
 	}
-	p.alarm.cancel()
+	p.alarm.Cancel()
 	return false
 }
 
@@ -67,7 +70,7 @@ func (q *queue) wake(entries []entry) []*poll {
 	var woken []*poll
 	q.polls = slices.DeleteFunc(q.polls, func(p *poll) bool {
 		for _, e := range entries {
-			if !e.hidden && p.filter.passes(e.tagHash) {
+			if !e.hidden && p.filter.Passes(e.tagHash) {
 				p.done = true
 				woken = append(woken, p)
 				return true
@@ -84,8 +87,9 @@ func (b *Broker) expire(p *poll) {
 	done := p.done
 	p.done = true
 	if t := b.topics[p.h.Topic]; t != nil && !done {
-		q := t.queue(p.h.QueueID)
+		q := t.look(p.h.QueueID)
 		q.polls = slices.DeleteFunc(q.polls, func(other *poll) bool { return other == p })
+		t.dropUnused(p.h.QueueID)
 	}
 	b.mu.Unlock()
 	if !done {
@@ -95,9 +99,9 @@ func (b *Broker) expire(p *poll) {
 
 // finish reads again and answers, whatever there is. The caller has set done.
 func (p *poll) finish(b *Broker) {
-	p.alarm.cancel()
+	p.alarm.Cancel()
 	r := b.read(&p.h, &p.filter)
-	p.reply.conn.send(p.reply, r.answer(b.cluster.behaviour.five))
+	p.reply.conn.send(p.reply, pullAnswer(&r, b.cluster.behaviour.five))
 	p.reply.conn.flushElsewhere()
 }
 
@@ -106,7 +110,7 @@ func (b *Broker) dropPolls(c *conn) {
 	var dropped []*poll
 	b.mu.Lock()
 	for _, t := range b.topics {
-		for _, q := range t.queues {
+		for id, q := range t.queues {
 			q.polls = slices.DeleteFunc(q.polls, func(p *poll) bool {
 				if p.reply.conn != c {
 					return false
@@ -115,10 +119,11 @@ func (b *Broker) dropPolls(c *conn) {
 				dropped = append(dropped, p)
 				return true
 			})
+			t.dropUnused(id)
 		}
 	}
 	b.mu.Unlock()
 	for _, p := range dropped {
-		p.alarm.cancel()
+		p.alarm.Cancel()
 	}
 }

@@ -19,23 +19,45 @@ type producer struct {
 	version  headers.Version
 }
 
-// registerProducers takes in the producer groups of a heartbeat.
-func (b *Broker) registerProducers(rq *request, beat *heartbeat) {
+// registerProducers takes in the producer groups of a heartbeat. It reports whether
+// there was room for all of them.
+func (b *Broker) registerProducers(rq *request, beat *heartbeat) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, data := range beat.ProducerDataSet {
 		if data.GroupName == "" {
 			continue
 		}
-		if b.producers[data.GroupName] == nil {
-			b.producers[data.GroupName] = make(map[string]producer)
+		if !hasRoom(b.producers, data.GroupName) {
+			return false
 		}
-		b.producers[data.GroupName][beat.ClientID] = producer{rq.conn, rq.cmd.Language, rq.cmd.Version}
+		members := b.producers[data.GroupName]
+		if members == nil {
+			members = make(map[string]producer)
+			b.producers[data.GroupName] = members
+		}
+		if isMemberUnderAnother(members, rq.conn, beat.ClientID) {
+			continue
+		}
+		members[beat.ClientID] = producer{rq.conn, rq.cmd.Language, rq.cmd.Version}
 	}
 	if len(beat.ProducerDataSet) > 0 && b.beaten != nil {
 		close(b.beaten)
 		b.beaten = nil
 	}
+	return true
+}
+
+// isMemberUnderAnother reports whether the connection is a member under another client
+// id already: it stays the one it was, whatever it calls itself later
+// (ProducerManager.registerProducer of 5.5.0).
+func isMemberUnderAnother(members map[string]producer, c *conn, clientID string) bool {
+	for id, p := range members {
+		if p.conn == c && id != clientID {
+			return true
+		}
+	}
+	return false
 }
 
 // leaveProducers removes members from producer groups.

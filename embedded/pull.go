@@ -3,15 +3,11 @@ package embedded
 import (
 	"fmt"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/groups"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/queues"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
-)
-
-const (
-	pullMessages = 32        // MessageStoreConfig.maxTransferCountOnMessageInMemory
-	pullBytes    = 256 << 10 // MessageStoreConfig.maxTransferBytesOnMessageInMemory
-	pullScan     = 800       // messages looked at in search of a tag: maxFilterMessageSize / 20
-
-	subscriptionParseFailed headers.ResponseCode = 23
 )
 
 // pullMessage answers PULL_MESSAGE and LITE_PULL_MESSAGE (PullMessageProcessor
@@ -30,13 +26,17 @@ func (b *Broker) pullMessage(rq *request) answer {
 	if !ok {
 		return a
 	}
-	if h.SysFlag&headers.PullCommitOffset != 0 && h.CommitOffset >= 0 {
-		b.commitOffset(groupQueue{h.ConsumerGroup, h.Topic, h.QueueID}, h.CommitOffset)
+	q := offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}
+	if a, yes := b.wasReset(q, v.five); yes {
+		return a
+	}
+	if h.SysFlag&headers.PullCommitOffset != 0 && h.CommitOffset >= 0 && !b.commitOffset(q, h.CommitOffset) {
+		return full("offsets")
 	}
 	for {
 		r := b.read(&h, &filter)
-		if r.code != headers.PullNotFound || h.SysFlag&headers.PullSuspend == 0 || rq.cmd.IsOneway() {
-			return r.answer(v.five)
+		if r.Code != headers.PullNotFound || h.SysFlag&headers.PullSuspend == 0 || rq.cmd.IsOneway() {
+			return pullAnswer(&r, v.five)
 		}
 		if p := newPoll(b, rq, &h, filter); b.hold(p) {
 			return answer{none: true}
@@ -51,7 +51,14 @@ func (b *Broker) checkPull(rq *request, h *headers.PullMessage) (answer, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.topics[h.Topic]
+	cfg, known := b.groupConfig(h.ConsumerGroup)
 	switch {
+	case !known && b.cluster.cfg.noGroups:
+		return refuse(headers.SubscriptionGroupNotExist, "subscription group ["+h.ConsumerGroup+"] does not exist, "+v.faq()), false
+	case !known:
+		return full("consumer groups"), false
+	case !cfg.ConsumeEnable:
+		return refuse(headers.NoPermission, "subscription group no permission, "+h.ConsumerGroup), false
 	case t == nil:
 		return refuse(headers.TopicNotExist, "topic["+h.Topic+"] not exist, apply first please! "+v.faq()), false
 	case t.perm&headers.PermRead == 0:
@@ -65,99 +72,67 @@ func (b *Broker) checkPull(rq *request, h *headers.PullMessage) (answer, bool) {
 
 // pullFilter finds the subscription of a pull: in the request, or among those
 // that the group's heartbeats brought.
-func (b *Broker) pullFilter(h *headers.PullMessage) (tagFilter, answer, bool) {
-	sub := subscription{kind: h.ExpressionType}
+func (b *Broker) pullFilter(h *headers.PullMessage) (tags.Filter, answer, bool) {
+	sub := groups.Subscription{Kind: h.ExpressionType}
 	if h.SysFlag&headers.PullSubscription != 0 {
-		if isTagExpression(sub.kind) {
+		if tags.IsExpression(sub.Kind) {
 			var ok bool
-			if sub.filter, ok = parseTags(h.Subscription); !ok {
-				return tagFilter{}, refuse(subscriptionParseFailed, "parse the consumer's subscription failed"), false
+			if sub.Filter, ok = tags.Parse(h.Subscription); !ok {
+				return tags.Filter{}, refuse(headers.SubscriptionParseFailed, "parse the consumer's subscription failed"), false
 			}
 		}
 	} else {
 		var known, subscribed bool
-		sub, known, subscribed = b.subscription(h.ConsumerGroup, h.Topic)
+		b.mu.Lock()
+		sub, known, subscribed = b.groups.Subscription(h.ConsumerGroup, h.Topic)
+		b.mu.Unlock()
 		switch {
 		case !known:
-			return tagFilter{}, refuse(headers.SubscriptionNotExist, "the consumer's group info not exist"+b.cluster.behaviour.faq()), false
+			return tags.Filter{}, refuse(headers.SubscriptionNotExist, "the consumer's group info not exist"+b.cluster.behaviour.faq()), false
 		case !subscribed:
-			return tagFilter{}, refuse(headers.SubscriptionNotExist, "the consumer's subscription not exist"+b.cluster.behaviour.faq()), false
-		case sub.version < h.SubVersion:
-			return tagFilter{}, refuse(headers.SubscriptionNotLatest, "the consumer's subscription not latest"), false
+			return tags.Filter{}, refuse(headers.SubscriptionNotExist, "the consumer's subscription not exist"+b.cluster.behaviour.faq()), false
+		case sub.Version < h.SubVersion:
+			return tags.Filter{}, refuse(headers.SubscriptionNotLatest, "the consumer's subscription not latest"), false
 		}
 	}
-	if !isTagExpression(sub.kind) {
-		// enablePropertyFilter=false, the default.
-		return tagFilter{}, refuse(headers.SystemError, "The broker does not support consumer to filter message by "+sub.kind), false
+	if !tags.IsExpression(sub.Kind) {
+		return tags.Filter{}, noExpressions(sub.Kind), false
 	}
-	return sub.filter, answer{}, true
+	return sub.Filter, answer{}, true
 }
 
-// reading is what a look into a queue brought.
-type reading struct {
-	code           headers.ResponseCode
-	status         string // GetMessageStatus of the store, which becomes the remark
-	next, min, max int64
-	found          [][]byte
-	size           int
+// noExpressions refuses filters that are not of tags, as enablePropertyFilter=false does,
+// the default.
+func noExpressions(kind string) answer {
+	return refuse(headers.SystemError, "The broker does not support consumer to filter message by "+kind)
 }
 
-func (r *reading) answer(five bool) answer {
-	a := answer{code: r.code, remark: r.status, fields: &headers.PullResult{
-		NextOffset: r.next, MinOffset: r.min, MaxOffset: r.max, WithSysFlags: five,
+// checkClientConfig answers CHECK_CLIENT_CONFIG (ClientManageProcessor of 5.5.0).
+func (b *Broker) checkClientConfig(rq *request) answer {
+	data, err := headers.ParseCheckClientData(rq.cmd.Body)
+	if kind := data.Subscription.ExpressionType; err == nil && !tags.IsExpression(kind) {
+		return noExpressions(kind)
+	}
+	return answer{}
+}
+
+// pullAnswer is what a pull is told of its reading.
+func pullAnswer(r *queues.Reading, five bool) answer {
+	a := answer{code: r.Code, remark: r.Status, fields: &headers.PullResult{
+		NextOffset: r.Next, MinOffset: r.Min, MaxOffset: r.Max, WithSysFlags: five,
 	}}
-	if len(r.found) > 0 {
-		a.body = make([]byte, 0, r.size)
-		for _, raw := range r.found {
+	if len(r.Found) > 0 {
+		a.body = make([]byte, 0, r.Size)
+		for _, raw := range r.Found {
 			a.body = append(a.body, raw...)
 		}
 	}
 	return a
 }
 
-// read looks into a queue (DefaultMessageStore.getMessage).
-func (b *Broker) read(h *headers.PullMessage, filter *tagFilter) reading {
+// read looks into a queue for a pull.
+func (b *Broker) read(h *headers.PullMessage, filter *tags.Filter) queues.Reading {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	q := &queue{}
-	if t := b.topics[h.Topic]; t != nil {
-		q = t.queue(h.QueueID)
-	}
-	r := reading{min: q.first, max: q.next(), next: h.QueueOffset}
-	switch offset := h.QueueOffset; {
-	case r.max == 0:
-		r.next, r.status = 0, "NO_MESSAGE_IN_QUEUE"
-		r.code = headers.PullNotFound
-		if offset != 0 {
-			r.code = headers.PullOffsetMoved
-		}
-	case offset < r.min:
-		r.code, r.status, r.next = headers.PullOffsetMoved, "OFFSET_TOO_SMALL", r.min
-	case offset == r.max:
-		r.code, r.status = headers.PullNotFound, "OFFSET_OVERFLOW_ONE"
-	case offset > r.max:
-		r.code, r.status, r.next = headers.PullOffsetMoved, "OFFSET_OVERFLOW_BADLY", r.max
-	default:
-		r.collect(q.at(offset), h.MaxMessages, filter)
-	}
-	return r
-}
-
-// collect takes messages that pass the filter, at least one if any does in the
-// range that is looked at.
-func (r *reading) collect(records []record, wished int32, filter *tagFilter) {
-	r.code, r.status = headers.PullRetryImmediately, "NO_MATCHED_MESSAGE"
-	most := int(min(max(wished, 1), pullMessages))
-	for i := range records[:min(len(records), pullScan)] {
-		rec := &records[i]
-		if len(r.found) >= most || len(r.found) > 0 && r.size+len(rec.raw) > pullBytes {
-			break
-		}
-		r.next++
-		if filter.passes(rec.tagHash) {
-			r.found = append(r.found, rec.raw)
-			r.size += len(rec.raw)
-			r.code, r.status = headers.Success, "FOUND"
-		}
-	}
+	return b.topics[h.Topic].look(h.QueueID).Read(h.QueueOffset, h.MaxMessages, filter)
 }

@@ -11,8 +11,12 @@ import (
 )
 
 // uniqueQueryMost is how many messages a query by unique id may give
-// (MessageStoreConfig.defaultQueryMaxNum).
-const uniqueQueryMost = 32
+// (MessageStoreConfig.defaultQueryMaxNum), queryMost how many any other one
+// (maxMsgsNumBatch, which IndexService.queryOffset goes by).
+const (
+	uniqueQueryMost = 32
+	queryMost       = 64
+)
 
 // viewMessage answers VIEW_MESSAGE_BY_ID.
 func (b *Broker) viewMessage(rq *request) answer {
@@ -34,7 +38,7 @@ func (b *Broker) queryMessage(rq *request) answer {
 	if err != nil {
 		return refuse(headers.SystemError, err.Error())
 	}
-	most := int(h.MaxMessages)
+	most := min(int(h.MaxMessages), queryMost)
 	if h.UniqueKey {
 		most = uniqueQueryMost
 	}
@@ -76,8 +80,8 @@ func (b *Broker) topicRecords(name string) [][]byte {
 	}
 	var raws [][]byte
 	for _, q := range t.queues {
-		for _, r := range q.records {
-			raws = append(raws, r.raw)
+		for _, r := range q.Records {
+			raws = append(raws, r.Raw)
 		}
 	}
 	slices.SortFunc(raws, func(x, y []byte) int { return cmp.Compare(logOffsetOf(x), logOffsetOf(y)) })

@@ -44,6 +44,10 @@ func TestQueryMessage(t *testing.T) {
 	require.Equal(t, []string{"2"}, bodies(t, query("two")))
 	require.Equal(t, []string{"1"}, bodies(t, query("red", func(h *headers.QueryMessage) { h.MaxMessages = 1 })))
 	require.Equal(t, []string{"2"}, bodies(t, query("ID2", func(h *headers.QueryMessage) { h.UniqueKey, h.MaxMessages = true, 0 })))
+	for range 70 {
+		c.succeed(message("topic", with("KEYS", "often")), []byte("x"))
+	}
+	require.Len(t, bodies(t, query("often", func(h *headers.QueryMessage) { h.MaxMessages = 1000 })), 64)
 	answer := query("two")
 	require.Contains(t, fields(answer), "indexLastUpdateTimestamp")
 	require.EqualValues(t, headers.QueryNotFound, func() int32 { a := query("re"); return a.Code }())

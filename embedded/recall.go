@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -29,11 +30,11 @@ func refuseRecall(code headers.ResponseCode, remark string) answer {
 
 // recallHandle is what the answer to the send of a timer message says
 // (SendMessageProcessor.attachRecallHandle), empty where there is none.
-func (b *Broker) recallHandle(topic, uniqueKey string, d delay) string {
-	if d.out == 0 || b.cluster.behaviour.version < headers.Version5_3_3 || strings.HasPrefix(topic, retryPrefix) {
+func (b *Broker) recallHandle(topic, uniqueKey string, d delays.Delay) string {
+	if d.Out == 0 || b.cluster.behaviour.version < headers.Version5_3_3 || strings.HasPrefix(topic, headers.RetryTopicPrefix) {
 		return ""
 	}
-	return headers.RecallHandle{Topic: topic, BrokerName: b.name, Timestamp: d.out + 1, UniqueKey: uniqueKey}.String()
+	return headers.RecallHandle{Topic: topic, BrokerName: b.name, Timestamp: d.Out + 1, UniqueKey: uniqueKey}.String()
 }
 
 // recallMessage answers RECALL_MESSAGE (RecallMessageProcessor of 5.3.3). It
@@ -53,7 +54,7 @@ func (b *Broker) recallMessage(rq *request) answer {
 	if err != nil {
 		return refuseRecall(headers.IllegalOperation, "recall handle is invalid")
 	}
-	now := b.cluster.timers.now().UnixMilli()
+	now := b.cluster.timers.Now().UnixMilli()
 	left := handle.Timestamp - now
 	switch {
 	case handle.Topic != h.Topic:
@@ -65,24 +66,35 @@ func (b *Broker) recallMessage(rq *request) answer {
 	case b.cluster.cfg.withoutTimers:
 		return refuseRecall(headers.SystemError, "recall failed, execute error")
 	}
-	b.markRecalled(handle)
+	if !b.markRecalled(handle) {
+		return full("recalls")
+	}
 	return answer{fields: recallFields{handle.UniqueKey}}
 }
 
-// markRecalled keeps the mark for as long as the message may still come.
-func (b *Broker) markRecalled(handle headers.RecallHandle) {
-	out := timerSlot(handle.Timestamp)
+// markRecalled keeps the mark for as long as the message may still come. It reports
+// whether there was room for it.
+func (b *Broker) markRecalled(handle headers.RecallHandle) bool {
+	out := delays.Slot(handle.Timestamp)
 	key := recallKey{handle.Topic, handle.UniqueKey, strconv.FormatInt(out, 10)}
 	b.mu.Lock()
-	b.recalled[key] = struct{}{}
+	_, before := b.recalled[key]
+	ok := hasRoom(b.recalled, key)
+	if ok {
+		b.recalled[key] = struct{}{}
+	}
 	b.mu.Unlock()
-	b.cluster.timers.at(time.UnixMilli(out).Add(2*timerPrecision), func() {
+	if before || !ok {
+		return ok
+	}
+	b.cluster.timers.At(time.UnixMilli(out).Add(2*delays.Precision), func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if b.srv.running() { // else the message may be overdue
 			delete(b.recalled, key)
 		}
 	})
+	return true
 }
 
 func (b *Broker) wasRecalled(key recallKey) bool {

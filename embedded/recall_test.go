@@ -25,8 +25,8 @@ func TestRecall(t *testing.T) {
 			require.Equal(t, "GONE", fields(cl.succeed(recallOf(gone), nil))["msgId"])
 		}
 		time.Sleep(time.Minute)
-		require.Equal(t, 1, c.Stored("topic"))
-		require.Equal(t, "STAYS", c.Messages("topic")[0].UniqueKey)
+		require.Equal(t, 1, storedIn(c, "topic"))
+		require.Equal(t, "STAYS", messagesIn(c, "topic")[0].UniqueKey)
 		answer := cl.call(recallOf(gone), nil)
 		require.Equal(t, headers.IllegalOperation, headers.ResponseCode(answer.Code))
 		require.Equal(t, "recall failed, timestamp invalid", string(answer.Remark))

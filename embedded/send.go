@@ -1,10 +1,15 @@
 package embedded
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/names"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/properties"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
@@ -70,6 +75,9 @@ func (b *Broker) sendMessage(rq *request) answer {
 	if h.Batch {
 		return b.storeBatch(rq, &h, t)
 	}
+	if dead := b.deadLetter(&h); dead != nil {
+		t = dead
+	}
 	return b.storeSingle(rq, &h, t)
 }
 
@@ -103,14 +111,17 @@ func missingSendField(c *headers.Command, h *headers.SendMessage) string {
 // checkSend finds the topic of a send, or returns the refusal (msgCheck).
 func (b *Broker) checkSend(rq *request, h *headers.SendMessage) (*topic, answer) {
 	v := &b.cluster.behaviour
-	if fault := topicFault(h.Topic); fault != "" {
+	if fault := names.Fault(h.Topic); fault != "" {
 		return nil, refuseSend(v.badParameter, fault)
 	}
-	if closedToClients(h.Topic) {
+	if names.IsClosed(h.Topic) {
 		return nil, refuseSend(headers.NoPermission, "Sending message to topic["+h.Topic+"] is forbidden.")
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !hasRoom(b.topics, h.Topic) {
+		return nil, full("topics")
+	}
 	t := b.topicForSend(h)
 	if t == nil {
 		return nil, refuseSend(headers.TopicNotExist, "topic["+h.Topic+"] not exist, apply first please!"+v.faq())
@@ -145,15 +156,19 @@ func (b *Broker) tooLarge() answer {
 // storeSingle stores a send that is no batch.
 func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answer {
 	v := &b.cluster.behaviour
-	var room [indexedFrom]propertyEntry
-	var set propertySet
-	set.parse(h.Properties, room[:0])
+	var room [properties.IndexedFrom]properties.Entry
+	var set properties.Set
+	set.Parse(h.Properties, room[:0])
 	uniqueKey := b.rewrite(&set)
-	wait, refusal, ok := b.delayOf(&set)
-	if !ok {
-		return refusal
+	wait, refusal := b.delayRules().Of(&set)
+	switch {
+	case refusal == nil:
+	case refusal.Checked:
+		return refuseSend(refusal.Code, refusal.Remark)
+	default:
+		return refuse(refusal.Code, refusal.Remark)
 	}
-	if v.five && set.get(propertyInnerNumber) != nil {
+	if v.five && set.Get(propertyInnerNumber) != nil {
 		return b.tooLarge()
 	}
 	m := body.StoredMessage{
@@ -164,20 +179,20 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 	var e entry
 	target, half := t, false
 	switch {
-	case strings.EqualFold(string(set.get(headers.PropertyTransaction)), "true"):
-		if !wait.isZero() {
+	case strings.EqualFold(string(set.Get(headers.PropertyTransaction)), "true"):
+		if !wait.IsZero() {
 			return refuse(headers.SystemError, "embedded broker: half messages with a delay are not modelled")
 		}
 		target, half = b.prepare(&m, &set, uniqueKey), true
 	case h.SysFlag&headers.SysFlagTransactionMask == headers.SysFlagPrepared,
 		h.SysFlag&headers.SysFlagTransactionMask == headers.SysFlagRollback:
 		// Neither a half message nor an ordinary one: the log has it and no queue.
-		e.hidden, wait = true, delay{}
-	case !wait.isZero():
+		e.hidden, wait = true, delays.Delay{}
+	case !wait.IsZero():
 		target = b.park(&m, &set, wait)
 	}
-	e.tagHash = javaHash(string(set.get(headers.PropertyTags)))
-	m.Properties = set.append(make([]byte, 0, len(h.Properties)+128), v.five)
+	e.tagHash = headers.HashCode(string(set.Get(headers.PropertyTags)))
+	m.Properties = set.Append(make([]byte, 0, len(h.Properties)+128), v.five)
 	if len(m.Properties) > headers.MaxPropertiesSize || len(m.Body) > b.cluster.cfg.maxMessageSize {
 		return b.tooLarge()
 	}
@@ -189,11 +204,11 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 	switch {
 	case half:
 		b.openHalf(s.logOffsets[0])
-	case !wait.isZero():
+	case !wait.IsZero():
 		b.awaitDelay(wait, e.raw)
 	}
 	result := &headers.SendResult{
-		OffsetMessageID: offsetMessageID(m.StoreHost, s.logOffsets[0]),
+		OffsetMessageID: body.OffsetMessageID(m.StoreHost, s.logOffsets[0]),
 		QueueID:         h.QueueID,
 		QueueOffset:     s.firstOffset,
 		RecallHandle:    b.recallHandle(h.Topic, uniqueKey, wait),
@@ -207,21 +222,23 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 // rewrite does to the properties of a single message what brokers do, and
 // returns its unique key. 5.x: buildMsgContext and sendMessage of
 // SendMessageProcessor; 4.9.7 adds CLUSTER alone, and drops WAIT to save space.
-func (b *Broker) rewrite(set *propertySet) string {
-	set.remove(propertyPopCheck)
-	if !b.cluster.behaviour.five {
-		set.remove(headers.PropertyWait)
-		set.set(propertyCluster, clusterName)
-		return string(set.get(headers.PropertyUniqueKey))
+func (b *Broker) rewrite(set *properties.Set) string {
+	if v := b.cluster.cfg.version; v < headers.Version5_0_0 || v >= headers.Version5_2_0 {
+		set.Remove(propertyPopCheck)
 	}
-	set.set(propertyRegion, region)
-	set.set(propertyTrace, "true")
-	key := string(set.get(headers.PropertyUniqueKey))
+	if !b.cluster.behaviour.five {
+		set.Remove(headers.PropertyWait)
+		set.Set(propertyCluster, clusterName)
+		return string(set.Get(headers.PropertyUniqueKey))
+	}
+	set.Set(propertyRegion, region)
+	set.Set(propertyTrace, "true")
+	key := string(set.Get(headers.PropertyUniqueKey))
 	if key == "" {
 		key = b.newUniqueKey()
-		set.set(headers.PropertyUniqueKey, key)
+		set.Set(headers.PropertyUniqueKey, key)
 	}
-	set.set(propertyCluster, clusterName)
+	set.Set(propertyCluster, clusterName)
 	return key
 }
 
@@ -233,41 +250,40 @@ func (b *Broker) newUniqueKey() string {
 	b.keys++
 	n := b.keys
 	b.mu.Unlock()
-	id := host.Addr().Unmap().AsSlice()
-	id = append(id, 0, 1, 0, 0, byte(host.Port()>>8), byte(host.Port()))
-	ms := uint32(b.cluster.timers.now().UnixMilli())
-	id = append(id, byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms), byte(n>>8), byte(n))
-	return upperHex(id)
+	id := append(host.Addr().Unmap().AsSlice(), 0, 1, 0, 0)
+	id = binary.BigEndian.AppendUint16(id, host.Port())
+	id = binary.BigEndian.AppendUint32(id, uint32(b.cluster.timers.Now().UnixMilli()))
+	return fmt.Sprintf("%X", binary.BigEndian.AppendUint16(id, n))
 }
 
 // prepare turns m into a half message, which waits in a topic of its own for the
 // end of its transaction (TransactionalMessageBridge.parseHalfMessageInner).
-func (b *Broker) prepare(m *body.StoredMessage, set *propertySet, uniqueKey string) *topic {
+func (b *Broker) prepare(m *body.StoredMessage, set *properties.Set, uniqueKey string) *topic {
 	if b.cluster.behaviour.five && uniqueKey != "" {
-		set.set(propertyTransaction, uniqueKey)
+		set.Set(propertyTransaction, uniqueKey)
 	}
-	set.set(headers.PropertyRealTopic, m.Topic)
-	set.set(headers.PropertyRealQueue, strconv.Itoa(int(m.QueueID)))
+	set.Set(headers.PropertyRealTopic, m.Topic)
+	set.Set(headers.PropertyRealQueue, strconv.Itoa(int(m.QueueID)))
 	m.SysFlag &^= headers.SysFlagTransactionMask
-	m.Topic, m.QueueID = halfTopic, 0
+	m.Topic, m.QueueID = headers.HalfTopic, 0
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if t := b.topics[halfTopic]; t != nil {
+	if t := b.topics[headers.HalfTopic]; t != nil {
 		return t
 	}
-	return b.putTopicLocked(halfTopic, 1, 1, headers.PermRead|headers.PermWrite)
+	return b.putTopicLocked(headers.HalfTopic, 1, 1, headers.PermRead|headers.PermWrite)
 }
 
 // storeBatch stores the messages of a batch, all or none. The properties of the
 // inner messages stay as they are, and the request's system flag goes to each.
 func (b *Broker) storeBatch(rq *request, h *headers.SendMessage, t *topic) answer {
 	v := &b.cluster.behaviour
-	if strings.HasPrefix(h.Topic, retryPrefix) {
+	if strings.HasPrefix(h.Topic, headers.RetryTopicPrefix) {
 		return refuseSend(headers.MessageIllegal, "batch request does not support retry group "+h.Topic)
 	}
-	var set propertySet
-	set.parse(h.Properties, nil)
-	if level := set.get(headers.PropertyDelayLevel); level != nil {
+	var set properties.Set
+	set.Parse(h.Properties, nil)
+	if level := set.Get(headers.PropertyDelayLevel); level != nil {
 		n, err := strconv.ParseInt(string(level), 10, 32)
 		if err != nil {
 			return refuse(headers.SystemError, "java.lang.NumberFormatException: For input string: \""+string(level)+"\"")
@@ -291,13 +307,13 @@ func (b *Broker) storeBatch(rq *request, h *headers.SendMessage, t *topic) answe
 	}
 	s := b.put(t, h.QueueID, entries)
 	result := &headers.SendResult{QueueID: h.QueueID, QueueOffset: s.firstOffset}
-	ids := make([]string, len(s.logOffsets))
+	all := make([]string, len(s.logOffsets))
 	for i, offset := range s.logOffsets {
-		ids[i] = offsetMessageID(b.host(), offset)
+		all[i] = body.OffsetMessageID(b.host(), offset)
 	}
-	result.OffsetMessageID = strings.Join(ids, ",")
+	result.OffsetMessageID = strings.Join(all, ",")
 	if v.five {
-		result.TransactionID = string(set.get(headers.PropertyUniqueKey))
+		result.TransactionID = string(set.Get(headers.PropertyUniqueKey))
 	}
 	return answer{fields: sendFields{result}}
 }
@@ -318,7 +334,7 @@ func (b *Broker) batchEntries(rq *request, h *headers.SendMessage) ([]entry, err
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, entry{raw: raw, tagHash: tagHashOf(inner.Properties), hidden: hidden})
+		entries = append(entries, entry{raw: raw, tagHash: tags.HashOf(inner.Properties), hidden: hidden})
 	}
 	return entries, nil
 }

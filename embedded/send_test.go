@@ -27,7 +27,7 @@ func TestSendStoresTheMessage(t *testing.T) {
 		require.Zero(t, result.QueueOffset)
 		require.Equal(t, "ID7", result.TransactionID)
 
-		messages := cluster.Messages("topic")
+		messages := messagesIn(cluster, "topic")
 		require.Len(t, messages, 1)
 		m := messages[0]
 		require.Equal(t, result.OffsetMessageID, m.OffsetMessageID)
@@ -63,7 +63,7 @@ func TestSendLongHeader(t *testing.T) {
 		{Name: "flag", Value: "0"},
 		{Name: "properties", Value: "a\x01b\x02"},
 	}}, []byte("hello"))
-	m := cluster.Messages("topic")
+	m := messagesIn(cluster, "topic")
 	require.Len(t, m, 1)
 	require.EqualValues(t, 1, m[0].QueueID)
 	require.Equal(t, "b", m[0].Properties["a"])
@@ -87,7 +87,7 @@ func TestProperties(t *testing.T) {
 				cluster := start(t, embedded.InMemory(), embedded.WithVersion(version))
 				c := dial(t, cluster, cluster.Broker(0).Addr())
 				c.succeed(message("topic", func(h *headers.SendMessage) { h.Properties = []byte(test.sent) }), []byte("body"))
-				require.Equal(t, want, cluster.Messages("topic")[0].RawProperties)
+				require.Equal(t, want, messagesIn(cluster, "topic")[0].RawProperties)
 			}
 		})
 	}
@@ -117,7 +117,7 @@ func TestManyProperties(t *testing.T) {
 		pairs = append(pairs, "p"+strings.Repeat("x", i%50), strings.Repeat("v", i+1))
 	}
 	c.succeed(message("topic", with(pairs...)), []byte("body"))
-	m := cluster.Messages("topic")[0]
+	m := messagesIn(cluster, "topic")[0]
 	require.Len(t, m.Properties, 4+50)
 	require.Equal(t, strings.Repeat("v", 51), m.Properties["p"])
 	require.Equal(t, "DefaultCluster", m.Properties["CLUSTER"])
@@ -167,7 +167,7 @@ func TestRefusals(t *testing.T) {
 				require.Equal(t, code, headers.ResponseCode(answer.Code), "%d: %s", version, answer.Remark)
 				if code != 0 {
 					require.NotEmpty(t, answer.Remark)
-					require.Empty(t, cluster.Messages("topic"))
+					require.Empty(t, messagesIn(cluster, "topic"))
 				}
 			}
 		})
@@ -185,7 +185,7 @@ func TestUniqueKeyIsMade(t *testing.T) {
 		require.False(t, seen[id])
 		seen[id] = true
 	}
-	for _, m := range cluster.Messages("topic") {
+	for _, m := range messagesIn(cluster, "topic") {
 		require.True(t, seen[m.UniqueKey])
 	}
 }
@@ -224,7 +224,7 @@ func TestOneway(t *testing.T) {
 		c.oneway(message("topic"), []byte("body"))
 		c.oneway(message("to.pic"), []byte("refused without a word"))
 		c.silent()
-		require.Len(t, cluster.Messages("topic"), 1)
+		require.Len(t, messagesIn(cluster, "topic"), 1)
 	})
 }
 
@@ -234,8 +234,8 @@ func TestHalfMessage(t *testing.T) {
 	answer := c.succeed(message("topic", toQueue(3), with("TRAN_MSG", "true", "PGROUP", "g", "UNIQ_KEY", "ID1"),
 		func(h *headers.SendMessage) { h.SysFlag = headers.SysFlagPrepared }), []byte("body"))
 	require.Equal(t, "3", fields(answer)["queueId"])
-	require.Empty(t, cluster.Messages("topic"))
-	half := cluster.Messages("RMQ_SYS_TRANS_HALF_TOPIC")
+	require.Empty(t, messagesIn(cluster, "topic"))
+	half := messagesIn(cluster, "RMQ_SYS_TRANS_HALF_TOPIC")
 	require.Len(t, half, 1)
 	require.Zero(t, half[0].SysFlag)
 	require.Equal(t, "topic", half[0].Properties["REAL_TOPIC"])
@@ -249,7 +249,7 @@ func TestPreparedWithoutProperty(t *testing.T) {
 	cluster := start(t, embedded.InMemory())
 	c := dial(t, cluster, cluster.Broker(0).Addr())
 	c.succeed(message("topic", func(h *headers.SendMessage) { h.SysFlag = headers.SysFlagPrepared }), []byte("hidden"))
-	require.Empty(t, cluster.Messages("topic"))
+	require.Empty(t, messagesIn(cluster, "topic"))
 	view := c.succeed(&headers.ViewMessage{Offset: 0}, nil)
 	require.True(t, bytes.Contains(view.Body, []byte("hidden")))
 }
@@ -259,5 +259,5 @@ func TestEmptyBodyOn49(t *testing.T) {
 	c := dial(t, cluster, cluster.Broker(0).Addr())
 	answer := c.succeed(message("topic"), nil)
 	require.NotContains(t, fields(answer), "transactionId")
-	require.Empty(t, cluster.Messages("topic")[0].Body)
+	require.Empty(t, messagesIn(cluster, "topic")[0].Body)
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sockets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -26,6 +27,8 @@ type handler interface {
 type request struct {
 	conn *conn
 	cmd  headers.Command
+	// contended: see Contended.
+	contended bool
 }
 
 // code is the request's code.
@@ -55,6 +58,9 @@ type answer struct {
 	none bool
 }
 
+// noCode is the remark of a success that RocketMQ's processors left as it was made.
+const noCode = "not set any response code"
+
 // refuse is an answer that only says why not.
 func refuse(code headers.ResponseCode, remark string) answer {
 	return answer{code: code, remark: remark}
@@ -69,7 +75,7 @@ type server struct {
 
 	wg sync.WaitGroup // the accept loop and the goroutines of connections
 
-	mu        sync.Mutex // guards the fields below, held for map and field work only
+	mu        sync.Mutex // guards the fields below, held for map and field work only; the network's is taken under it
 	addr      string     // the last one, also while stopped
 	listener  net.Listener
 	listening bool
@@ -91,55 +97,56 @@ func newServer(c *Cluster, name string, h handler) *server {
 var errClosed = errors.New("embedded: the cluster is closed")
 
 // start listens on addr. In memory the network calls serve; else the accept loop
-// does.
-func (s *server) start(addr string) error {
+// does. The term is for stopTerm and runs.
+func (s *server) start(addr string) (term int, err error) {
 	if s.cluster.cfg.inMemory {
 		return s.startInMemory(addr)
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := sockets.Listen(addr)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	s.mu.Lock()
-	if s.closed || s.listening {
-		s.mu.Unlock()
+	if term, err = s.startWith(listener); err != nil {
 		listener.Close()
-		return s.notStarted()
+	}
+	return term, err
+}
+
+func (s *server) startWith(listener net.Listener) (term int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.listening {
+		return 0, s.notStarted()
 	}
 	s.addr = listener.Addr().String()
 	s.listener = listener
 	s.listening = true
 	s.term++
-	term := s.term
+	term = s.term
 	// Ends when stop closes the listener; wait waits for it.
 	s.wg.Go(func() { s.accept(listener, term) })
-	s.mu.Unlock()
-	return nil
+	return term, nil
 }
 
-func (s *server) startInMemory(addr string) error {
-	s.mu.Lock()
-	if s.closed || s.listening {
-		s.mu.Unlock()
-		return s.notStarted()
-	}
-	s.term++
-	term := s.term
-	before := s.addr
-	s.addr, s.listening = addr, true
-	s.mu.Unlock()
-	err := s.cluster.network.listen(addr, func(nc net.Conn) bool { return s.serve(nc, term) })
-	if err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.addr, s.listening = before, false
-	}
-	return err
-}
-
-func (s *server) notStarted() error {
+// startInMemory changes the server and the network in one step, as stop does:
+// otherwise a stop in between would leave an acceptor behind that nobody removes.
+func (s *server) startInMemory(addr string) (term int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed || s.listening {
+		return 0, s.notStarted()
+	}
+	term = s.term + 1
+	if err := s.cluster.network.Listen(addr, func(nc net.Conn) bool { return s.serve(nc, term) }); err != nil {
+		return 0, err
+	}
+	s.term = term
+	s.addr, s.listening = addr, true
+	return term, nil
+}
+
+// notStarted is why s cannot start. The caller holds s.mu.
+func (s *server) notStarted() error {
 	if s.closed {
 		return errClosed
 	}
@@ -203,15 +210,25 @@ func (s *server) forget(c *conn) {
 
 // stop refuses new connections and cuts those that are there. It does not wait
 // for their goroutines, so that an intercepting function may call it.
-func (s *server) stop() {
+func (s *server) stop() { s.stopTerm(anyTerm) }
+
+// anyTerm is no term: the first start begins term 1.
+const anyTerm = 0
+
+// stopTerm is stop unless s has been started again since that term.
+func (s *server) stopTerm(term int) {
 	s.mu.Lock()
-	listening, listener, addr := s.listening, s.listener, s.addr
-	s.listening, s.listener = false, nil
-	conns := slices.Collect(maps.Keys(s.conns))
-	s.mu.Unlock()
-	if listening && s.cluster.cfg.inMemory {
-		s.cluster.network.unlisten(addr)
+	if term != anyTerm && term != s.term {
+		s.mu.Unlock()
+		return
 	}
+	listener := s.listener
+	conns := slices.Collect(maps.Keys(s.conns))
+	if s.listening && s.cluster.cfg.inMemory {
+		s.cluster.network.Unlisten(s.addr)
+	}
+	s.listening, s.listener = false, nil
+	s.mu.Unlock()
 	if listener != nil {
 		listener.Close()
 	}
@@ -236,6 +253,13 @@ func (s *server) address() string {
 	return s.addr
 }
 
+// runs reports whether s has not been stopped since that term began.
+func (s *server) runs(term int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listening && s.term == term
+}
+
 func (s *server) running() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,7 +269,9 @@ func (s *server) running() bool {
 func (s *server) count(code headers.RequestCode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests[code]++
+	if _, known := s.requests[code]; known || len(s.requests) < countedMost {
+		s.requests[code]++
+	}
 }
 
 // connections returns the open connections in the order of their clients'

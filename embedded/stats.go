@@ -8,7 +8,7 @@ type ServerStats struct {
 	// of those that are still there.
 	Accepted int
 	Open     int
-	// Requests counts the requests that arrived, by code.
+	// Requests counts the requests that arrived, by code: the first 1,024 codes.
 	Requests map[headers.RequestCode]int
 }
 

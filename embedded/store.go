@@ -2,10 +2,9 @@ package embedded
 
 import (
 	"encoding/binary"
-	"net/netip"
 	"slices"
 
-	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/queues"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
 
@@ -34,24 +33,44 @@ type stored struct {
 // that wait for them.
 func (b *Broker) put(t *topic, queueID int32, entries []entry) stored {
 	b.mu.Lock()
-	s, woken := b.putLocked(t.queue(queueID), entries)
+	s, w := b.putLocked(t, queueID, entries)
 	b.mu.Unlock()
-	for _, p := range woken {
-		p.finish(b)
-	}
-	b.cluster.messagesStored()
+	b.wake(w)
 	return s
 }
 
-func (b *Broker) putLocked(q *queue, entries []entry) (stored, []*poll) {
-	now := max(b.cluster.timers.now().UnixMilli(), b.lastStored)
+// woken are requests that waited for a message, which has come.
+type woken struct {
+	polls  []*poll
+	parked []*parked
+}
+
+func (w *woken) add(other woken) {
+	w.polls = append(w.polls, other.polls...)
+	w.parked = append(w.parked, other.parked...)
+}
+
+// wake works on the requests that waited for a message, and tells those who watch the
+// store.
+func (b *Broker) wake(w woken) {
+	for _, p := range w.polls {
+		p.finish(b)
+	}
+	b.resume(w.parked)
+	b.cluster.messagesStored()
+}
+
+// putLocked is put for those that hold b.mu. They wake without it.
+func (b *Broker) putLocked(t *topic, queueID int32, entries []entry) (stored, woken) {
+	q := t.queue(queueID)
+	now := max(b.cluster.timers.Now().UnixMilli(), b.lastStored)
 	b.lastStored = now // store times do not go back, as queues are searched by them
-	s := stored{firstOffset: q.next(), logOffsets: make([]int64, 0, 1)}
+	s := stored{firstOffset: q.Next(), logOffsets: make([]int64, 0, 1)}
 	if entries[0].hidden {
 		s.firstOffset = 0 // CommitLog gives prepared messages no queue offset
 	}
 	for _, e := range entries {
-		place := body.Place{QueueOffset: q.next(), CommitLogOffset: b.logEnd, StoreTimestamp: now}
+		place := body.Place{QueueOffset: q.Next(), CommitLogOffset: b.logEnd, StoreTimestamp: now}
 		if e.hidden {
 			place.QueueOffset = 0
 		}
@@ -62,25 +81,32 @@ func (b *Broker) putLocked(q *queue, entries []entry) (stored, []*poll) {
 		b.log = append(b.log, logEntry{b.logEnd, e.raw})
 		b.logEnd += int64(len(e.raw))
 		if !e.hidden {
-			q.records = append(q.records, record{raw: e.raw, tagHash: e.tagHash, storeTime: now})
+			q.Records = append(q.Records, queues.Record{Raw: e.raw, TagHash: e.tagHash, StoreTime: now})
 		}
 	}
-	if keep := b.cluster.cfg.retention; keep > 0 && len(q.records) > keep {
-		b.drop(q, len(q.records)-keep)
+	if keep := b.cluster.cfg.retention; keep > 0 && len(q.Records) > keep {
+		b.drop(q, len(q.Records)-keep)
 	}
-	return s, q.wake(entries)
+	w := woken{polls: q.wake(entries)}
+	for _, e := range entries {
+		if !e.hidden {
+			w.parked = append(w.parked, b.pops.Arrived(t.name, queueID, e.tagHash)...)
+			w.parked = append(w.parked, b.notices.Arrived(t.name, queueID, e.tagHash)...)
+		}
+	}
+	return s, w
 }
 
 // drop removes the n oldest messages of a queue, here and in the commit log.
 func (b *Broker) drop(q *queue, n int) {
-	for i := range q.records[:n] {
-		if at, ok := b.logIndex(logOffsetOf(q.records[i].raw)); ok {
+	for i := range q.Records[:n] {
+		if at, ok := b.logIndex(logOffsetOf(q.Records[i].Raw)); ok {
 			b.log[at].raw = nil
 		}
-		q.records[i] = record{}
+		q.Records[i] = queues.Record{}
 	}
-	q.records = q.records[n:]
-	q.first += int64(n)
+	q.Records = q.Records[n:]
+	q.First += int64(n)
 	live := 0
 	for live < len(b.log) && b.log[live].raw == nil {
 		live++
@@ -90,6 +116,9 @@ func (b *Broker) drop(q *queue, n int) {
 
 // logOffsetOf is the commit-log offset that a stored message carries.
 func logOffsetOf(raw []byte) int64 { return int64(binary.BigEndian.Uint64(raw[28:])) }
+
+// queueOffsetOf is the place in its queue that a stored message carries.
+func queueOffsetOf(raw []byte) int64 { return int64(binary.BigEndian.Uint64(raw[20:])) }
 
 func (b *Broker) logIndex(offset int64) (int, bool) {
 	return slices.BinarySearchFunc(b.log, offset, func(e logEntry, offset int64) int {
@@ -114,41 +143,14 @@ func (b *Broker) storedAt(offset int64) ([]byte, bool) {
 	return b.log[at].raw, true
 }
 
-// offsetMessageID names a stored message by the broker's address and its place
-// in the commit log (MessageDecoder.createMessageId).
-func offsetMessageID(host netip.AddrPort, offset int64) string {
-	var room [16 + 4 + 8]byte
-	id := room[:0]
-	if addr := host.Addr().Unmap(); addr.Is6() {
-		ip := addr.As16()
-		id = append(id, ip[:]...)
-	} else if addr.Is4() {
-		ip := addr.As4()
-		id = append(id, ip[:]...)
-	}
-	id = binary.BigEndian.AppendUint32(id, uint32(host.Port()))
-	id = binary.BigEndian.AppendUint64(id, uint64(offset))
-	return upperHex(id)
-}
-
-// upperHex is how RocketMQ writes ids.
-func upperHex(id []byte) string {
-	const digits = "0123456789ABCDEF"
-	text := make([]byte, 0, 2*(16+4+8))
-	for _, b := range id {
-		text = append(text, digits[b>>4], digits[b&15])
-	}
-	return string(text)
-}
-
 // messages decodes all that a broker has of a topic, by queue and offset.
 func (b *Broker) messages(name string) []Message {
 	b.mu.Lock()
 	var raws [][]byte
 	if t := b.topics[name]; t != nil {
 		for _, id := range t.queueIDs() {
-			for _, r := range t.queues[id].records {
-				raws = append(raws, r.raw)
+			for _, r := range t.queues[id].Records {
+				raws = append(raws, r.Raw)
 			}
 		}
 	}
@@ -169,7 +171,7 @@ func (b *Broker) stored(name string) int {
 	n := 0
 	if t := b.topics[name]; t != nil {
 		for _, q := range t.queues {
-			n += int(q.next())
+			n += int(q.Next())
 		}
 	}
 	return n
@@ -182,15 +184,4 @@ func (t *topic) queueIDs() []int32 {
 	}
 	slices.Sort(ids)
 	return ids
-}
-
-// tagHashOf is the filter code of a message's tag: 0 without one.
-func tagHashOf(properties []byte) int32 {
-	var tag []byte
-	for name, value := range headers.Properties(properties) {
-		if string(name) == headers.PropertyTags {
-			tag = value
-		}
-	}
-	return javaHash(string(tag))
 }

@@ -33,7 +33,7 @@ func TestTLS(t *testing.T) {
 			plain.succeed(message("topic"), []byte("in plain"))
 			encrypted := secure(dial(t, cluster, addr))
 			encrypted.succeed(message("topic"), make([]byte, 100<<10))
-			require.Len(t, cluster.Messages("topic"), 2)
+			require.Len(t, messagesIn(cluster, "topic"), 2)
 			require.Equal(t, 2, cluster.Broker(0).SendToClients(1, nil, nil))
 			plain.receive()
 			encrypted.receive()

@@ -2,25 +2,15 @@ package embedded
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/attributes"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/names"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/queues"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-// Names of topics with a meaning of their own (TopicValidator and MixAll of
-// RocketMQ 5.5.0).
-const (
-	autoCreateTopic = "TBW102"
-	halfTopic       = "RMQ_SYS_TRANS_HALF_TOPIC"
-	checkMaxTopic   = "TRANS_CHECK_MAX_TIME_TOPIC"
-	retryPrefix     = "%RETRY%"
-	deadPrefix      = "%DLQ%"
-
-	autoCreateQueues   = 8 // BrokerConfig.defaultTopicQueueNums
-	topicNameLimit     = 127
-	longTopicNameLimit = 255 // of retry and dead-letter topics
-)
+const autoCreateQueues = 8 // BrokerConfig.defaultTopicQueueNums
 
 // topic is a topic on one broker. The broker's mu guards it.
 type topic struct {
@@ -30,36 +20,36 @@ type topic struct {
 	perm  int
 	// ordered: see SetOrderTopic.
 	ordered bool
-	queues  map[int32]*queue // made when first used
+	queues  map[int32]*queue // those with messages, now or before, and those that pulls wait at
 	// attributes are those of 5.x; replaced as a whole
 	attributes map[string]string
 }
 
 // queue is one queue of a topic on one broker.
 type queue struct {
-	first   int64 // offset of records[0], the minimum offset
-	records []record
-	polls   []*poll // pulls that wait for a message
+	queues.Queue
+	polls []*poll // pulls that wait for a message
 }
 
-// record is a message in a queue.
-type record struct {
-	raw       []byte // in the stored layout, never changed
-	tagHash   int32
-	storeTime int64
-}
-
-func (q *queue) next() int64 { return q.first + int64(len(q.records)) }
-
-// at returns the records from offset on.
-func (q *queue) at(offset int64) []record {
-	if offset < q.first || offset >= q.next() {
-		return nil
+// look returns the queue id as it is: one that nothing was put into is empty, also
+// that of a topic which is nil. A question must not make a queue, since anybody may
+// ask for any id.
+func (t *topic) look(id int32) *queue {
+	if t == nil || t.queues[id] == nil {
+		return &queue{}
 	}
-	return q.records[offset-q.first:]
+	return t.queues[id]
 }
 
-// queue returns the queue id, which it makes if need be.
+// dropUnused forgets the queue id if there is nothing in it and never was.
+func (t *topic) dropUnused(id int32) {
+	if q := t.queues[id]; q != nil && q.Next() == 0 && len(q.polls) == 0 {
+		delete(t.queues, id)
+	}
+}
+
+// queue returns the queue id, which it makes if need be: for a message or a pull
+// that waits for one.
 func (t *topic) queue(id int32) *queue {
 	q := t.queues[id]
 	if q == nil {
@@ -74,12 +64,12 @@ func (t *topic) queue(id int32) *queue {
 
 // describe prints t as TopicConfig.toString does, for remarks.
 func (t *topic) describe(five bool) string {
-	attributes := ""
+	text := ""
 	if five {
-		attributes = ", attributes=" + attributeText(t.attributes)
+		text = ", attributes=" + attributes.Text(t.attributes)
 	}
 	return fmt.Sprintf("TopicConfig [topicName=%s, readQueueNums=%d, writeQueueNums=%d, perm=%s, topicFilterType=SINGLE_TAG, topicSysFlag=0, order=false%s]",
-		t.name, t.read, t.write, permText(t.perm), attributes)
+		t.name, t.read, t.write, permText(t.perm), text)
 }
 
 func permText(perm int) string {
@@ -94,47 +84,6 @@ func permText(perm int) string {
 		text[2] = 'X'
 	}
 	return string(text)
-}
-
-// topicFault says why a topic cannot have this name; empty if it can. The words
-// are those of TopicValidator of 5.5.0: clients of 4.9 decide by parts of them.
-func topicFault(name string) string {
-	if strings.TrimSpace(name) == "" {
-		return "The specified topic is blank."
-	}
-	for i := range len(name) {
-		switch c := name[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '%', c == '|', c == '_', c == '-':
-		default:
-			return "The specified topic: " + name + ", contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$"
-		}
-	}
-	limit := topicNameLimit
-	if strings.HasPrefix(name, retryPrefix) || strings.HasPrefix(name, deadPrefix) {
-		limit = longTopicNameLimit
-	}
-	if len(name) > limit {
-		return fmt.Sprintf("The specified topic: %s, is longer than topic max length: %d", name, limit)
-	}
-	return ""
-}
-
-// closedToClients reports whether clients must not send to the topic.
-func closedToClients(name string) bool {
-	switch name {
-	case "SCHEDULE_TOPIC_XXXX", halfTopic, "RMQ_SYS_TRANS_OP_HALF_TOPIC", checkMaxTopic, "SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT":
-		return true
-	}
-	return false
-}
-
-// systemTopic reports whether clients must not create the topic.
-func systemTopic(name string) bool {
-	switch name {
-	case autoCreateTopic, "BenchmarkTest", "RMQ_SYS_TRACE_TOPIC", "CHECKPOINT_TOPIC":
-		return true
-	}
-	return closedToClients(name) || strings.HasPrefix(name, "rmq_sys_")
 }
 
 // putTopic sets the queues and the permission of a topic, and makes it if need
@@ -166,7 +115,7 @@ func (b *Broker) topicForSend(h *headers.SendMessage) *topic {
 		queues := max(0, min(int(h.DefaultTopicQueues), model.write))
 		return b.putTopicLocked(h.Topic, queues, queues, model.perm&^headers.PermInherit)
 	}
-	if strings.HasPrefix(h.Topic, retryPrefix) {
+	if strings.HasPrefix(h.Topic, headers.RetryTopicPrefix) {
 		return b.putTopicLocked(h.Topic, 1, 1, headers.PermRead|headers.PermWrite)
 	}
 	return nil
@@ -178,10 +127,10 @@ func (b *Broker) createTopic(rq *request) answer {
 	if err != nil {
 		return refuse(headers.SystemError, err.Error())
 	}
-	if fault := topicFault(h.Topic); fault != "" {
+	if fault := names.Fault(h.Topic); fault != "" {
 		return refuse(b.cluster.behaviour.badParameter, fault)
 	}
-	if systemTopic(h.Topic) {
+	if headers.IsSystemTopic(h.Topic) {
 		return refuse(b.cluster.behaviour.badParameter, "The topic["+h.Topic+"] is conflict with system topic.")
 	}
 	if h.ReadQueues < 0 || h.WriteQueues < 0 {
@@ -191,45 +140,35 @@ func (b *Broker) createTopic(rq *request) answer {
 		return *fault
 	}
 	// The remark is what 5.5.0 sends with this success.
-	return answer{remark: "not set any response code"}
+	return answer{remark: noCode}
 }
 
 // setTopic does what UPDATE_AND_CREATE_TOPIC asks for, or says why not.
 func (b *Broker) setTopic(h *headers.CreateTopic) *answer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !hasRoom(b.topics, h.Topic) {
+		fault := full("topics")
+		return &fault
+	}
 	old := b.topics[h.Topic]
-	var attributes map[string]string
+	var altered map[string]string
 	if b.cluster.behaviour.five {
 		var before map[string]string
 		if old != nil {
 			before = old.attributes
 		}
 		var err error
-		if attributes, err = alterAttributes(before, h.Attributes, old == nil); err != nil {
+		if altered, err = attributes.Alter(before, h.Attributes, old == nil); err != nil {
 			fault := refuse(headers.SystemError, err.Error())
 			return &fault
 		}
-		if attributes["message.type"] == "MIXED" && b.cluster.behaviour.version >= versionNoMixed {
+		if altered["message.type"] == "MIXED" && b.cluster.behaviour.version >= attributes.VersionNoMixed {
 			// enableMixedMessageType is off unless configured.
 			fault := refuse(headers.InvalidParameter, "MIXED message type is not supported.")
 			return &fault
 		}
 	}
-	b.putTopicLocked(h.Topic, int(h.ReadQueues), int(h.WriteQueues), int(h.Perm)).attributes = attributes
+	b.putTopicLocked(h.Topic, int(h.ReadQueues), int(h.WriteQueues), int(h.Perm)).attributes = altered
 	return nil
-}
-
-// javaHash is String.hashCode of Java, by which brokers filter tags.
-func javaHash(s string) int32 {
-	var h int32
-	for _, r := range s {
-		if r > math.MaxUint16 { // two UTF-16 units
-			r -= 0x10000
-			h = 31*h + (0xD800 + r>>10)
-			r = 0xDC00 + r&0x3FF
-		}
-		h = 31*h + r
-	}
-	return h
 }

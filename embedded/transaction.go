@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/properties"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
@@ -55,7 +57,7 @@ func (b *Broker) armChecks() {
 	}
 	b.halves.armed = true
 	every := b.cluster.cfg.transactionCheck.interval
-	b.cluster.timers.after(every-time.Since(b.cluster.started)%every, func() {
+	b.cluster.timers.After(every-b.cluster.timers.Now().Sub(b.cluster.started)%every, func() {
 		if b.Running() {
 			b.checkHalves(false)
 		}
@@ -101,21 +103,21 @@ func (b *Broker) checkHalf(offset int64, now bool) bool {
 		b.mu.Unlock()
 		return false
 	}
-	checks, _ := strconv.Atoi(string(set.get(headers.PropertyCheckTimes)))
+	checks, _ := strconv.Atoi(string(set.Get(headers.PropertyCheckTimes)))
 	discarded := checks >= b.cluster.cfg.transactionCheck.most
 	var s stored
-	var woken []*poll
+	var w woken
 	var err error
 	switch {
 	case discarded:
-		_, woken, err = b.storeLocked(&m, checkMaxTopic, 0)
-	case !now && time.Now().UnixMilli()-m.BornTimestamp <= b.immunity(&set).Milliseconds():
+		_, w, err = b.storeLocked(&m, headers.CheckMaxTimeTopic, 0)
+	case !now && b.cluster.timers.Now().UnixMilli()-m.BornTimestamp <= b.immunity(&set).Milliseconds():
 		b.mu.Unlock()
 		return false
 	default:
-		set.set(headers.PropertyCheckTimes, strconv.Itoa(checks+1))
-		m.Properties = set.append(nil, b.cluster.behaviour.five)
-		s, woken, err = b.storeLocked(&m, halfTopic, 0)
+		set.Set(headers.PropertyCheckTimes, strconv.Itoa(checks+1))
+		m.Properties = set.Append(nil, b.cluster.behaviour.five)
+		s, w, err = b.storeLocked(&m, headers.HalfTopic, 0)
 	}
 	if err != nil {
 		b.mu.Unlock()
@@ -126,12 +128,9 @@ func (b *Broker) checkHalf(offset int64, now bool) bool {
 		b.halves.offsets = append(b.halves.offsets, s.logOffsets[0])
 		m.QueueOffset, m.CommitLogOffset = s.firstOffset, s.logOffsets[0]
 	}
-	producer := b.anyProducer(string(set.get(headers.PropertyProducerGroup)))
+	producer := b.anyProducer(string(set.Get(headers.PropertyProducerGroup)))
 	b.mu.Unlock()
-	for _, p := range woken {
-		p.finish(b)
-	}
-	b.cluster.messagesStored()
+	b.wake(w)
 	if discarded || producer == nil {
 		return false
 	}
@@ -140,23 +139,23 @@ func (b *Broker) checkHalf(offset int64, now bool) bool {
 
 // halfAt decodes the half message at a commit-log offset into memory of its own.
 // The caller holds b.mu.
-func (b *Broker) halfAt(offset int64) (m body.StoredMessage, set propertySet, ok bool) {
+func (b *Broker) halfAt(offset int64) (m body.StoredMessage, set properties.Set, ok bool) {
 	at, found := b.logIndex(offset)
 	if !found || b.log[at].raw == nil {
 		return m, set, false
 	}
 	m, _, err := body.ParseStored(b.log[at].raw)
-	if err != nil || m.Topic != halfTopic {
+	if err != nil || m.Topic != headers.HalfTopic {
 		return m, set, false
 	}
-	set.parse(m.Properties, nil)
+	set.Parse(m.Properties, nil)
 	return m, set, true
 }
 
 // immunity is how old a half message has to be to be checked
 // (TransactionalMessageServiceImpl.getImmunityTime of 5.5.0).
-func (b *Broker) immunity(set *propertySet) time.Duration {
-	seconds, err := strconv.ParseInt(string(set.get(headers.PropertyCheckImmunity)), 10, 32)
+func (b *Broker) immunity(set *properties.Set) time.Duration {
+	seconds, err := strconv.ParseInt(string(set.Get(headers.PropertyCheckImmunity)), 10, 32)
 	if err != nil || seconds == -1 {
 		return b.cluster.cfg.transactionCheck.timeout
 	}
@@ -166,7 +165,7 @@ func (b *Broker) immunity(set *propertySet) time.Duration {
 // storeLocked stores m, with its properties, in a queue of that topic, which is
 // made if need be. It fails if the properties have become too long. The caller
 // holds b.mu.
-func (b *Broker) storeLocked(m *body.StoredMessage, name string, queueID int32) (stored, []*poll, error) {
+func (b *Broker) storeLocked(m *body.StoredMessage, name string, queueID int32) (stored, woken, error) {
 	t := b.topics[name]
 	if t == nil {
 		t = b.putTopicLocked(name, 1, 1, headers.PermRead|headers.PermWrite)
@@ -175,10 +174,10 @@ func (b *Broker) storeLocked(m *body.StoredMessage, name string, queueID int32) 
 	moved.Topic, moved.QueueID = name, queueID
 	raw, err := body.AppendStored(make([]byte, 0, moved.Size()), &moved)
 	if err != nil {
-		return stored{}, nil, err
+		return stored{}, woken{}, err
 	}
-	s, woken := b.putLocked(t.queue(queueID), []entry{{raw: raw, tagHash: tagHashOf(m.Properties)}})
-	return s, woken, nil
+	s, w := b.putLocked(t, queueID, []entry{{raw: raw, tagHash: tags.HashOf(m.Properties)}})
+	return s, w, nil
 }
 
 // anyProducer takes turns among the producers of a group
@@ -195,34 +194,34 @@ func (b *Broker) anyProducer(group string) *conn {
 
 // pushCheck asks a producer about a half message
 // (AbstractTransactionalMessageCheckListener.sendCheckMessage of 5.5.0).
-func (b *Broker) pushCheck(producer *conn, m *body.StoredMessage, set *propertySet) bool {
-	id := string(set.get(headers.PropertyUniqueKey))
+func (b *Broker) pushCheck(producer *conn, m *body.StoredMessage, set *properties.Set) bool {
+	id := string(set.Get(headers.PropertyUniqueKey))
 	h := headers.CheckTransaction{
 		StateTableOffset: m.QueueOffset,
 		CommitLogOffset:  m.CommitLogOffset,
 		MessageID:        id,
 		TransactionID:    id,
-		OffsetMessageID:  offsetMessageID(m.StoreHost, m.CommitLogOffset),
+		OffsetMessageID:  body.OffsetMessageID(m.StoreHost, m.CommitLogOffset),
 	}
 	if b.cluster.behaviour.five {
-		h.Topic, h.BrokerName = halfTopic, b.name
+		h.Topic, h.BrokerName = headers.HalfTopic, b.name
 	}
 	asked := *m
-	asked.Topic = string(set.get(headers.PropertyRealTopic))
+	asked.Topic = string(set.Get(headers.PropertyRealTopic))
 	asked.QueueID = realQueue(set)
 	raw, err := body.AppendStored(make([]byte, 0, asked.Size()), &asked)
 	if err != nil {
 		return false
 	}
-	place := body.Place{QueueOffset: m.QueueOffset, CommitLogOffset: m.CommitLogOffset, StoreTimestamp: time.Now().UnixMilli()}
+	place := body.Place{QueueOffset: m.QueueOffset, CommitLogOffset: m.CommitLogOffset, StoreTimestamp: b.cluster.timers.Now().UnixMilli()}
 	if err := body.SetPlace(raw, place); err != nil {
 		return false
 	}
 	return producer.push(&h, raw)
 }
 
-func realQueue(set *propertySet) int32 {
-	id, _ := strconv.ParseInt(string(set.get(headers.PropertyRealQueue)), 10, 32)
+func realQueue(set *properties.Set) int32 {
+	id, _ := strconv.ParseInt(string(set.Get(headers.PropertyRealQueue)), 10, 32)
 	return int32(id)
 }
 
@@ -246,17 +245,17 @@ func (b *Broker) endTransaction(rq *request) answer {
 	if h.End == headers.TransactionRollback {
 		b.halves.remove(h.CommitLogOffset)
 		b.mu.Unlock()
-		return answer{remark: "not set any response code"}
+		return answer{remark: noCode}
 	}
-	topic, queueID := string(set.get(headers.PropertyRealTopic)), realQueue(&set)
+	topic, queueID := string(set.Get(headers.PropertyRealTopic)), realQueue(&set)
 	if b.cluster.behaviour.five {
-		set.remove(headers.PropertyRealTopic)
-		set.remove(headers.PropertyRealQueue)
+		set.Remove(headers.PropertyRealTopic)
+		set.Remove(headers.PropertyRealQueue)
 	}
-	m.Properties = set.append(nil, b.cluster.behaviour.five)
+	m.Properties = set.Append(nil, b.cluster.behaviour.five)
 	m.SysFlag = m.SysFlag&^headers.SysFlagTransactionMask | headers.SysFlagCommit
 	m.PreparedOffset = h.CommitLogOffset
-	_, woken, err := b.storeLocked(&m, topic, queueID)
+	_, w, err := b.storeLocked(&m, topic, queueID)
 	if err == nil {
 		b.halves.remove(h.CommitLogOffset)
 	}
@@ -264,24 +263,21 @@ func (b *Broker) endTransaction(rq *request) answer {
 	if err != nil {
 		return refuse(headers.MessageIllegal, b.tooLarge().remark)
 	}
-	for _, p := range woken {
-		p.finish(b)
-	}
-	b.cluster.messagesStored()
+	b.wake(w)
 	return answer{}
 }
 
 // endFault says why a transaction cannot be ended. The caller holds b.mu.
-func (b *Broker) endFault(h *headers.EndTransaction, m *body.StoredMessage, set *propertySet, found bool) (answer, bool) {
-	age := time.Now().UnixMilli() - m.BornTimestamp
+func (b *Broker) endFault(h *headers.EndTransaction, m *body.StoredMessage, set *properties.Set, found bool) (answer, bool) {
+	age := b.cluster.timers.Now().UnixMilli() - m.BornTimestamp
 	// TransactionalMessageUtil.getImmunityTime of 5.5.0 has a least time.
 	immune := max(b.immunity(set), b.cluster.cfg.transactionCheck.timeout).Milliseconds()
 	switch {
 	case !found:
 		return refuse(headers.SystemError, "Find prepared transaction message failed"), true
-	case b.cluster.behaviour.five && !h.FromCheck && set.get(headers.PropertyCheckImmunity) != nil && age > immune:
+	case b.cluster.behaviour.five && !h.FromCheck && set.Get(headers.PropertyCheckImmunity) != nil && age > immune:
 		return refuse(headers.IllegalOperation, "Message commit fail, wait check"), true
-	case string(set.get(headers.PropertyProducerGroup)) != h.ProducerGroup:
+	case string(set.Get(headers.PropertyProducerGroup)) != h.ProducerGroup:
 		return refuse(headers.SystemError, "The producer group wrong"), true
 	case m.QueueOffset != h.StateTableOffset:
 		return refuse(headers.SystemError, "The transaction state table offset wrong"), true

@@ -33,7 +33,7 @@ func half(more ...string) *headers.SendMessage {
 func prepare(c *client, cluster *embedded.Cluster, h *headers.SendMessage) *headers.EndTransaction {
 	c.t.Helper()
 	c.succeed(h, []byte("body"))
-	stored := cluster.Messages(halfTopic)
+	stored := messagesIn(cluster, halfTopic)
 	last := stored[len(stored)-1]
 	return &headers.EndTransaction{
 		ProducerGroup: "group", StateTableOffset: last.QueueOffset, CommitLogOffset: last.CommitLogOffset,
@@ -89,9 +89,9 @@ func TestCommit(t *testing.T) {
 		cluster := start(t, embedded.InMemory(), embedded.WithTopic("topic", 4), embedded.WithVersion(version))
 		c := dial(t, cluster, cluster.Broker(0).Addr())
 		commit := prepare(c, cluster, half())
-		require.Zero(t, cluster.Stored("topic"))
+		require.Zero(t, storedIn(cluster, "topic"))
 		require.Empty(t, c.succeed(commit, nil).Remark)
-		stored := cluster.Messages("topic")
+		stored := messagesIn(cluster, "topic")
 		require.Len(t, stored, 1)
 		require.Equal(t, "body", string(stored[0].Body))
 		require.Equal(t, int32(3), stored[0].QueueID)
@@ -104,7 +104,7 @@ func TestCommit(t *testing.T) {
 		require.ElementsMatch(t, left, names)
 
 		c.succeed(commit, nil)
-		require.Equal(t, 2, cluster.Stored("topic"), "as on a real broker, a second commit delivers again")
+		require.Equal(t, 2, storedIn(cluster, "topic"), "as on a real broker, a second commit delivers again")
 	}
 }
 
@@ -114,7 +114,7 @@ func TestRollback(t *testing.T) {
 	end := prepare(c, cluster, half())
 	end.End = headers.TransactionRollback
 	require.Equal(t, "not set any response code", string(c.succeed(end, nil).Remark))
-	require.Zero(t, cluster.Stored("topic"))
+	require.Zero(t, storedIn(cluster, "topic"))
 	require.Zero(t, cluster.Broker(0).CheckTransactions())
 }
 
@@ -125,7 +125,7 @@ func TestUnknownEndHasNoAnswer(t *testing.T) {
 	end.End = headers.TransactionUndecided
 	c.send(end, nil)
 	c.silent()
-	require.Zero(t, cluster.Stored("topic"))
+	require.Zero(t, storedIn(cluster, "topic"))
 }
 
 func TestEndRefused(t *testing.T) {
@@ -146,7 +146,7 @@ func TestEndRefused(t *testing.T) {
 			require.Equal(t, remark, string(answer.Remark))
 		}
 	}
-	require.Zero(t, cluster.Stored("topic"))
+	require.Zero(t, storedIn(cluster, "topic"))
 	c.succeed(good, nil)
 }
 
@@ -180,6 +180,22 @@ func TestAwaitProducer(t *testing.T) {
 	})
 }
 
+// The clock that Advance moves on is that of transaction checks as well: half
+// messages grow old by it, and no real time goes by.
+func TestAdvanceChecksTransactions(t *testing.T) {
+	inMemoryBubble(t, func(t *testing.T, cluster *embedded.Cluster, c *client) {
+		began := time.Now()
+		becomeProducer(c, "one")
+		prepare(c, cluster, half())
+		cluster.Advance(time.Minute)
+		_, first := receiveCheck(c)
+		require.Equal(t, "1", string(propertyOf(first, "TRANSACTION_CHECK_TIMES")))
+		require.Less(t, began.UnixMilli(), first.StoreTimestamp)
+		receiveCheck(c)
+		require.Equal(t, began, time.Now())
+	})
+}
+
 // A half message is checked at the multiples of the interval, once it is old
 // enough, and is somewhere else each time.
 func TestTransactionCheck(t *testing.T) {
@@ -206,10 +222,10 @@ func TestTransactionCheck(t *testing.T) {
 		require.Equal(t, "2", string(propertyOf(m, "TRANSACTION_CHECK_TIMES")))
 		c.oneway(answerTo(second, headers.TransactionCommit), nil)
 		synctest.Wait()
-		require.Equal(t, 1, cluster.Stored("topic"))
+		require.Equal(t, 1, storedIn(cluster, "topic"))
 		time.Sleep(100 * time.Second)
 		c.silent()
-		require.Equal(t, 3, cluster.Stored(halfTopic))
+		require.Equal(t, 3, storedIn(cluster, halfTopic))
 	}, embedded.WithTransactionCheck(6*time.Second, 10*time.Second, 15))
 }
 
@@ -224,7 +240,7 @@ func TestTransactionImmunity(t *testing.T) {
 		require.Equal(t, 30*time.Second, time.Since(began))
 		require.Equal(t, int32(headers.IllegalOperation), c.call(end, nil).Code)
 		c.succeed(answerTo(check, headers.TransactionCommit), nil)
-		require.Equal(t, 1, cluster.Stored("topic"))
+		require.Equal(t, 1, storedIn(cluster, "topic"))
 	}, embedded.WithTransactionCheck(6*time.Second, 10*time.Second, 15))
 }
 
@@ -236,10 +252,10 @@ func TestTransactionCheckedTooOften(t *testing.T) {
 		for range 3 {
 			receiveCheck(c)
 		}
-		require.Zero(t, cluster.Stored(checkMaxTopic))
+		require.Zero(t, storedIn(cluster, checkMaxTopic))
 		time.Sleep(100 * time.Second)
 		c.silent()
-		dropped := cluster.Messages(checkMaxTopic)
+		dropped := messagesIn(cluster, checkMaxTopic)
 		require.Len(t, dropped, 1)
 		require.Equal(t, "3", dropped[0].Properties["TRANSACTION_CHECK_TIMES"])
 		require.Equal(t, "topic", dropped[0].Properties["REAL_TOPIC"])
@@ -264,10 +280,10 @@ func TestTransactionCheckProducers(t *testing.T) {
 		require.ElementsMatch(t, []string{"2", "3"}, []string{
 			string(propertyOf(first, "TRANSACTION_CHECK_TIMES")), string(propertyOf(second, "TRANSACTION_CHECK_TIMES")),
 		})
-		halves := cluster.Stored(halfTopic)
+		halves := storedIn(cluster, halfTopic)
 		b.Stop()
 		time.Sleep(time.Hour)
-		require.Equal(t, halves, cluster.Stored(halfTopic))
+		require.Equal(t, halves, storedIn(cluster, halfTopic))
 	})
 }
 

@@ -3,8 +3,24 @@ package embedded
 import "github.com/watermill-rocketmq/watermill-rocketmq/headers"
 
 // versionParameterCode is the first version that answers a bad queue id with
-// INVALID_PARAMETER: 5.3.0, as 5.1.4 was seen to answer SYSTEM_ERROR.
-const versionParameterCode headers.Version = 473
+// INVALID_PARAMETER, as 5.1.4 was seen to answer SYSTEM_ERROR.
+const versionParameterCode = headers.Version5_3_0
+
+// Versions that changed POP.
+const (
+	// versionOrderFree is the first that changes the invisible time of messages that were
+	// popped in order, wakes who waits for a queue when it gets free, and wakes
+	// notifications for messages that are delivered again.
+	versionOrderFree headers.Version = 433 // 5.1.0
+	// versionNamedAcks is the first that passes over acknowledgements for another broker.
+	versionNamedAcks = headers.Version5_3_3
+	// versionNotifyFilter is the first whose notifications have a filter, versionSuspend
+	// that in which a message can be given back without being counted, versionOriginGroup
+	// that in which messages that are delivered again tell their group.
+	versionNotifyFilter = headers.Version5_5_0
+	versionSuspend      = headers.Version5_5_0
+	versionOriginGroup  = headers.Version5_5_0
+)
 
 // behaviour says what depends on the version that the cluster plays. Each field
 // was observed on 4.9.7 and 5.5.0 brokers.

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 )
@@ -14,30 +15,40 @@ const vipOffset = 2
 // broker, such as "broker-a-vip". Without it there is only the first.
 func WithVIPPort() Option { return func(c *config) { c.vipPort = true } }
 
+var errStopped = errors.New("stopped while it was starting")
+
 // listen starts the broker's servers, the main one at addr.
 func (b *Broker) listen(addr string) error {
 	if b.vip == nil {
-		return b.srv.start(addr)
+		_, err := b.srv.start(addr)
+		return err
 	}
 	const attempts = 10 // the system picks the first port without a look at the second
-	var err error
+	var failure error
 	for range attempts {
-		if err = b.srv.start(addr); err != nil {
+		term, err := b.srv.start(addr)
+		if err != nil {
 			return err
 		}
+		vipTerm := 0
 		var main netip.AddrPort
 		if main, err = netip.ParseAddrPort(b.srv.address()); err == nil {
-			err = b.vip.start(netip.AddrPortFrom(main.Addr(), main.Port()-vipOffset).String())
+			vipTerm, err = b.vip.start(netip.AddrPortFrom(main.Addr(), main.Port()-vipOffset).String())
 		}
 		if err == nil {
-			return nil
+			if b.srv.runs(term) {
+				return nil
+			}
+			b.vip.stopTerm(vipTerm) // the stop came too early for it
+			return errStopped
 		}
-		b.srv.stop()
+		failure = err
+		b.srv.stopTerm(term)
 		if wanted, parseErr := netip.ParseAddrPort(addr); parseErr != nil || wanted.Port() != 0 {
 			break
 		}
 	}
-	return fmt.Errorf("VIP port: %w", err)
+	return fmt.Errorf("VIP port: %w", failure)
 }
 
 // halt stops the broker's servers.

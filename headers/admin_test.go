@@ -17,6 +17,7 @@ func TestAdminRequests(t *testing.T) {
 	}{
 		{headers.BrokerConfig{}, 26, "GET_BROKER_CONFIG", nil},
 		{headers.RuntimeInfo{}, 28, "GET_BROKER_RUNTIME_INFO", nil},
+		{&headers.TopicGroups{Topic: "orders"}, 300, "QUERY_TOPIC_CONSUME_BY_WHO", map[string]string{"topic": "orders"}},
 		{&headers.TopicStats{Topic: "orders"}, 202, "GET_TOPIC_STATS_INFO", map[string]string{"topic": "orders"}},
 	} {
 		for _, s := range bothSerializations {

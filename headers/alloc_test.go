@@ -58,6 +58,12 @@ func TestPropertiesAllocations(t *testing.T) {
 		}
 	})
 	require.Zero(t, allocs)
+	text := string(raw)
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		for name, value := range headers.StringProperties(text) {
+			buffer = append(append(buffer[:0], name...), value...)
+		}
+	}))
 }
 
 func BenchmarkAppendRequest(b *testing.B) {

@@ -36,24 +36,34 @@ func (h *CheckTransaction) AppendFields(dst []byte, s Serialization) []byte {
 // ParseCheckTransaction reads the header of CHECK_TRANSACTION_STATE. The result
 // owns its memory.
 func ParseCheckTransaction(c *Command) (CheckTransaction, error) {
-	table, hasTable, err := c.Fields.Int("tranStateTableOffset", 64)
-	if err != nil {
+	var h CheckTransaction
+	var seen fieldSet
+	for field, value := range c.Fields.All() {
+		var err error
+		switch key := string(field); key {
+		case "tranStateTableOffset":
+			h.StateTableOffset, err = parseInt64(key, value)
+			seen.add(0)
+		case "commitLogOffset":
+			h.CommitLogOffset, err = parseInt64(key, value)
+			seen.add(1)
+		case "msgId":
+			h.MessageID = string(value)
+		case "transactionId":
+			h.TransactionID = string(value)
+		case "offsetMsgId":
+			h.OffsetMessageID = string(value)
+		case "topic":
+			h.Topic = string(value)
+		case "bname":
+			h.BrokerName = string(value)
+		}
+		if err != nil {
+			return CheckTransaction{}, err
+		}
+	}
+	if err := seen.require("CHECK_TRANSACTION_STATE", "tranStateTableOffset", "commitLogOffset"); err != nil {
 		return CheckTransaction{}, err
 	}
-	log, hasLog, err := c.Fields.Int("commitLogOffset", 64)
-	if err != nil {
-		return CheckTransaction{}, err
-	}
-	if !hasTable || !hasLog {
-		return CheckTransaction{}, malformed("CHECK_TRANSACTION_STATE without tranStateTableOffset or commitLogOffset")
-	}
-	return CheckTransaction{
-		StateTableOffset: table,
-		CommitLogOffset:  log,
-		MessageID:        c.Fields.String("msgId"),
-		TransactionID:    c.Fields.String("transactionId"),
-		OffsetMessageID:  c.Fields.String("offsetMsgId"),
-		Topic:            c.Fields.String("topic"),
-		BrokerName:       c.Fields.String("bname"),
-	}, nil
+	return h, nil
 }

@@ -7,36 +7,53 @@ type RequestCode int32
 
 // The request codes this project speaks, as client or as embedded broker.
 const (
-	CodeSendMessage           RequestCode = 10
-	CodePullMessage           RequestCode = 11
-	CodeQueryMessage          RequestCode = 12
-	CodeQueryConsumerOffset   RequestCode = 14
-	CodeUpdateConsumerOffset  RequestCode = 15
-	CodeCreateTopic           RequestCode = 17
-	CodeBrokerConfig          RequestCode = 26
-	CodeRuntimeInfo           RequestCode = 28
-	CodeSearchOffset          RequestCode = 29
-	CodeMaxOffset             RequestCode = 30
-	CodeMinOffset             RequestCode = 31
-	CodeEarliestStoreTime     RequestCode = 32
-	CodeViewMessage           RequestCode = 33
-	CodeHeartbeat             RequestCode = 34
-	CodeUnregisterClient      RequestCode = 35
-	CodeConsumerSendBack      RequestCode = 36
-	CodeEndTransaction        RequestCode = 37
-	CodeConsumerList          RequestCode = 38
-	CodeCheckTransactionState RequestCode = 39
-	CodeConsumerIDsChanged    RequestCode = 40
-	CodeLockQueues            RequestCode = 41
-	CodeUnlockQueues          RequestCode = 42
-	CodeTopicRoute            RequestCode = 105
-	CodeClusterInfo           RequestCode = 106
-	CodeTopicStats            RequestCode = 202
-	CodeConsumerRunningInfo   RequestCode = 307
-	CodeSendMessageV2         RequestCode = 310
-	CodeSendBatchMessage      RequestCode = 320
-	CodeLitePullMessage       RequestCode = 361
-	CodeRecallMessage         RequestCode = 370
+	CodeSendMessage             RequestCode = 10
+	CodePullMessage             RequestCode = 11
+	CodeQueryMessage            RequestCode = 12
+	CodeQueryConsumerOffset     RequestCode = 14
+	CodeUpdateConsumerOffset    RequestCode = 15
+	CodeCreateTopic             RequestCode = 17
+	CodeBrokerConfig            RequestCode = 26
+	CodeRuntimeInfo             RequestCode = 28
+	CodeSearchOffset            RequestCode = 29
+	CodeMaxOffset               RequestCode = 30
+	CodeMinOffset               RequestCode = 31
+	CodeEarliestStoreTime       RequestCode = 32
+	CodeViewMessage             RequestCode = 33
+	CodeHeartbeat               RequestCode = 34
+	CodeUnregisterClient        RequestCode = 35
+	CodeConsumerSendBack        RequestCode = 36
+	CodeEndTransaction          RequestCode = 37
+	CodeConsumerList            RequestCode = 38
+	CodeCheckTransactionState   RequestCode = 39
+	CodeConsumerIDsChanged      RequestCode = 40
+	CodeLockQueues              RequestCode = 41
+	CodeUnlockQueues            RequestCode = 42
+	CodeCheckClientConfig       RequestCode = 46
+	CodeTopicRoute              RequestCode = 105
+	CodeClusterInfo             RequestCode = 106
+	CodeCreateSubscriptionGroup RequestCode = 200
+	CodeAllSubscriptionGroups   RequestCode = 201
+	CodeTopicStats              RequestCode = 202
+	CodeConsumerConnection      RequestCode = 203
+	CodeResetClientOffset       RequestCode = 220
+	CodeConsumerStatus          RequestCode = 221
+	CodeResetOffset             RequestCode = 222
+	CodeTopicGroups             RequestCode = 300
+	CodeConsumerRunningInfo     RequestCode = 307
+	CodeConsumeMessageDirectly  RequestCode = 309
+	CodeSendMessageV2           RequestCode = 310
+	CodeSendBatchMessage        RequestCode = 320
+	CodeSubscriptionGroup       RequestCode = 352
+	CodeLitePullMessage         RequestCode = 361
+	CodeRecallMessage           RequestCode = 370
+	CodeQueryAssignment         RequestCode = 400
+	CodeSetMessageRequestMode   RequestCode = 401
+	CodePopMessage              RequestCode = 200050
+	CodeAckMessage              RequestCode = 200051
+	CodeChangeInvisibleTime     RequestCode = 200053
+	CodeNotification            RequestCode = 200054
+	CodeBatchAckMessage         RequestCode = 200151
 )
 
 // String returns the code's name in RocketMQ, or its number.
@@ -86,22 +103,56 @@ func (c RequestCode) String() string {
 		return "LOCK_BATCH_MQ"
 	case CodeUnlockQueues:
 		return "UNLOCK_BATCH_MQ"
+	case CodeCheckClientConfig:
+		return "CHECK_CLIENT_CONFIG"
 	case CodeTopicRoute:
 		return "GET_ROUTEINFO_BY_TOPIC"
 	case CodeClusterInfo:
 		return "GET_BROKER_CLUSTER_INFO"
+	case CodeCreateSubscriptionGroup:
+		return "UPDATE_AND_CREATE_SUBSCRIPTIONGROUP"
+	case CodeAllSubscriptionGroups:
+		return "GET_ALL_SUBSCRIPTIONGROUP_CONFIG"
 	case CodeTopicStats:
 		return "GET_TOPIC_STATS_INFO"
+	case CodeConsumerConnection:
+		return "GET_CONSUMER_CONNECTION_LIST"
+	case CodeResetClientOffset:
+		return "RESET_CONSUMER_CLIENT_OFFSET"
+	case CodeConsumerStatus:
+		return "GET_CONSUMER_STATUS_FROM_CLIENT"
+	case CodeResetOffset:
+		return "INVOKE_BROKER_TO_RESET_OFFSET"
+	case CodeTopicGroups:
+		return "QUERY_TOPIC_CONSUME_BY_WHO"
 	case CodeConsumerRunningInfo:
 		return "GET_CONSUMER_RUNNING_INFO"
+	case CodeConsumeMessageDirectly:
+		return "CONSUME_MESSAGE_DIRECTLY"
 	case CodeSendMessageV2:
 		return "SEND_MESSAGE_V2"
 	case CodeSendBatchMessage:
 		return "SEND_BATCH_MESSAGE"
+	case CodeSubscriptionGroup:
+		return "GET_SUBSCRIPTIONGROUP_CONFIG"
 	case CodeLitePullMessage:
 		return "LITE_PULL_MESSAGE"
 	case CodeRecallMessage:
 		return "RECALL_MESSAGE"
+	case CodeQueryAssignment:
+		return "QUERY_ASSIGNMENT"
+	case CodeSetMessageRequestMode:
+		return "SET_MESSAGE_REQUEST_MODE"
+	case CodePopMessage:
+		return "POP_MESSAGE"
+	case CodeAckMessage:
+		return "ACK_MESSAGE"
+	case CodeChangeInvisibleTime:
+		return "CHANGE_MESSAGE_INVISIBLETIME"
+	case CodeNotification:
+		return "NOTIFICATION"
+	case CodeBatchAckMessage:
+		return "BATCH_ACK_MESSAGE"
 	default:
 		return strconv.Itoa(int(c))
 	}
@@ -111,34 +162,40 @@ func (c RequestCode) String() string {
 // and RemotingSysResponseCode).
 type ResponseCode int32
 
-// The response codes a producer or the embedded broker has to know. Others may
+// The response codes a client or the embedded broker has to know. Others may
 // arrive: a code is a number first.
 const (
-	Success               ResponseCode = 0
-	SystemError           ResponseCode = 1
-	SystemBusy            ResponseCode = 2
-	RequestNotSupported   ResponseCode = 3
-	FlushDiskTimeout      ResponseCode = 10
-	SlaveNotAvailable     ResponseCode = 11
-	FlushSlaveTimeout     ResponseCode = 12
-	MessageIllegal        ResponseCode = 13
-	ServiceNotAvailable   ResponseCode = 14
-	VersionNotSupported   ResponseCode = 15
-	NoPermission          ResponseCode = 16
-	TopicNotExist         ResponseCode = 17
-	PullNotFound          ResponseCode = 19
-	PullRetryImmediately  ResponseCode = 20
-	PullOffsetMoved       ResponseCode = 21
-	QueryNotFound         ResponseCode = 22
-	SubscriptionNotExist  ResponseCode = 24
-	SubscriptionNotLatest ResponseCode = 25
-	InvalidParameter      ResponseCode = 29
-	NoBuyerID             ResponseCode = 204
-	NotInCurrentUnit      ResponseCode = 205
-	FlowControl           ResponseCode = 215
-	NotLeaderForQueue     ResponseCode = 501
-	IllegalOperation      ResponseCode = 604
-	GoAway                ResponseCode = 1500
+	Success                   ResponseCode = 0
+	SystemError               ResponseCode = 1
+	SystemBusy                ResponseCode = 2
+	RequestNotSupported       ResponseCode = 3
+	FlushDiskTimeout          ResponseCode = 10
+	SlaveNotAvailable         ResponseCode = 11
+	FlushSlaveTimeout         ResponseCode = 12
+	MessageIllegal            ResponseCode = 13
+	ServiceNotAvailable       ResponseCode = 14
+	VersionNotSupported       ResponseCode = 15
+	NoPermission              ResponseCode = 16
+	TopicNotExist             ResponseCode = 17
+	PullNotFound              ResponseCode = 19
+	PullRetryImmediately      ResponseCode = 20
+	PullOffsetMoved           ResponseCode = 21
+	QueryNotFound             ResponseCode = 22
+	SubscriptionParseFailed   ResponseCode = 23
+	SubscriptionNotExist      ResponseCode = 24
+	SubscriptionNotLatest     ResponseCode = 25
+	SubscriptionGroupNotExist ResponseCode = 26
+	InvalidParameter          ResponseCode = 29
+	NoBuyerID                 ResponseCode = 204
+	NotInCurrentUnit          ResponseCode = 205
+	ConsumerNotOnline         ResponseCode = 206
+	NoMessage                 ResponseCode = 208
+	PollingFull               ResponseCode = 209
+	PollingTimeout            ResponseCode = 210
+	FlowControl               ResponseCode = 215
+	NotLeaderForQueue         ResponseCode = 501
+	IllegalOperation          ResponseCode = 604
+	GoAway                    ResponseCode = 1500
 )
 
 // String returns the code's name in RocketMQ, or its number.
@@ -176,16 +233,28 @@ func (c ResponseCode) String() string {
 		return "PULL_OFFSET_MOVED"
 	case QueryNotFound:
 		return "QUERY_NOT_FOUND"
+	case SubscriptionParseFailed:
+		return "SUBSCRIPTION_PARSE_FAILED"
 	case SubscriptionNotExist:
 		return "SUBSCRIPTION_NOT_EXIST"
 	case SubscriptionNotLatest:
 		return "SUBSCRIPTION_NOT_LATEST"
+	case SubscriptionGroupNotExist:
+		return "SUBSCRIPTION_GROUP_NOT_EXIST"
 	case InvalidParameter:
 		return "INVALID_PARAMETER"
 	case NoBuyerID:
 		return "NO_BUYER_ID"
 	case NotInCurrentUnit:
 		return "NOT_IN_CURRENT_UNIT"
+	case ConsumerNotOnline:
+		return "CONSUMER_NOT_ONLINE"
+	case NoMessage:
+		return "NO_MESSAGE"
+	case PollingFull:
+		return "POLLING_FULL"
+	case PollingTimeout:
+		return "POLLING_TIMEOUT"
 	case FlowControl:
 		return "FLOW_CONTROL"
 	case NotLeaderForQueue:

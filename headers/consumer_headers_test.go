@@ -2,6 +2,7 @@ package headers_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,13 +19,21 @@ type typed struct {
 	required, numbers []string
 }
 
-func consumerRequests() map[string]typed {
+func typedRequests() map[string]typed {
 	queue := func(c *headers.Command) (headers.Request, error) {
 		h, err := headers.ParseQueueRequest(c)
 		return &h, err
 	}
 	pull := func(c *headers.Command) (headers.Request, error) {
 		h, err := headers.ParsePullMessage(c)
+		return &h, err
+	}
+	group := func(c *headers.Command) (headers.Request, error) {
+		h, err := headers.ParseGroupRequest(c)
+		return &h, err
+	}
+	reset := func(c *headers.Command) (headers.Request, error) {
+		h, err := headers.ParseResetOffset(c)
 		return &h, err
 	}
 	pullMessage := headers.PullMessage{
@@ -93,6 +102,124 @@ func consumerRequests() map[string]typed {
 			[]string{"topic", "readQueueNums", "writeQueueNums", "perm"},
 			[]string{"readQueueNums", "writeQueueNums", "perm"},
 		},
+		"end transaction": {
+			&headers.EndTransaction{
+				ProducerGroup: "golden_tx_pg", StateTableOffset: 5, CommitLogOffset: 6, End: headers.TransactionCommit,
+				FromCheck: true, MessageID: "7F01", TransactionID: "7F02", Topic: "golden_topic", BrokerName: "broker-a",
+			},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParseEndTransaction(c)
+				return &h, err
+			},
+			[]string{"producerGroup", "tranStateTableOffset", "commitLogOffset", "commitOrRollback"},
+			[]string{"tranStateTableOffset", "commitLogOffset", "commitOrRollback"},
+		},
+		"check transaction": {
+			&headers.CheckTransaction{
+				StateTableOffset: 5, CommitLogOffset: 6, MessageID: "7F01", TransactionID: "7F02", OffsetMessageID: "7F03",
+				Topic: headers.HalfTopic, BrokerName: "broker-a",
+			},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParseCheckTransaction(c)
+				return &h, err
+			},
+			[]string{"tranStateTableOffset", "commitLogOffset"},
+			[]string{"tranStateTableOffset", "commitLogOffset"},
+		},
+		"recall message": {
+			&headers.RecallMessage{ProducerGroup: "golden_pg", Topic: "golden_topic", Handle: "aGFuZGxl", BrokerName: "broker-a"},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParseRecallMessage(c)
+				return &h, err
+			},
+			[]string{"topic", "recallHandle"},
+			nil,
+		},
+		"pop": {
+			&headers.PopMessage{
+				ConsumerGroup: "golden_popg", Topic: "golden_pop", QueueID: -1, MaxMessages: 8, InvisibleMillis: 3000, PollMillis: 15000,
+				BornTimestamp: 1795444062394, InitMode: headers.PopFromMax, ExpressionType: "TAG", Expression: "a || b", Order: true,
+				AttemptID: "attempt", BrokerName: "broker-a",
+			},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParsePopMessage(c)
+				return &h, err
+			},
+			[]string{"consumerGroup", "topic", "queueId", "maxMsgNums", "invisibleTime", "pollTime", "initMode"},
+			[]string{"queueId", "maxMsgNums", "invisibleTime", "pollTime", "bornTime", "initMode"},
+		},
+		"ack": {
+			&headers.AckMessage{
+				ConsumerGroup: "golden_popg", Topic: "golden_pop", QueueID: 1, Handle: "0 1 2 3 0 broker-a 1 4", Offset: 4, BrokerName: "broker-a",
+			},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParseAckMessage(c)
+				return &h, err
+			},
+			[]string{"consumerGroup", "topic", "queueId", "extraInfo", "offset"},
+			[]string{"queueId", "offset"},
+		},
+		"change invisible time": {
+			&headers.ChangeInvisibleTime{
+				ConsumerGroup: "golden_popg", Topic: "golden_pop", QueueID: 1, Handle: "0 1 2 3 0 broker-a 1 4", Offset: 4,
+				InvisibleMillis: 1000, Suspend: true, BrokerName: "broker-a",
+			},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParseChangeInvisibleTime(c)
+				return &h, err
+			},
+			[]string{"consumerGroup", "topic", "queueId", "extraInfo", "offset", "invisibleTime"},
+			[]string{"queueId", "offset", "invisibleTime"},
+		},
+		"notification": {
+			&headers.Notification{
+				ConsumerGroup: "golden_popg", Topic: "golden_pop", QueueID: -1, PollMillis: 15000, BornTimestamp: 1795444062394,
+				Order: true, AttemptID: "attempt", ExpressionType: "SQL92", Expression: "a > 1", BrokerName: "broker-a",
+			},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParseNotification(c)
+				return &h, err
+			},
+			[]string{"consumerGroup", "topic", "queueId", "pollTime"},
+			[]string{"queueId", "pollTime", "bornTime"},
+		},
+		"send back": {
+			&headers.ConsumerSendBack{
+				Offset: 8364338, ConsumerGroup: "golden_cg", DelayLevel: 1, OriginTopic: "golden_topic", MaxReconsumeTimes: 16, HasMaxReconsumeTimes: true,
+				OriginMessageID: "FD00000000000000000000000000000241FA30946E097458770E0000", BrokerName: "broker-a",
+			},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParseConsumerSendBack(c)
+				return &h, err
+			},
+			[]string{"offset", "group", "delayLevel"},
+			[]string{"offset", "delayLevel", "maxReconsumeTimes"},
+		},
+		"consumer list":       {&headers.GroupRequest{Code: headers.CodeConsumerList, ConsumerGroup: "golden_cg"}, group, []string{"consumerGroup"}, nil},
+		"consumer ids":        {&headers.GroupRequest{Code: headers.CodeConsumerIDsChanged, ConsumerGroup: "golden_cg"}, group, []string{"consumerGroup"}, nil},
+		"consumer connection": {&headers.GroupRequest{Code: headers.CodeConsumerConnection, ConsumerGroup: "golden_cg"}, group, []string{"consumerGroup"}, nil},
+		"subscription group":  {&headers.GroupRequest{Code: headers.CodeSubscriptionGroup, ConsumerGroup: "golden_cg"}, group, []string{"group"}, nil},
+		"reset offset": {
+			&headers.ResetOffset{ConsumerGroup: "golden_cg", Topic: "golden_topic", Timestamp: -1, Force: true, QueueID: 3, HasOffset: true},
+			reset,
+			[]string{"group", "topic", "timestamp", "isForce"},
+			[]string{"timestamp", "queueId", "offset"},
+		},
+		"reset offset, pushed": {
+			&headers.ResetOffset{Push: true, ConsumerGroup: "golden_cg", Topic: "golden_topic", Timestamp: 1795444062394, QueueID: -1},
+			reset,
+			[]string{"group", "topic", "timestamp", "isForce"},
+			[]string{"timestamp"},
+		},
+		"running info": {
+			&headers.ConsumerRunningInfo{ConsumerGroup: "golden_cg", ClientID: "192.0.2.2@cg", Stacks: true},
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParseConsumerRunningInfo(c)
+				return &h, err
+			},
+			[]string{"consumerGroup", "clientId"},
+			nil,
+		},
 		"unregister": {
 			&headers.UnregisterClient{ClientID: "192.0.2.2@golden_pg", ProducerGroup: "golden_pg", ConsumerGroup: "golden_cg"},
 			func(c *headers.Command) (headers.Request, error) {
@@ -104,8 +231,8 @@ func consumerRequests() map[string]typed {
 	}
 }
 
-func TestConsumerRequests(t *testing.T) {
-	for name, test := range consumerRequests() {
+func TestTypedRequests(t *testing.T) {
+	for name, test := range typedRequests() {
 		for _, s := range bothSerializations {
 			t.Run(name+" "+s.String(), func(t *testing.T) {
 				frame, err := headers.AppendRequest(nil, s, 1, false, test.request, nil)
@@ -125,10 +252,10 @@ func TestConsumerRequests(t *testing.T) {
 				clear(frame)
 				require.Equal(t, test.request, got, "the result owns its memory")
 				for _, name := range test.required {
-					requireRefused(t, test, without(list, name))
+					requireRefused(t, test, without(list, name), " without "+name)
 				}
 				for _, name := range test.numbers {
-					requireRefused(t, test, append(without(list, name), headers.Field{Name: name, Value: "x"}))
+					requireRefused(t, test, append(without(list, name), headers.Field{Name: name, Value: "x"}), "field "+name+" is ")
 				}
 			})
 		}
@@ -139,17 +266,20 @@ func without(list headers.FieldList, name string) headers.FieldList {
 	return slices.DeleteFunc(slices.Clone(list), func(f headers.Field) bool { return f.Name == name })
 }
 
-func requireRefused(t *testing.T, test typed, list headers.FieldList) {
+// requireRefused wants an error that ends with the name of the field, or goes on about
+// its value.
+func requireRefused(t *testing.T, test typed, list headers.FieldList, text string) {
 	t.Helper()
 	c := commandOf(t, headers.JSON, test.request.RequestCode(), list)
 	_, err := test.parse(&c)
 	require.ErrorIs(t, err, headers.ErrMalformed, "%v", list)
+	require.Regexp(t, text+`("x", want .*)?$`, err.Error())
 }
 
 // The captured requests of the Java client say what ours say. Ours leaves bname
 // out of the offset requests, where only static topics need it.
 func TestGoldenConsumerRequests(t *testing.T) {
-	requests := consumerRequests()
+	requests := typedRequests()
 	queryOffset := headers.QueueRequest{Code: headers.CodeQueryConsumerOffset, ConsumerGroup: "golden_cg", Topic: "golden_topic", QueueID: 2}
 	tests := map[string]headers.Request{
 		"31_pull_11_req":          nil,
@@ -161,6 +291,21 @@ func TestGoldenConsumerRequests(t *testing.T) {
 	tests["31_pull_11_req"] = &withExtra{&pull, headers.FieldList{{"maxMsgBytes", "262144"}}}
 	tests["29_query_offset_14_req"] = &withExtra{&queryOffset, headers.FieldList{{"bname", "broker-a"}}}
 	tests["36_update_offset_15_req"] = &withExtra{tests["36_update_offset_15_req"], headers.FieldList{{"bname", "broker-a"}}}
+	tests["71_pop_200050_req"] = &headers.PopMessage{
+		ConsumerGroup: "golden_popg", Topic: "golden_pop", QueueID: -1, MaxMessages: 8, InvisibleMillis: 3000,
+		BornTimestamp: 1795444062394, ExpressionType: "TAG", Expression: "*",
+	}
+	handle := headers.ReceiptHandle{PopTime: 1795444062397, InvisibleMillis: 3000, ReviveQueueID: 7, BrokerName: "broker-a"}
+	tests["73_ack_200051_req"] = &headers.AckMessage{ConsumerGroup: "golden_popg", Topic: "golden_pop", Handle: handle.String()}
+	handle.Offset = 1
+	tests["75_change_invisible_200053_req"] = &headers.ChangeInvisibleTime{
+		ConsumerGroup: "golden_popg", Topic: "golden_pop", Handle: handle.String(), Offset: 1, InvisibleMillis: 1000,
+	}
+	tests["27_consumer_list_38_req"] = requests["consumer list"].request
+	tests["26_notify_consumer_ids_changed_40"] = requests["consumer ids"].request
+	tests["35_send_back_36_req"] = requests["send back"].request
+	tests["37_lock_41_req"] = headers.LockQueues{}
+	tests["39_unlock_42_req"] = headers.UnlockQueues{}
 	for name, request := range tests {
 		t.Run(name, func(t *testing.T) {
 			want := golden(t, name)
@@ -222,17 +367,33 @@ func TestHeartbeatData(t *testing.T) {
 	c = mustParse(t, golden(t, "25_heartbeat_consumer_req"))
 	got, err = headers.ParseHeartbeatData(c.Body)
 	require.NoError(t, err)
-	require.Equal(t, []headers.ConsumerData{{Group: "golden_cg"}}, got.Consumers)
+	subscribed := func(topic string, version int64) headers.SubscriptionData {
+		return headers.SubscriptionData{
+			Topic: topic, Expression: headers.ExpressionAll, ExpressionType: headers.ExpressionTag, Version: version,
+			Tags: []string{}, Codes: []int32{},
+		}
+	}
+	require.Equal(t, []headers.ConsumerData{{
+		Group: "golden_cg", ConsumeType: headers.ConsumePassively, MessageModel: headers.Clustering, ConsumeFromWhere: headers.ConsumeFromFirstOffset,
+		Subscriptions: []headers.SubscriptionData{subscribed("golden_topic", 1795443163455), subscribed("%RETRY%golden_cg", 1795443163463)},
+	}}, got.Consumers)
 
 	body, err := got.Encode()
 	require.NoError(t, err)
+	require.JSONEq(t, string(c.Body), strings.Replace(string(body), "{", `{"heartbeatFingerprint":0,"withoutSub":false,`, 1))
 	again, err := headers.ParseHeartbeatData(body)
 	require.NoError(t, err)
 	require.Equal(t, got, again)
 
 	body, err = (&headers.HeartbeatData{ClientID: "c"}).Encode()
 	require.NoError(t, err)
-	require.JSONEq(t, `{"clientID":"c","producerDataSet":[],"consumerDataSet":[]}`, string(body))
+	require.Equal(t, `{"clientID":"c","producerDataSet":[],"consumerDataSet":[]}`, string(body))
+
+	beat := headers.HeartbeatData{ClientID: "c", Consumers: []headers.ConsumerData{{Group: "g"}}}
+	body, err = beat.Encode()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"clientID":"c","producerDataSet":[],"consumerDataSet":[{"groupName":"g","subscriptionDataSet":[],"unitMode":false}]}`, string(body))
+	require.Nil(t, beat.Consumers[0].Subscriptions, "Encode only reads")
 
 	_, err = headers.ParseHeartbeatData([]byte(`{"clientID":`))
 	require.ErrorIs(t, err, headers.ErrMalformed)

@@ -70,6 +70,9 @@ var encodedFrames = map[string]func(s headers.Serialization) ([]byte, error){
 	"pop_is_json": func(s headers.Serialization) ([]byte, error) {
 		return headers.AppendRequest(nil, s, 5, false, command{200050, headers.FieldList{{"topic", "t"}, {"empty", ""}, {"exp", "*"}}}, nil)
 	},
+	"heartbeat_in_json": func(s headers.Serialization) ([]byte, error) {
+		return headers.AppendRequest(nil, s, 8, false, headers.InJSON(command{headers.CodeHeartbeat, headers.FieldList{{"a", "1"}}}), []byte("{}"))
+	},
 	"answer_stored": func(s headers.Serialization) ([]byte, error) {
 		return headers.AppendResponse(nil, s, 6, headers.Success, "", &headers.SendResult{
 			OffsetMessageID: "7F00000100002A9F00000000007FA132", QueueID: 1, QueueOffset: 1 << 40, TransactionID: "7F0000010001000000000000000000B1",

@@ -55,31 +55,44 @@ func (h *EndTransaction) AppendFields(dst []byte, s Serialization) []byte {
 // ParseEndTransaction reads the header of END_TRANSACTION. The result owns its
 // memory.
 func ParseEndTransaction(c *Command) (EndTransaction, error) {
-	table, hasTable, err := c.Fields.Int("tranStateTableOffset", 64)
-	if err != nil {
+	var h EndTransaction
+	var seen fieldSet
+	for field, value := range c.Fields.All() {
+		var err error
+		switch key := string(field); key {
+		case "producerGroup":
+			h.ProducerGroup = string(value)
+		case "tranStateTableOffset":
+			h.StateTableOffset, err = parseInt64(key, value)
+			seen.add(1)
+		case "commitLogOffset":
+			h.CommitLogOffset, err = parseInt64(key, value)
+			seen.add(2)
+		case "commitOrRollback":
+			var end int32
+			end, err = parseInt32(key, value)
+			h.End = TransactionEnd(end)
+			seen.add(3)
+		case "fromTransactionCheck":
+			h.FromCheck = parseBool(value)
+		case "msgId":
+			h.MessageID = string(value)
+		case "transactionId":
+			h.TransactionID = string(value)
+		case "topic":
+			h.Topic = string(value)
+		case "bname":
+			h.BrokerName = string(value)
+		}
+		if err != nil {
+			return EndTransaction{}, err
+		}
+	}
+	if h.ProducerGroup != "" { // an empty one is null to a Java peer
+		seen.add(0)
+	}
+	if err := seen.require("END_TRANSACTION", "producerGroup", "tranStateTableOffset", "commitLogOffset", "commitOrRollback"); err != nil {
 		return EndTransaction{}, err
-	}
-	log, hasLog, err := c.Fields.Int("commitLogOffset", 64)
-	if err != nil {
-		return EndTransaction{}, err
-	}
-	end, hasEnd, err := c.Fields.Int("commitOrRollback", 32)
-	if err != nil {
-		return EndTransaction{}, err
-	}
-	h := EndTransaction{
-		ProducerGroup:    c.Fields.String("producerGroup"),
-		StateTableOffset: table,
-		CommitLogOffset:  log,
-		End:              TransactionEnd(end),
-		FromCheck:        c.Fields.Bool("fromTransactionCheck"),
-		MessageID:        c.Fields.String("msgId"),
-		TransactionID:    c.Fields.String("transactionId"),
-		Topic:            c.Fields.String("topic"),
-		BrokerName:       c.Fields.String("bname"),
-	}
-	if h.ProducerGroup == "" || !hasTable || !hasLog || !hasEnd {
-		return EndTransaction{}, malformed("END_TRANSACTION without producerGroup, tranStateTableOffset, commitLogOffset or commitOrRollback")
 	}
 	return h, nil
 }

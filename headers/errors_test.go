@@ -3,6 +3,7 @@ package headers_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,6 +40,38 @@ func TestCommandErr(t *testing.T) {
 
 	c = headers.Command{Code: -1}
 	require.ErrorIs(t, c.Err(), &headers.StatusError{Code: -1})
+}
+
+// Errors are kept and logged, so what a peer can put into one is bounded.
+func TestLongRemarkIsCut(t *testing.T) {
+	for name, tc := range map[string]struct{ remark, want string }{
+		"a stack trace": {strings.Repeat("at org.apache.rocketmq\n", 170), strings.Repeat("at org.apache.rocketmq\n", 170)},
+		"too long":      {strings.Repeat("x", 5000), strings.Repeat("x", 4096) + "... (904 bytes more)"},
+		"within a rune": {"xx" + strings.Repeat("\u20ac", 2000), "xx" + strings.Repeat("\u20ac", 1364) + "... (1908 bytes more)"},
+		"no text":       {strings.Repeat("\x80", 8<<20), strings.Repeat("\x80", 4092) + "... (8384516 bytes more)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := headers.Command{Code: int32(headers.SystemError), Remark: []byte(tc.remark)}
+			var status *headers.StatusError
+			require.ErrorAs(t, c.Err(), &status)
+			require.Equal(t, tc.want, status.Remark)
+		})
+	}
+}
+
+// An error is one line of printable text, whatever the peer says.
+func TestStatusErrorIsPrintable(t *testing.T) {
+	for remark, want := range map[string]string{
+		"one\ntwo\r\n\tthree":       "one two three",
+		"\x1b[2J\x1b]0;title\a":     `\x1b[2J\x1b]0;title\a`,
+		"topic \"a\\b\" \u20ac":     "topic \"a\\b\" \u20ac",
+		"\x00\x7f\xff\xc3":          `\x00\x7f\xff\xc3`,
+		"\u202eabc\ufeff\ufffd":     `\u202eabc\ufeff` + "\ufffd",
+		"\U000e0001 \u0085 \u2028x": `\U000e0001 x`,
+	} {
+		err := &headers.StatusError{Code: headers.SystemError, Remark: remark}
+		require.EqualError(t, err, "answered SYSTEM_ERROR (1): "+want)
+	}
 }
 
 func TestErrorsAreApart(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -47,12 +48,23 @@ func (c *Command) IsResponse() bool { return c.Flag&flagResponse != 0 }
 // IsOneway reports whether the command is a request that must not be answered.
 func (c *Command) IsOneway() bool { return c.Flag&flagOneway != 0 }
 
+// Successful is for who wants no answer but a successful one. It returns what a call
+// came to, with the answer's Err where the call has none of its own:
+//
+//	answer, err := headers.Successful(client.Invoke(ctx, addr, r, body))
+func Successful(answer Command, err error) (Command, error) {
+	if err == nil {
+		err = answer.Err()
+	}
+	return answer, err
+}
+
 // Err returns nil for an answer with code Success and a *StatusError for all
-// others. A remark beside code 0 means nothing: brokers send "not set any
+// others. A long remark is cut. A remark beside code 0 means nothing: brokers send "not set any
 // response code" with some successes.
 func (c *Command) Err() error {
 	if code := ResponseCode(c.Code); code != Success {
-		return &StatusError{Code: code, Remark: string(c.Remark)}
+		return &StatusError{Code: code, Remark: cutRemark(c.Remark)}
 	}
 	return nil
 }
@@ -163,13 +175,32 @@ func cutBinaryBlock(b []byte) (block, rest []byte, ok bool) {
 	return b[4 : 4+n], b[4+n:], true
 }
 
-// AppendRequest appends a whole request frame. A code that the binary header's
-// signed 16 bits do not hold is written with a JSON header. On error dst is
-// returned as it was.
+// BodyAppender is a Request whose body is in parts, so that it is put together in its
+// frame and nowhere else.
+type BodyAppender interface {
+	Request
+	// BodySize is the number of bytes that AppendBody appends.
+	BodySize() int
+	AppendBody(dst []byte) []byte
+}
+
+// AppendRequest appends a whole request frame. A request of InJSON, and a code that
+// the binary header's signed 16 bits do not hold, is written with a JSON header. Where
+// body is nil, a BodyAppender appends its own. On error dst is returned as it was.
 func AppendRequest(dst []byte, s Serialization, opaque int32, oneway bool, r Request, body []byte) ([]byte, error) {
 	var flag int32
 	if oneway {
 		flag = flagOneway
+	}
+	s = serializationOf(r, s)
+	if body == nil {
+		if parts, ok := r.(BodyAppender); ok {
+			dst, err := appendHeader(dst, s, int32(r.RequestCode()), flag, opaque, Version5_5_0, "", r, parts.BodySize())
+			if err != nil {
+				return dst, err
+			}
+			return parts.AppendBody(dst), nil
+		}
 	}
 	return appendFrame(dst, s, int32(r.RequestCode()), flag, opaque, Version5_5_0, "", r, body)
 }
@@ -188,6 +219,16 @@ func AppendAnswer(dst []byte, s Serialization, version Version, opaque int32, co
 }
 
 func appendFrame(dst []byte, s Serialization, code, flag, opaque int32, version Version, remark string, fields FieldAppender, body []byte) ([]byte, error) {
+	dst, err := appendHeader(dst, s, code, flag, opaque, version, remark, fields, len(body))
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, body...), nil
+}
+
+// appendHeader appends the frame of a body of that size up to the body. On error dst is
+// returned as it was.
+func appendHeader(dst []byte, s Serialization, code, flag, opaque int32, version Version, remark string, fields FieldAppender, body int) ([]byte, error) {
 	if s > Binary {
 		return dst, fmt.Errorf("headers: %s is not known", s)
 	}
@@ -205,12 +246,12 @@ func appendFrame(dst []byte, s Serialization, code, flag, opaque int32, version 
 	if header > maxHeaderSize {
 		return dst[:start], fmt.Errorf("headers: %w: header of %d bytes, limit %d", ErrTooLarge, header, maxHeaderSize)
 	}
-	if total := int64(4+header) + int64(len(body)); total > math.MaxInt32 {
+	if total := int64(4+header) + int64(body); total > math.MaxInt32 {
 		return dst[:start], fmt.Errorf("headers: %w: frame of %d bytes", ErrTooLarge, total)
 	}
-	binary.BigEndian.PutUint32(dst[start:], uint32(4+header+len(body)))
+	binary.BigEndian.PutUint32(dst[start:], uint32(4+header+body))
 	binary.BigEndian.PutUint32(dst[start+4:], uint32(s)<<24|uint32(header))
-	return append(dst, body...), nil
+	return slices.Grow(dst, body), nil
 }
 
 func appendBinaryHeader(dst []byte, code, flag, opaque int32, version Version, remark string, fields FieldAppender) []byte {

@@ -1,10 +1,5 @@
 package headers
 
-import (
-	"encoding/json"
-	"fmt"
-)
-
 // Heartbeat is the request HEART_BEAT. It has no fields: what it says is in the
 // body, see HeartbeatData.
 type Heartbeat struct{}
@@ -29,11 +24,51 @@ type ProducerData struct {
 	Group string `json:"groupName"`
 }
 
-// ConsumerData is a group that a client consumes in. Only what a broker needs to
-// know the group's members is here.
+// ConsumerData is a group that a client consumes in
+// (org.apache.rocketmq.remoting.protocol.heartbeat.ConsumerData, 5.5.0). The subscriptions
+// of a group are those of the last heartbeat of any member: all must say the same.
 type ConsumerData struct {
-	Group string `json:"groupName"`
+	ConsumeFromWhere ConsumeFromWhere   `json:"consumeFromWhere,omitempty"`
+	ConsumeType      ConsumeType        `json:"consumeType,omitempty"`
+	Group            string             `json:"groupName"`
+	MessageModel     MessageModel       `json:"messageModel,omitempty"`
+	Subscriptions    []SubscriptionData `json:"subscriptionDataSet"`
+	UnitMode         bool               `json:"unitMode"`
 }
+
+// ConsumeType says how a group gets its messages
+// (org.apache.rocketmq.remoting.protocol.heartbeat.ConsumeType, 5.5.0).
+type ConsumeType string
+
+// The ways to get messages. ConsumeActively is that of a pull consumer whose user asks for
+// messages, ConsumePassively that of a push consumer.
+const (
+	ConsumeActively  ConsumeType = "CONSUME_ACTIVELY"
+	ConsumePassively ConsumeType = "CONSUME_PASSIVELY"
+	ConsumePop       ConsumeType = "CONSUME_POP"
+)
+
+// MessageModel says who of a group gets a message
+// (org.apache.rocketmq.remoting.protocol.heartbeat.MessageModel, 5.5.0).
+type MessageModel string
+
+// One member of the group, or each of them.
+const (
+	Clustering   MessageModel = "CLUSTERING"
+	Broadcasting MessageModel = "BROADCASTING"
+)
+
+// ConsumeFromWhere says where a group starts in a queue that it has no offset in
+// (org.apache.rocketmq.common.consumer.ConsumeFromWhere, 5.5.0). Brokers only show it to
+// administrators: the client has to act by it.
+type ConsumeFromWhere string
+
+// The places to start at.
+const (
+	ConsumeFromLastOffset  ConsumeFromWhere = "CONSUME_FROM_LAST_OFFSET"
+	ConsumeFromFirstOffset ConsumeFromWhere = "CONSUME_FROM_FIRST_OFFSET"
+	ConsumeFromTimestamp   ConsumeFromWhere = "CONSUME_FROM_TIMESTAMP"
+)
 
 // Encode returns the body's bytes.
 func (d *HeartbeatData) Encode() ([]byte, error) {
@@ -41,22 +76,18 @@ func (d *HeartbeatData) Encode() ([]byte, error) {
 	if out.Producers == nil {
 		out.Producers = []ProducerData{}
 	}
-	if out.Consumers == nil {
-		out.Consumers = []ConsumerData{}
+	out.Consumers = make([]ConsumerData, len(d.Consumers))
+	copy(out.Consumers, d.Consumers)
+	for i := range out.Consumers {
+		if c := &out.Consumers[i]; c.Subscriptions == nil {
+			c.Subscriptions = []SubscriptionData{}
+		}
 	}
-	b, err := json.Marshal(out)
-	if err != nil {
-		return nil, fmt.Errorf("headers: heartbeat: %w", err)
-	}
-	return b, nil
+	return encodeBody("heartbeat", out)
 }
 
 // ParseHeartbeatData reads the body of a HEART_BEAT. Members it does not know
 // are passed over.
 func ParseHeartbeatData(body []byte) (HeartbeatData, error) {
-	var d HeartbeatData
-	if err := json.Unmarshal(body, &d); err != nil {
-		return HeartbeatData{}, fmt.Errorf("headers: %w: heartbeat: %w", ErrMalformed, err)
-	}
-	return d, nil
+	return parseBody[HeartbeatData]("heartbeat", body)
 }

@@ -70,13 +70,16 @@ func walkJSONFields(raw []byte, yield func(name, value []byte) bool) {
 }
 
 // parseJSONHeader fills c from a JSON header. Members that it does not know are
-// read over, as Java does.
+// read over, as Java does. An answer needs a code, which Java takes for 0 where it is
+// missing: that would make a success of it.
 func parseJSONHeader(c *Command, header []byte) error {
 	s := jsonScanner{buf: header}
+	hasCode := false
 	err := s.object(func(name []byte) error {
 		var err error
 		switch string(name) {
 		case "code":
+			hasCode = s.peek() != 'n' // null
 			c.Code, err = s.integer("code")
 		case "flag":
 			c.Flag, err = s.integer("flag")
@@ -121,6 +124,9 @@ func parseJSONHeader(c *Command, header []byte) error {
 	}
 	if s.skipSpace(); s.pos != len(header) {
 		return malformed("JSON header: %d bytes after its end", len(header)-s.pos)
+	}
+	if c.IsResponse() && !hasCode {
+		return malformed("JSON header: answer without a code")
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 //   - the document must be an object, and names of members match exactly;
 //   - members that are not known may nest no deeper than 32;
 //   - null is nothing for text and ext fields, and 0 for numbers;
+//   - an answer has a code that is not null;
 //   - remark and ext fields may be bare scalars, whose text is the value, but
 //     not objects or arrays; extFields that is no object is read over;
 //   - a language is known by its name, everything else is LanguageUnknown;
@@ -63,12 +64,14 @@ type jsonMember struct {
 func oracleHeader(header []byte) (h jsonHeader, ok bool) {
 	members, ok := oracleMembers(header)
 	h.Language = "UNKNOWN"
+	hasCode := false
 	for _, m := range members {
 		if !ok {
 			return h, false
 		}
 		switch m.name {
 		case "code":
+			hasCode = string(m.value) != "null"
 			ok = oracleInt(m.value, &h.Code)
 		case "flag":
 			ok = oracleInt(m.value, &h.Flag)
@@ -110,7 +113,8 @@ func oracleHeader(header []byte) (h jsonHeader, ok bool) {
 			ok = oracleDepth(m.value) <= 32
 		}
 	}
-	return h, ok
+	const response = 1
+	return h, ok && (hasCode || h.Flag&response == 0)
 }
 
 // oracleMembers lists an object's members in their order, repeated ones too.

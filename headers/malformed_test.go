@@ -117,6 +117,9 @@ func TestParseJSONHeaderMalformed(t *testing.T) {
 		{"ext without end", `{"extFields":{"a":"b"`, "want ',' or '}'"},
 		{"ext with a bad escape", `{"extFields":{"a":"\q"}}`, "bad escape"},
 		{"ext with an unquoted name", `{"extFields":{0:"b"}}`, "want a string"},
+		{"answer without a code", `{"flag":1,"opaque":1}`, "answer without a code"},
+		{"answer with a code of null", `{"code":null,"flag":1}`, "answer without a code"},
+		{"oneway answer without a code", `{"flag":3}`, "answer without a code"},
 		{"remark that is an object", `{"remark":{}}`, "is no value"},
 		{"language that is an array", `{"language":[]}`, "is no value"},
 	}

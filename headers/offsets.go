@@ -45,24 +45,24 @@ func (h *QueueRequest) AppendFields(dst []byte, s Serialization) []byte {
 // result owns its memory.
 func ParseQueueRequest(c *Command) (QueueRequest, error) {
 	h := QueueRequest{Code: RequestCode(c.Code)}
-	var seen int
+	var seen fieldSet
 	for field, value := range c.Fields.All() {
 		var err error
 		switch key := string(field); key {
 		case "consumerGroup":
 			h.ConsumerGroup = string(value)
-			seen |= 1
+			seen.add(2)
 		case "topic":
 			h.Topic = string(value)
-			seen |= 2
+			seen.add(0)
 		case "queueId":
 			h.QueueID, err = parseInt32(key, value)
-			seen |= 4
+			seen.add(1)
 		case "setZeroIfNotFound":
 			h.KeepUnset = string(value) == "false"
 		case "timestamp":
 			h.Timestamp, err = parseInt64(key, value)
-			seen |= 8
+			seen.add(3)
 		case "boundaryType":
 			h.Boundary = string(value)
 		}
@@ -70,15 +70,15 @@ func ParseQueueRequest(c *Command) (QueueRequest, error) {
 			return QueueRequest{}, err
 		}
 	}
-	want := 2 | 4
+	group, timestamp := "", ""
 	switch h.Code {
 	case CodeQueryConsumerOffset:
-		want |= 1
+		group = "consumerGroup"
 	case CodeSearchOffset:
-		want |= 8
+		timestamp = "timestamp"
 	}
-	if seen&want != want {
-		return QueueRequest{}, malformed("%s without one of its required fields", h.Code)
+	if err := seen.require(h.Code.String(), "topic", "queueId", group, timestamp); err != nil {
+		return QueueRequest{}, err
 	}
 	return h, nil
 }
@@ -108,29 +108,29 @@ func (h *UpdateConsumerOffset) AppendFields(dst []byte, s Serialization) []byte 
 // result owns its memory.
 func ParseUpdateConsumerOffset(c *Command) (UpdateConsumerOffset, error) {
 	var h UpdateConsumerOffset
-	var seen int
+	var seen fieldSet
 	for field, value := range c.Fields.All() {
 		var err error
 		switch key := string(field); key {
 		case "consumerGroup":
 			h.ConsumerGroup = string(value)
-			seen |= 1
+			seen.add(0)
 		case "topic":
 			h.Topic = string(value)
-			seen |= 2
+			seen.add(1)
 		case "queueId":
 			h.QueueID, err = parseInt32(key, value)
-			seen |= 4
+			seen.add(2)
 		case "commitOffset":
 			h.CommitOffset, err = parseInt64(key, value)
-			seen |= 8
+			seen.add(3)
 		}
 		if err != nil {
 			return UpdateConsumerOffset{}, err
 		}
 	}
-	if seen != 15 {
-		return UpdateConsumerOffset{}, malformed("%s without one of its required fields", CodeUpdateConsumerOffset)
+	if err := seen.require("UPDATE_CONSUMER_OFFSET", "consumerGroup", "topic", "queueId", "commitOffset"); err != nil {
+		return UpdateConsumerOffset{}, err
 	}
 	return h, nil
 }

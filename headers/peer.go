@@ -60,14 +60,34 @@ func parseLanguage(name []byte) Language {
 }
 
 // Version is the ordinal of org.apache.rocketmq.common.MQVersion.Version. Peers
-// switch behaviour by it: from 401 on a name server answers with standard JSON,
-// above 475 a broker may answer GO_AWAY.
+// switch behaviour by it.
 type Version int32
 
 // Versions with a meaning for this project.
 const (
+	// Version4_9_4 is the first that a name server answers with standard JSON
+	// without being asked to.
+	Version4_9_4 Version = 401
 	Version4_9_7 Version = 407
+	// Version5_0_0 brought timer messages, namespaces v2 and message types.
 	Version5_0_0 Version = 413
+	// Version5_1_1 brought the attempt id of ordered pops.
+	Version5_1_1 Version = 435
+	// Version5_1_3 brought BATCH_ACK_MESSAGE.
+	Version5_1_3 Version = 439
+	// Version5_1_4 is the first whose pops start a young queue at its first message,
+	// wherever a new group is to start.
+	Version5_1_4 Version = 441
+	// Version5_2_0 is the first that resets offsets in the broker, and that takes POP_CK
+	// off what a producer sends. It brought retry topics v2.
+	Version5_2_0 Version = 453
+	// Version5_3_0 brought ACL 2.0.
+	Version5_3_0 Version = 473
+	// Version5_3_1 is the last of clients that no broker answers GO_AWAY.
+	Version5_3_1 Version = 475
+	// Version5_3_2 is the first whose brokers go by enableMixedMessageType.
+	Version5_3_2 Version = 477
+	// Version5_3_3 brought recall, and the switch of brokers for it.
 	Version5_3_3 Version = 479
 	// Version5_5_0 is what this client says it is.
 	Version5_5_0 Version = 513

@@ -30,6 +30,32 @@ const (
 	PropertyCheckImmunity    = "CHECK_IMMUNITY_TIME_IN_SECONDS"
 )
 
+// Names of message properties with a meaning for consumers (MessageConst of 5.5.0). A
+// producer may have set any of them by itself, except for PropertyPopCheckPoint of brokers
+// from 5.2.0 on.
+const (
+	// PropertyPopCheckPoint is the receipt handle of a popped message that was delivered
+	// before.
+	PropertyPopCheckPoint = "POP_CK"
+	// PropertyFirstPopTime is when the message was popped first, in milliseconds since 1970.
+	PropertyFirstPopTime = "1ST_POP_TIME"
+	// PropertyOriginGroup is the group whose pop is repeated.
+	PropertyOriginGroup = "ORIGIN_GROUP"
+	// PropertyRetryTopic is the topic of a message that is in a retry topic now.
+	PropertyRetryTopic = "RETRY_TOPIC"
+	// PropertyOriginMessageID is the offset message id that a message had before it was
+	// sent back first.
+	PropertyOriginMessageID = "ORIGIN_MESSAGE_ID"
+	// PropertyDLQOriginTopic and PropertyDLQOriginMessageID say where a message in a dead
+	// letter topic was, from 5.0.0 on.
+	PropertyDLQOriginTopic     = "DLQ_ORIGIN_TOPIC"
+	PropertyDLQOriginMessageID = "DLQ_ORIGIN_MESSAGE_ID"
+	// PropertyMinOffset and PropertyMaxOffset are the queue's at the time of the pull.
+	// Clients add them.
+	PropertyMinOffset = "MIN_OFFSET"
+	PropertyMaxOffset = "MAX_OFFSET"
+)
+
 const (
 	nameEnd  = 1 // between a property's name and its value
 	valueEnd = 2 // after each property
@@ -70,6 +96,20 @@ func (p Property) Check() error {
 		return &PropertyError{p.Name, "has a value that is not UTF-8 or holds a separator (0x01, 0x02)"}
 	}
 	return nil
+}
+
+// IsDelayLevel reports whether a broker delays a message with that property by a level.
+// Level 0 is none.
+func (p Property) IsDelayLevel() bool { return p.Name == PropertyDelayLevel && p.Value != "0" }
+
+// IsTimer reports whether a message with that property is a timer message. 4.9 knows no
+// such property.
+func (p Property) IsTimer() bool {
+	switch p.Name {
+	case PropertyTimerDeliverMS, PropertyTimerDelaySec, PropertyTimerDelayMS:
+		return true
+	}
+	return false
 }
 
 // Carries reports whether a properties string carries text unchanged as a name
@@ -122,6 +162,28 @@ func Properties(raw []byte) iter.Seq2[[]byte, []byte] {
 				entry, raw = raw[:end], raw[end+1:]
 			}
 			cut := bytes.IndexByte(entry, nameEnd)
+			if cut <= 0 || cut == len(entry)-1 {
+				continue
+			}
+			if !yield(entry[:cut], entry[cut+1:]) {
+				return
+			}
+		}
+	}
+}
+
+// StringProperties is Properties for a string, by the same rules. Names and values are
+// parts of raw.
+func StringProperties(raw string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for raw != "" {
+			entry := raw
+			if end := strings.IndexByte(raw, valueEnd); end < 0 {
+				raw = ""
+			} else {
+				entry, raw = raw[:end], raw[end+1:]
+			}
+			cut := strings.IndexByte(entry, nameEnd)
 			if cut <= 0 || cut == len(entry)-1 {
 				continue
 			}

@@ -18,6 +18,14 @@ func properties(raw string) []headers.Property {
 	return list
 }
 
+func stringProperties(raw string) []headers.Property {
+	var list []headers.Property
+	for name, value := range headers.StringProperties(raw) {
+		list = append(list, headers.Property{Name: name, Value: value})
+	}
+	return list
+}
+
 func TestProperties(t *testing.T) {
 	tests := []struct {
 		name, raw string
@@ -36,13 +44,20 @@ func TestProperties(t *testing.T) {
 		{"not UTF-8", "a\xff\x01\xfe\x02", []headers.Property{{"a\xff", "\xfe"}}},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { require.Equal(t, test.want, properties(test.raw)) })
+		t.Run(test.name, func(t *testing.T) {
+			require.Equal(t, test.want, properties(test.raw))
+			require.Equal(t, test.want, stringProperties(test.raw))
+		})
 	}
 }
 
 func TestPropertiesStop(t *testing.T) {
 	for name := range headers.Properties([]byte("a\x011\x02b\x012\x02")) {
 		require.Equal(t, "a", string(name))
+		break
+	}
+	for name := range headers.StringProperties("a\x011\x02b\x012\x02") {
+		require.Equal(t, "a", name)
 		break
 	}
 }
@@ -96,6 +111,7 @@ func FuzzProperties(f *testing.F) {
 			}
 		}
 		require.Equal(t, want, properties(raw))
+		require.Equal(t, want, stringProperties(raw))
 
 		var again []byte
 		for _, p := range want {

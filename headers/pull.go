@@ -62,28 +62,28 @@ func (h *PullMessage) AppendFields(dst []byte, s Serialization) []byte {
 // memory.
 func ParsePullMessage(c *Command) (PullMessage, error) {
 	h := PullMessage{Lite: RequestCode(c.Code) == CodeLitePullMessage}
-	var seen int
+	var seen fieldSet
 	for field, value := range c.Fields.All() {
 		var err error
 		switch key := string(field); key {
 		case "consumerGroup":
 			h.ConsumerGroup = string(value)
-			seen |= 1
+			seen.add(0)
 		case "topic":
 			h.Topic = string(value)
-			seen |= 2
+			seen.add(1)
 		case "queueId":
 			h.QueueID, err = parseInt32(key, value)
-			seen |= 4
+			seen.add(2)
 		case "queueOffset":
 			h.QueueOffset, err = parseInt64(key, value)
-			seen |= 8
+			seen.add(3)
 		case "maxMsgNums":
 			h.MaxMessages, err = parseInt32(key, value)
-			seen |= 16
+			seen.add(4)
 		case "sysFlag":
 			h.SysFlag, err = parseInt32(key, value)
-			seen |= 32
+			seen.add(5)
 		case "commitOffset":
 			h.CommitOffset, err = parseInt64(key, value)
 		case "suspendTimeoutMillis":
@@ -101,8 +101,8 @@ func ParsePullMessage(c *Command) (PullMessage, error) {
 			return PullMessage{}, err
 		}
 	}
-	if seen != 63 {
-		return PullMessage{}, malformed("pull request without one of consumerGroup, topic, queueId, queueOffset, maxMsgNums, sysFlag")
+	if err := seen.require("pull request", "consumerGroup", "topic", "queueId", "queueOffset", "maxMsgNums", "sysFlag"); err != nil {
+		return PullMessage{}, err
 	}
 	return h, nil
 }
@@ -136,7 +136,7 @@ func (r *PullResult) AppendFields(dst []byte, s Serialization) []byte {
 // there, as in an answer that refused the pull: their absence is not offset 0.
 func ParsePullResult(c *Command) (PullResult, error) {
 	var r PullResult
-	var seen int
+	var seen fieldSet
 	for field, value := range c.Fields.All() {
 		var err error
 		switch key := string(field); key {
@@ -144,13 +144,13 @@ func ParsePullResult(c *Command) (PullResult, error) {
 			r.SuggestedBrokerID, err = parseInt64(key, value)
 		case "nextBeginOffset":
 			r.NextOffset, err = parseInt64(key, value)
-			seen |= 1
+			seen.add(0)
 		case "minOffset":
 			r.MinOffset, err = parseInt64(key, value)
-			seen |= 2
+			seen.add(1)
 		case "maxOffset":
 			r.MaxOffset, err = parseInt64(key, value)
-			seen |= 4
+			seen.add(2)
 		case "topicSysFlag", "groupSysFlag":
 			r.WithSysFlags = true
 		}
@@ -158,8 +158,8 @@ func ParsePullResult(c *Command) (PullResult, error) {
 			return PullResult{}, err
 		}
 	}
-	if seen != 7 {
-		return PullResult{}, malformed("pull answer without nextBeginOffset, minOffset or maxOffset")
+	if err := seen.require("pull answer", "nextBeginOffset", "minOffset", "maxOffset"); err != nil {
+		return PullResult{}, err
 	}
 	return r, nil
 }

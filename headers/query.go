@@ -36,25 +36,25 @@ func (h *QueryMessage) AppendFields(dst []byte, s Serialization) []byte {
 // memory.
 func ParseQueryMessage(c *Command) (QueryMessage, error) {
 	var h QueryMessage
-	var seen int
+	var seen fieldSet
 	for field, value := range c.Fields.All() {
 		var err error
 		switch key := string(field); key {
 		case "topic":
 			h.Topic = string(value)
-			seen |= 1
+			seen.add(0)
 		case "key":
 			h.Key = string(value)
-			seen |= 2
+			seen.add(1)
 		case "maxNum":
 			h.MaxMessages, err = parseInt32(key, value)
-			seen |= 4
+			seen.add(2)
 		case "beginTimestamp":
 			h.Begin, err = parseInt64(key, value)
-			seen |= 8
+			seen.add(3)
 		case "endTimestamp":
 			h.End, err = parseInt64(key, value)
-			seen |= 16
+			seen.add(4)
 		case uniqueKeyQuery:
 			h.UniqueKey = h.UniqueKey || parseBool(value)
 		case "indexType":
@@ -64,8 +64,8 @@ func ParseQueryMessage(c *Command) (QueryMessage, error) {
 			return QueryMessage{}, err
 		}
 	}
-	if seen != 31 {
-		return QueryMessage{}, malformed("%s without one of its required fields", CodeQueryMessage)
+	if err := seen.require("QUERY_MESSAGE", "topic", "key", "maxNum", "beginTimestamp", "endTimestamp"); err != nil {
+		return QueryMessage{}, err
 	}
 	return h, nil
 }
@@ -87,9 +87,13 @@ func (h *ViewMessage) AppendFields(dst []byte, s Serialization) []byte {
 
 // ParseViewMessage reads the header of VIEW_MESSAGE_BY_ID.
 func ParseViewMessage(c *Command) (ViewMessage, error) {
+	var seen fieldSet
 	offset, ok, err := c.Fields.Int("offset", 64)
-	if err == nil && !ok {
-		err = malformed("%s without offset", CodeViewMessage)
+	if err != nil {
+		return ViewMessage{}, err
 	}
-	return ViewMessage{Offset: offset}, err
+	if ok {
+		seen.add(0)
+	}
+	return ViewMessage{Offset: offset}, seen.require("VIEW_MESSAGE_BY_ID", "offset")
 }

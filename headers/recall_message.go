@@ -38,8 +38,15 @@ func ParseRecallMessage(c *Command) (RecallMessage, error) {
 		Handle:        c.Fields.String("recallHandle"),
 		BrokerName:    c.Fields.String("bname"),
 	}
-	if h.Topic == "" || h.Handle == "" {
-		return RecallMessage{}, malformed("%s without one of its required fields", CodeRecallMessage)
+	var seen fieldSet
+	if h.Topic != "" {
+		seen.add(0)
+	}
+	if h.Handle != "" {
+		seen.add(1)
+	}
+	if err := seen.require("RECALL_MESSAGE", "topic", "recallHandle"); err != nil {
+		return RecallMessage{}, err
 	}
 	return h, nil
 }

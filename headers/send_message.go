@@ -205,7 +205,7 @@ type StoredPlace struct {
 // is stored, without copying from it.
 func ParseStoredPlace(c *Command) (StoredPlace, error) {
 	var p StoredPlace
-	var seen int
+	var seen fieldSet
 	for field, value := range c.Fields.All() {
 		var err error
 		switch key := string(field); key {
@@ -215,17 +215,17 @@ func ParseStoredPlace(c *Command) (StoredPlace, error) {
 			p.RecallHandle = value
 		case "queueId":
 			p.QueueID, err = parseInt32(key, value)
-			seen |= 1
+			seen.add(0)
 		case "queueOffset":
 			p.QueueOffset, err = parseInt64(key, value)
-			seen |= 2
+			seen.add(1)
 		}
 		if err != nil {
 			return StoredPlace{}, err
 		}
 	}
-	if seen != 3 {
-		return StoredPlace{}, malformed("send answer without queueId or queueOffset")
+	if err := seen.require("send answer", "queueId", "queueOffset"); err != nil {
+		return StoredPlace{}, err
 	}
 	return p, nil
 }

@@ -70,15 +70,16 @@ func Signature(fields Fields, body []byte, secretKey string) string {
 		if fields.serialization == JSON {
 			f = field{slices.Clone(name), slices.Clone(value)}
 		}
-		if at := slices.IndexFunc(list, func(known field) bool { return bytes.Equal(known.name, name) }); at >= 0 {
-			list[at] = f
-		} else if string(name) != FieldSignature {
+		if string(name) != FieldSignature {
 			list = append(list, f)
 		}
 	}
-	slices.SortFunc(list, func(a, b field) int { return bytes.Compare(a.name, b.name) })
+	slices.SortStableFunc(list, func(a, b field) int { return bytes.Compare(a.name, b.name) })
 	mac := hmac.New(sha1.New, []byte(secretKey))
-	for _, f := range list {
+	for i, f := range list {
+		if i+1 < len(list) && bytes.Equal(f.name, list[i+1].name) {
+			continue // the last of a name counts
+		}
 		if len(f.value) == 0 && fields.serialization == Binary {
 			f.value = []byte("null") // what Java makes of an empty value there
 		}

@@ -2,6 +2,9 @@ package headers_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,6 +90,32 @@ func TestSignatureOfFieldsThatAreThereTwice(t *testing.T) {
 	twice := mustParse(t, mustEncode(t, command{1, headers.FieldList{{"a", "1"}, {"b", "2"}, {"a", "3"}}}))
 	once := mustParse(t, mustEncode(t, command{1, headers.FieldList{{"a", "3"}, {"b", "2"}}}))
 	require.Equal(t, headers.Signature(once.Fields, nil, "k"), headers.Signature(twice.Fields, nil, "k"))
+}
+
+// However many fields there are, and however often each, the last of a name counts.
+func TestSignatureOfManyFields(t *testing.T) {
+	const names, times = 10_000, 3
+	var list, last headers.FieldList
+	for i := range names * times {
+		f := headers.Field{Name: fmt.Sprintf("n%05d", i*7919%names), Value: fmt.Sprint(i + 1)}
+		list = append(list, f)
+		if i >= names*(times-1) {
+			last = append(last, f)
+		}
+	}
+	slices.SortFunc(last, func(a, b headers.Field) int { return strings.Compare(a.Name, b.Name) })
+	var content strings.Builder
+	for _, f := range last {
+		content.WriteString(f.Value)
+	}
+	mac := hmac.New(sha1.New, []byte("k"))
+	mac.Write([]byte(content.String()))
+	want := base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	for _, s := range []headers.Serialization{headers.JSON, headers.Binary} {
+		frame, err := headers.AppendRequest(nil, s, 1, false, command{1, list}, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, headers.Signature(mustParse(t, frame).Fields, nil, "k"))
+	}
 }
 
 // An empty value of a binary header is null to Java, which signs the word. Nothing

@@ -26,7 +26,7 @@ func (h *CreateTopic) RequestCode() RequestCode { return CodeCreateTopic }
 // not in h.
 func (h *CreateTopic) AppendFields(dst []byte, s Serialization) []byte {
 	dst = AppendField(dst, s, "topic", h.Topic)
-	dst = AppendField(dst, s, "defaultTopic", "TBW102")
+	dst = AppendField(dst, s, "defaultTopic", DefaultTopic)
 	dst = AppendIntField(dst, s, "readQueueNums", int64(h.ReadQueues))
 	dst = AppendIntField(dst, s, "writeQueueNums", int64(h.WriteQueues))
 	dst = AppendIntField(dst, s, "perm", int64(h.Perm))
@@ -43,22 +43,22 @@ func (h *CreateTopic) AppendFields(dst []byte, s Serialization) []byte {
 // its memory.
 func ParseCreateTopic(c *Command) (CreateTopic, error) {
 	var h CreateTopic
-	var seen int
+	var seen fieldSet
 	for field, value := range c.Fields.All() {
 		var err error
 		switch key := string(field); key {
 		case "topic":
 			h.Topic = string(value)
-			seen |= 1
+			seen.add(0)
 		case "readQueueNums":
 			h.ReadQueues, err = parseInt32(key, value)
-			seen |= 2
+			seen.add(1)
 		case "writeQueueNums":
 			h.WriteQueues, err = parseInt32(key, value)
-			seen |= 4
+			seen.add(2)
 		case "perm":
 			h.Perm, err = parseInt32(key, value)
-			seen |= 8
+			seen.add(3)
 		case "attributes":
 			h.Attributes = string(value)
 		}
@@ -66,8 +66,8 @@ func ParseCreateTopic(c *Command) (CreateTopic, error) {
 			return CreateTopic{}, err
 		}
 	}
-	if seen != 15 {
-		return CreateTopic{}, malformed("%s without one of its required fields", CodeCreateTopic)
+	if err := seen.require("UPDATE_AND_CREATE_TOPIC", "topic", "readQueueNums", "writeQueueNums", "perm"); err != nil {
+		return CreateTopic{}, err
 	}
 	return h, nil
 }

@@ -113,12 +113,13 @@ func (a attributes) append(props []headers.Property, uuid string) []headers.Prop
 	return props
 }
 
-// set puts the attributes of a message that came in into its metadata. What nobody
-// could publish again is left out: tags that are none, and what separates keys too
-// often.
-func (a attributes) set(metadata message.Metadata, uuid string, own bool) {
-	if a.tag != "" && legalTag(a.tag) {
-		metadata[MetadataTag] = a.tag
+// received returns the attributes of a message that came in as they are in its
+// metadata. What nobody could publish again is left out: tags that are none, and what
+// separates keys too often. own says that the UUID is the publisher's, and so the first
+// key.
+func (a attributes) received(uuid string, own bool) attributes {
+	if a.tag != "" && !legalTag(a.tag) {
+		a.tag = ""
 	}
 	if own { // the first key is the UUID's, if it has one
 		key := escapeKey(uuid)
@@ -128,6 +129,29 @@ func (a attributes) set(metadata message.Metadata, uuid string, own bool) {
 	}
 	if a.keys != "" && !legalKeys(a.keys) {
 		a.keys = joinLegal(a.keys)
+	}
+	return a
+}
+
+// count is how many entries of metadata set makes.
+func (a attributes) count() int {
+	n := 0
+	if a.tag != "" {
+		n++
+	}
+	if a.keys != "" {
+		n++
+	}
+	if a.flag != 0 {
+		n++
+	}
+	return n
+}
+
+// set puts the attributes into metadata.
+func (a attributes) set(metadata message.Metadata) {
+	if a.tag != "" {
+		metadata[MetadataTag] = a.tag
 	}
 	if a.keys != "" {
 		metadata[MetadataKeys] = a.keys

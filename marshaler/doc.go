@@ -29,6 +29,18 @@
 // Escaping writes "%XX" for '%', 0x01, 0x02 and each byte that is not part of
 // valid UTF-8, and "%" for the empty string.
 //
+// # Reading
+//
+// A consumer of another client holds a MessageExt or the like. [Reader] makes the
+// Watermill message and its topic of it: body compressed or not, properties as the
+// string that brokers store, as a map, or as names and values.
+//
+//	topic, msg, err := marshaler.Reader{}.Read(marshaler.MessageExt{
+//		Topic: ext.Topic, Body: ext.Body, SysFlag: ext.SysFlag, Flag: ext.Flag,
+//		Decompressed: marshaler.DecompressedZlib, // of rocketmq-client-go
+//		Properties:   marshaler.PropertiesOf(ext.GetProperties()),
+//	})
+//
 // # Topics
 //
 // A RocketMQ topic is made of letters, digits, '_', '-', '%' and '|', at most

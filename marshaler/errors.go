@@ -3,19 +3,17 @@ package marshaler
 import (
 	"errors"
 	"fmt"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
 
-// ErrReservedMetadata means that a metadata entry has the name under which the
-// message's UUID travels.
-var ErrReservedMetadata = errors.New("the name is reserved for the UUID of the message")
-
-// MetadataError is a metadata entry that cannot be sent.
+// MetadataError is a metadata entry that asks for a tag, keys or a flag which no
+// message can have. All other metadata can be sent.
 type MetadataError struct {
 	Name string
 	// Value is what an attribute may not be; of JoinKeys, the one key.
 	Value string
-	// Reason is ErrReservedMetadata, or ErrIllegalTag, ErrIllegalKeys or
-	// ErrIllegalFlag for an attribute.
+	// Reason is ErrIllegalTag, ErrIllegalKeys or ErrIllegalFlag.
 	Reason error
 }
 
@@ -42,12 +40,47 @@ func (e *PropertiesTooLargeError) Error() string {
 	return fmt.Sprintf("marshaler: the metadata and UUID take %d bytes as message properties, the limit is %d: shorten the metadata or move it to the payload", e.Size, e.Limit)
 }
 
+// The reasons of a BodyError; headers.ErrMalformed is the fourth: the body is not
+// what its system flag says.
+var (
+	// ErrBodyTooLarge means that a body is larger than allowed once it is
+	// decompressed.
+	ErrBodyTooLarge = body.ErrInflatedTooLarge
+	// ErrCompressionType means that the system flag names a compression that does not
+	// exist.
+	ErrCompressionType = body.ErrCompressionType
+	// ErrDecompressedUnset means that MessageExt.Decompressed is none of its values.
+	ErrDecompressedUnset = errors.New("MessageExt.Decompressed does not say which bodies the client decompresses")
+)
+
+// BodyError is a body that cannot be decompressed.
+type BodyError struct {
+	SysFlag int32
+	Size    int // of the body as it came, in bytes
+	Limit   int // for the decompressed body, in bytes
+	// Reason wraps ErrBodyTooLarge, ErrCompressionType, ErrDecompressedUnset or
+	// headers.ErrMalformed.
+	Reason error
+}
+
+// Error has size and system flag and gives the reason.
+func (e *BodyError) Error() string {
+	return fmt.Sprintf("marshaler: body of %d bytes with system flag %#x: %v", e.Size, e.SysFlag, e.Reason)
+}
+
+// Unwrap returns the reason.
+func (e *BodyError) Unwrap() error { return e.Reason }
+
 // The reasons of a TopicError.
 var (
 	ErrTopicEmpty    = errors.New("the name is empty")
 	ErrTopicIllegal  = errors.New("the name has characters other than letters, digits and _-%|")
 	ErrTopicTooLong  = errors.New("the name is too long")
 	ErrTopicReserved = errors.New("the name is reserved by RocketMQ")
+	// ErrTopicNotInNamespace means that the name is one that RocketMQ's clients do not
+	// put into a namespace: it begins with the namespace already, or with the prefix of
+	// RocketMQ's own groups.
+	ErrTopicNotInNamespace = errors.New("the name would not be put into the namespace")
 	// ErrTopicNotMapped means that a RocketMQ topic looks like the work of
 	// EscapeTopics, but is not, or cannot be read back without the property
 	// that holds the original name.

@@ -1,6 +1,7 @@
 package marshaler_test
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -90,4 +91,30 @@ func ExampleEscapeTopics() {
 	// orders-eu is orders-eu
 	// _wm_events-2EOrderPlaced is events.OrderPlaced
 	// marshaler: topic "TBW102": the name is reserved by RocketMQ
+}
+
+// What the Java client holds of a message: the body is decompressed, the properties
+// are a map.
+func ExampleReader() {
+	topic, msg, err := marshaler.Reader{}.Read(marshaler.MessageExt{
+		Topic: "_wm_shop-2Eorders", Body: []byte("two pizzas"), Decompressed: marshaler.DecompressedAll,
+		Properties: marshaler.PropertiesOf(map[string]string{
+			"UNIQ_KEY": "7F000001000100000000000000000001", "_watermill_message_uuid": "8c1f", "name": "OrderPlaced", "CLUSTER": "DefaultCluster",
+		}),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s %s %v %s\n", topic, msg.UUID, msg.Metadata, msg.Payload)
+
+	// A body that is not what its system flag says.
+	_, _, err = marshaler.Reader{MaxBodySize: 1 << 20}.Read(marshaler.MessageExt{
+		Topic: "orders", Body: []byte("not LZ4"), SysFlag: headers.SysFlagCompressed | headers.SysFlagLZ4, Decompressed: marshaler.DecompressedZlib,
+	})
+	var body *marshaler.BodyError
+	fmt.Println(errors.As(err, &body), errors.Is(err, headers.ErrMalformed), errors.Is(err, marshaler.ErrBodyTooLarge))
+	// Output:
+	// shop.orders 8c1f map[name:OrderPlaced] two pizzas
+	// true true false
 }

@@ -39,9 +39,8 @@ const fixedProperties = 6
 // the payload mark, then the metadata sorted by property name, so the same message
 // gives the same bytes.
 //
-// The Body aliases msg.Payload. The one error is *MetadataError, for metadata
-// named "_watermill_message_uuid" and for attributes (MetadataTag and its like)
-// that RocketMQ could not use. How much metadata a message may have is for
+// The Body aliases msg.Payload. The one error is *MetadataError, for attributes
+// (MetadataTag and its like) that RocketMQ could not use. How much metadata a message may have is for
 // the producer to check, which adds properties of its own: CheckPropertiesSize.
 func (d Default) Marshal(topic string, msg *message.Message) (Message, error) {
 	return d.AppendMarshal(make([]headers.Property, 0, len(msg.Metadata)+fixedProperties), topic, msg)
@@ -51,9 +50,6 @@ func (d Default) Marshal(topic string, msg *message.Message) (Message, error) {
 // message's own behind them, in the memory of the slice if it has room. So a
 // producer can do without garbage.
 func (Default) AppendMarshal(props []headers.Property, _ string, msg *message.Message) (Message, error) {
-	if _, ok := msg.Metadata[propertyUUID]; ok {
-		return Message{}, &MetadataError{Name: propertyUUID, Reason: ErrReservedMetadata}
-	}
 	own, err := readAttributes(msg.Metadata)
 	if err != nil {
 		return Message{}, err
@@ -69,8 +65,9 @@ func (Default) AppendMarshal(props []headers.Property, _ string, msg *message.Me
 		props = append(props, headers.Property{Name: propertyPayload, Value: kind})
 		body = []byte(noPayload)
 	}
-	props = appendMetadata(props, msg.Metadata)
-
+	if len(msg.Metadata) > 0 {
+		props = appendMetadata(props, msg.Metadata)
+	}
 	return Message{Body: body, Properties: props, Flag: own.flag}, nil
 }
 
@@ -98,5 +95,5 @@ func appendMetadata(props []headers.Property, metadata message.Metadata) []heade
 
 // plain reports whether a metadata entry can be a property as it is.
 func plain(name, value string) bool {
-	return !strings.HasPrefix(name, mark) && headers.Carries(name) && headers.Carries(value) && !Reserved(name)
+	return !strings.HasPrefix(name, mark) && name != propertyUUID && headers.Carries(name) && headers.Carries(value) && !Reserved(name)
 }

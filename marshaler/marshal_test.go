@@ -118,14 +118,17 @@ func TestMarshalAliasesPayload(t *testing.T) {
 	require.Same(t, &msg.Payload[0], &got.Body[0])
 }
 
-func TestMarshalRefusesReservedMetadata(t *testing.T) {
-	for _, value := range []string{"", "x"} {
-		_, err := Default{}.Marshal("topic", newMessage("u", []byte("x"), "_watermill_message_uuid", value))
-		require.ErrorIs(t, err, ErrReservedMetadata)
-		var metadataErr *MetadataError
-		require.ErrorAs(t, err, &metadataErr)
-		require.Equal(t, "_watermill_message_uuid", metadataErr.Name)
-		require.ErrorContains(t, err, `metadata "_watermill_message_uuid"`)
+// Metadata that has the name under which the UUID travels is data, as when a message of
+// another Pub/Sub still has it: refused, it could not be put into a poison queue either.
+func TestMetadataNamedLikeTheUUID(t *testing.T) {
+	for value, escaped := range map[string]string{"": "%", "x": "x"} {
+		msg := newMessage("u", []byte("x"), "_watermill_message_uuid", value)
+		sent, err := Default{}.Marshal("topic", msg)
+		require.NoError(t, err)
+		require.Equal(t, props("_watermill_message_uuid", "u", "KEYS", "u", "_wm_m__watermill_message_uuid", escaped), sent.Properties)
+		got, err := Default{}.Unmarshal("topic", sent)
+		require.NoError(t, err)
+		require.True(t, msg.Equals(got), "%v", got)
 	}
 }
 

@@ -12,9 +12,6 @@ const (
 	// before, 127 holds for all topics).
 	maxTopicLen      = 127
 	maxRetryTopicLen = 255
-
-	retryPrefix      = "%RETRY%"
-	deadLetterPrefix = "%DLQ%"
 )
 
 // TopicMapper translates topic names. Both methods must be pure, a function of
@@ -84,19 +81,14 @@ func CheckTopicName(rocketmqTopic string) error {
 }
 
 func isRetryOrDeadLetter(topic string) bool {
-	return strings.HasPrefix(topic, retryPrefix) || strings.HasPrefix(topic, deadLetterPrefix)
+	return strings.HasPrefix(topic, headers.RetryTopicPrefix) || strings.HasPrefix(topic, headers.DeadLetterTopicPrefix)
 }
 
 // isSystemTopic goes further than TopicValidator.isSystemTopic of 5.5.0, which
 // knows the prefix rmq_sys_ in lower case only: the topics it lists one by one
 // have it in upper case, and newer versions add some.
 func isSystemTopic(topic string) bool {
-	switch topic {
-	case "TBW102", "SCHEDULE_TOPIC_XXXX", "BenchmarkTest", "TRANS_CHECK_MAX_TIME_TOPIC",
-		"SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT", "CHECKPOINT_TOPIC":
-		return true
-	}
-	return strings.HasPrefix(topic, "rmq_sys_") || strings.HasPrefix(topic, "RMQ_SYS_")
+	return headers.IsSystemTopic(topic) || strings.HasPrefix(topic, "RMQ_SYS_")
 }
 
 func isLegalTopic(topic string) bool {

@@ -1,6 +1,8 @@
 package marshaler
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -140,6 +142,72 @@ func TestEscapeTopicsDigest(t *testing.T) {
 	}
 }
 
+// In a namespace names are shorter, and those that clients would leave out of it are
+// escaped. Both ways are as exact as without.
+func TestEscapeTopicsInNamespace(t *testing.T) {
+	m := EscapeTopics{Namespace: "ns"}
+	long := strings.Repeat("x", 125)
+	for topic, want := range map[string]MappedTopic{
+		"orders":                 {Name: "orders"},
+		"other%orders":           {Name: "other%orders"},
+		"nsx%orders":             {Name: "nsx%orders"},
+		"ns":                     {Name: "ns"},
+		"CID_RMQ_SYS":            {Name: "CID_RMQ_SYS"},
+		"ns%":                    {Name: "_wm_ns-25"},
+		"ns%orders":              {Name: "_wm_ns-25orders"},
+		"CID_RMQ_SYS_x":          {Name: "_wm_CID_RMQ_SYS_x"},
+		"a.b":                    {Name: "_wm_a-2Eb"},
+		strings.Repeat("x", 124): {Name: strings.Repeat("x", 124)},
+		long: {
+			Name:     "_wm_" + strings.Repeat("x", 78) + "-h" + digestOf(long),
+			Property: headers.Property{Name: "_wm_topic", Value: long},
+		},
+	} {
+		got, err := m.MapTopic(topic)
+		require.NoError(t, err, topic)
+		require.Equal(t, want, got)
+		require.NoError(t, CheckTopicName("ns%"+got.Name))
+		back, err := m.UnmapTopic(got.Name, []headers.Property{got.Property})
+		require.NoError(t, err)
+		require.Equal(t, topic, back)
+	}
+	for _, name := range []string{"ns%orders", "CID_RMQ_SYS_x"} {
+		_, err := m.UnmapTopic(name, nil)
+		requireTopicError(t, err, name, ErrTopicNotMapped)
+	}
+	_, err := EscapeTopics{}.UnmapTopic("_wm_ns-25orders", nil)
+	requireTopicError(t, err, "_wm_ns-25orders", ErrTopicNotMapped)
+}
+
+// The longest namespace leaves room for a digest, and a longer one is reported.
+func TestEscapeTopicsInLongNamespace(t *testing.T) {
+	topic := strings.Repeat("-", 200)
+	longest := EscapeTopics{Namespace: strings.Repeat("n", 80)}
+	require.NoError(t, longest.Validate())
+	got, err := longest.MapTopic(topic)
+	require.NoError(t, err)
+	require.Equal(t, "_wm_-h"+digestOf(topic), got.Name)
+	require.NoError(t, CheckTopicName(longest.Namespace+"%"+got.Name))
+	back, err := longest.UnmapTopic(got.Name, []headers.Property{got.Property})
+	require.NoError(t, err)
+	require.Equal(t, topic, back)
+
+	for _, n := range []int{81, 126, 127, 500} {
+		beyond := EscapeTopics{Namespace: strings.Repeat("n", n)}
+		require.ErrorContains(t, beyond.Validate(), "want at most 80")
+		_, err := beyond.MapTopic(topic)
+		requireTopicError(t, err, topic, ErrTopicTooLong)
+	}
+	got, err = EscapeTopics{Namespace: strings.Repeat("n", 120)}.MapTopic("orders")
+	require.NoError(t, err)
+	require.Equal(t, "orders", got.Name, "a short name needs no digest")
+}
+
+func digestOf(topic string) string {
+	sum := sha256.Sum256([]byte(topic))
+	return hex.EncodeToString(sum[:20])
+}
+
 func TestEscapeTopicsRefuses(t *testing.T) {
 	for topic, reason := range map[string]error{
 		"":                         ErrTopicEmpty,
@@ -194,14 +262,22 @@ func TestUnmapTopicOfOthers(t *testing.T) {
 
 func checkTopic(t testing.TB, topic string) {
 	t.Helper()
-	mapped, err := EscapeTopics{}.MapTopic(topic)
+	for _, namespace := range []string{"", "ns", strings.Repeat("n", 80)} {
+		checkTopicIn(t, EscapeTopics{Namespace: namespace}, topic)
+	}
+}
+
+func checkTopicIn(t testing.TB, m EscapeTopics, topic string) {
+	t.Helper()
+	mapped, err := m.MapTopic(topic)
 	if err != nil {
 		var topicErr *TopicError
 		require.ErrorAs(t, err, &topicErr)
 		return
 	}
 	require.NoError(t, CheckTopicName(mapped.Name))
-	again, err := EscapeTopics{}.MapTopic(topic)
+	require.LessOrEqual(t, len(mapped.Name), m.room())
+	again, err := m.MapTopic(topic)
 	require.NoError(t, err)
 	require.Equal(t, mapped, again)
 	var list []headers.Property
@@ -209,7 +285,7 @@ func checkTopic(t testing.TB, topic string) {
 		require.NoError(t, mapped.Property.Check())
 		list = append(list, mapped.Property)
 	}
-	back, err := EscapeTopics{}.UnmapTopic(mapped.Name, list)
+	back, err := m.UnmapTopic(mapped.Name, list)
 	require.NoError(t, err)
 	require.Equal(t, topic, back)
 }
@@ -223,7 +299,7 @@ func TestEscapeTopicsAnyName(t *testing.T) {
 }
 
 func FuzzTopicMap(f *testing.F) {
-	for _, s := range []string{"orders", "a.b", "_wm_a-2E", "-h", "%RETRY%g", "TBW102", strings.Repeat("-.", 70), strings.Repeat("x", 82) + "-h" + strings.Repeat("0", 40)} {
+	for _, s := range []string{"orders", "ns%orders", "CID_RMQ_SYS_x", strings.Repeat("n", 80) + "%x", "a.b", "_wm_a-2E", "-h", "%RETRY%g", "TBW102", strings.Repeat("-.", 70), strings.Repeat("x", 82) + "-h" + strings.Repeat("0", 40)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, topic string) { checkTopic(t, topic) })
@@ -234,20 +310,29 @@ func FuzzTopicMap(f *testing.F) {
 func FuzzTopicUnmap(f *testing.F) {
 	f.Add("_wm_a-2E", "")
 	f.Add("_wm_"+strings.Repeat("x", 81)+"-h"+strings.Repeat("0", 40), "x")
+	f.Add("ns%orders", "")
+	f.Add("_wm_ns-25orders", "")
 	f.Fuzz(func(t *testing.T, name, original string) {
-		topic, err := EscapeTopics{}.UnmapTopic(name, props(propertyTopic, original))
-		if err != nil {
-			requireTopicError(t, err, name, ErrTopicNotMapped)
-			return
+		for _, m := range []EscapeTopics{{}, {Namespace: "ns"}} {
+			checkUnmap(t, m, name, original)
 		}
-		if CheckTopicName(name) != nil || isRetryOrDeadLetter(name) {
-			require.Equal(t, name, topic)
-			return
-		}
-		mapped, err := EscapeTopics{}.MapTopic(topic)
-		require.NoError(t, err)
-		require.Equal(t, name, mapped.Name)
 	})
+}
+
+func checkUnmap(t testing.TB, m EscapeTopics, name, original string) {
+	t.Helper()
+	topic, err := m.UnmapTopic(name, props(propertyTopic, original))
+	if err != nil {
+		requireTopicError(t, err, name, ErrTopicNotMapped)
+		return
+	}
+	if CheckTopicName(name) != nil || isRetryOrDeadLetter(name) || len(name) > m.room() {
+		require.Equal(t, name, topic)
+		return
+	}
+	mapped, err := m.MapTopic(topic)
+	require.NoError(t, err)
+	require.Equal(t, name, mapped.Name)
 }
 
 func TestMapTopicAllocations(t *testing.T) {

@@ -28,50 +28,108 @@ import (
 //
 // The payload aliases msg.Body.
 func (Default) Unmarshal(_ string, msg Message) (*message.Message, error) {
-	out := message.NewMessage("", msg.Body)
-	var uuid, escapedUUID, uniqueKey found
-	own := attributes{flag: msg.Flag}
-	var escaped bool
+	var room entryRoom
+	plain, u := room.atLeast(len(msg.Properties)), begin(msg.Body, msg.Flag)
 	for _, p := range msg.Properties {
-		switch name := p.Name; {
-		case name == propertyUUID:
-			uuid.set(p.Value)
-		case name == headers.PropertyUniqueKey:
-			uniqueKey.set(p.Value)
-		case name == headers.PropertyTags:
-			own.tag = p.Value
-		case name == headers.PropertyKeys:
-			own.keys = p.Value
-		case Reserved(name) || name == propertyTopic || isAttribute(name):
-		case !strings.HasPrefix(name, mark):
-			out.Metadata[name] = p.Value
-		case name == propertyEscapedUUID && escapedUUID.unescape(p.Value):
-		case name == propertyPayload && setNoPayload(out, msg.Body, p.Value):
-		default:
-			if _, _, ok := unescapeMetadata(p); ok {
-				escaped = true
-			} else {
-				out.Metadata[name] = p.Value
-			}
+		if u.add(p) {
+			plain = append(plain, p)
 		}
 	}
-	if escaped {
-		for _, p := range msg.Properties {
-			if name, value, ok := unescapeMetadata(p); ok {
-				out.Metadata[name] = value
-			}
+	return u.finish(plain), nil
+}
+
+// UnmarshalRaw is Unmarshal for a message of that body and flag whose properties are a
+// properties string, the form in which brokers store them. The UUID and the metadata are
+// parts of it where they are not escaped, so it stays in memory as long as any of them
+// does.
+func (Default) UnmarshalRaw(body []byte, flag int32, properties string) *message.Message {
+	var room entryRoom
+	plain, u := room.atLeast(mostProperties(properties)), begin(body, flag)
+	for name, value := range headers.StringProperties(properties) {
+		if p := (headers.Property{Name: name, Value: value}); u.add(p) {
+			plain = append(plain, p)
 		}
 	}
+	return u.finish(plain)
+}
+
+// entryRoom is memory for the properties of most messages, for the caller's stack.
+type entryRoom [16]headers.Property
+
+// atLeast returns an empty slice with room for n properties.
+func (r *entryRoom) atLeast(n int) []headers.Property {
+	if n > len(r) {
+		return make([]headers.Property, 0, n)
+	}
+	return r[:0]
+}
+
+// unmarshaling is what is known of a message while its properties are read, but for the
+// metadata entries that are plain: they are beside it, so that they may be on the stack.
+type unmarshaling struct {
+	out                          *message.Message
+	body                         []byte
+	uuid, escapedUUID, uniqueKey found
+	own                          attributes
+	escaped                      []headers.Property // metadata entries, no longer escaped
+}
+
+func begin(body []byte, flag int32) unmarshaling {
+	return unmarshaling{out: message.NewMessage("", body), body: body, own: attributes{flag: flag}}
+}
+
+// add takes in the next property, unless it reports that it is a metadata entry as it is.
+func (u *unmarshaling) add(p headers.Property) (plain bool) {
 	switch {
-	case uuid.ok:
-		out.UUID = uuid.value
-	case escapedUUID.ok:
-		out.UUID = escapedUUID.value
+	case p.Name == propertyUUID:
+		u.uuid.set(p.Value)
+	case p.Name == headers.PropertyUniqueKey:
+		u.uniqueKey.set(p.Value)
+	case p.Name == headers.PropertyTags:
+		u.own.tag = p.Value
+	case p.Name == headers.PropertyKeys:
+		u.own.keys = p.Value
+	case Reserved(p.Name):
+	case !strings.HasPrefix(p.Name, mark):
+		return true
+	case p.Name == propertyTopic || isAttribute(p.Name):
+	case p.Name == propertyEscapedUUID && u.escapedUUID.unescape(p.Value):
+	case p.Name == propertyPayload && setNoPayload(u.out, u.body, p.Value):
 	default:
-		out.UUID = uniqueKey.value
+		entry, ok := unescapeMetadata(p)
+		if ok {
+			u.escaped = append(u.escaped, entry)
+		}
+		return !ok
 	}
-	own.set(out.Metadata, out.UUID, uuid.ok || escapedUUID.ok)
-	return out, nil
+	return false
+}
+
+// finish returns the message, whose metadata is made when it is known how much it is.
+func (u *unmarshaling) finish(plain []headers.Property) *message.Message {
+	switch {
+	case u.uuid.ok:
+		u.out.UUID = u.uuid.value
+	case u.escapedUUID.ok:
+		u.out.UUID = u.escapedUUID.value
+	default:
+		u.out.UUID = u.uniqueKey.value
+	}
+	own := u.own.received(u.out.UUID, u.uuid.ok || u.escapedUUID.ok)
+	// The map of a new message has room for a few entries, and then grows from size to
+	// size. Many properties may have one name, and then need no room.
+	const few, most = 8, 256
+	if n := len(plain) + len(u.escaped) + own.count(); n > few {
+		u.out.Metadata = make(message.Metadata, min(n, most))
+	}
+	for _, p := range plain {
+		u.out.Metadata[p.Name] = p.Value
+	}
+	for _, p := range u.escaped {
+		u.out.Metadata[p.Name] = p.Value
+	}
+	own.set(u.out.Metadata)
+	return u.out
 }
 
 // found is a value that may be missing.
@@ -90,8 +148,8 @@ func (f *found) unescape(text string) bool {
 	return ok
 }
 
-// setNoPayload gives out the payload that the mark stands for and reports true,
-// unless the body is not the one that goes with a mark.
+// setNoPayload gives out the payload that the mark stands for and reports true, unless
+// the body is not the one that goes with a mark.
 func setNoPayload(out *message.Message, body []byte, kind string) bool {
 	if string(body) != noPayload {
 		return false
@@ -108,18 +166,17 @@ func setNoPayload(out *message.Message, body []byte, kind string) bool {
 }
 
 // unescapeMetadata returns the metadata entry that p is the escaped form of. An
-// entry that Marshal would refuse, or take for an attribute, is none: nobody could
-// publish it again.
-func unescapeMetadata(p headers.Property) (name, value string, ok bool) {
+// entry that Marshal would take for an attribute is none.
+func unescapeMetadata(p headers.Property) (entry headers.Property, ok bool) {
 	text, ok := strings.CutPrefix(p.Name, metadataPrefix)
 	if !ok {
-		return "", "", false
+		return headers.Property{}, false
 	}
-	if name, ok = unescape(text); !ok || name == propertyUUID || isAttribute(name) {
-		return "", "", false
+	if entry.Name, ok = unescape(text); !ok || isAttribute(entry.Name) {
+		return headers.Property{}, false
 	}
-	if value, ok = unescape(p.Value); !ok {
-		return "", "", false
+	if entry.Value, ok = unescape(p.Value); !ok {
+		return headers.Property{}, false
 	}
-	return name, value, true
+	return entry, true
 }

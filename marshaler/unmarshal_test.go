@@ -1,6 +1,7 @@
 package marshaler
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -71,10 +72,10 @@ func TestUnmarshal(t *testing.T) {
 			message.Payload("x"),
 		},
 		{
-			"an entry that could not be published again", "x",
+			"an entry that has the name of the UUID", "x",
 			props("_wm_m__watermill_message_uuid", "1"),
 			"",
-			message.Metadata{"_wm_m__watermill_message_uuid": "1"},
+			message.Metadata{"_watermill_message_uuid": "1"},
 			message.Payload("x"),
 		},
 		{
@@ -99,6 +100,7 @@ func TestUnmarshal(t *testing.T) {
 			require.Equal(t, tt.uuid, got.UUID)
 			require.Equal(t, tt.metadata, got.Metadata)
 			require.Equal(t, tt.payload, got.Payload)
+			requireSameRaw(t, got, Message{Body: []byte(tt.body), Properties: tt.props})
 
 			// Whatever came in can go out, and come in again.
 			sent, err := Default{}.Marshal("topic", got)
@@ -108,6 +110,50 @@ func TestUnmarshal(t *testing.T) {
 			require.True(t, got.Equals(again))
 		})
 	}
+}
+
+// requireSameRaw fails unless UnmarshalRaw makes the message of msg that Unmarshal does.
+func requireSameRaw(t testing.TB, want *message.Message, msg Message) {
+	t.Helper()
+	var raw []byte
+	for _, p := range msg.Properties {
+		raw = headers.AppendProperty(raw, p.Name, p.Value)
+	}
+	got := Default{}.UnmarshalRaw(msg.Body, msg.Flag, string(raw))
+	require.Equal(t, want.UUID, got.UUID)
+	require.Equal(t, want.Metadata, got.Metadata)
+	require.Equal(t, want.Payload, got.Payload)
+}
+
+// Also a message with more metadata than most has all of it, plain, escaped and by
+// attributes.
+func TestUnmarshalMuchMetadata(t *testing.T) {
+	for _, n := range []int{7, 8, 9, 16, 17, 1000} {
+		msg := newMessage(testUUID, []byte("x"), MetadataTag, "paid", MetadataFlag, "7")
+		for i := range n {
+			msg.Metadata["name"+strconv.Itoa(i)] = "value"
+			msg.Metadata["_wm_name"+strconv.Itoa(i)] = "" // escaped
+		}
+		sent, err := Default{}.Marshal("topic", msg)
+		require.NoError(t, err)
+		got, err := Default{}.Unmarshal("topic", sent)
+		require.NoError(t, err)
+		require.True(t, msg.Equals(got), n)
+		requireSameRaw(t, got, sent)
+	}
+}
+
+// Of the properties string, all that has to be made is the message: of Watermill's
+// NewMessage with its two channels and its map, and of the map's first entries.
+func TestUnmarshalAllocations(t *testing.T) {
+	const own = "_watermill_message_uuid\x01" + testUUID + "\x02KEYS\x01" + testUUID + "\x02UNIQ_KEY\x017F00\x02WAIT\x01true\x02CLUSTER\x01c\x02"
+	body := []byte("hello")
+	require.Equal(t, 4.0, testing.AllocsPerRun(100, func() { Default{}.UnmarshalRaw(body, 0, own) }))
+	raw := own + "name\x01OrderPlaced\x02correlation_id\x011234\x02published_at\x012026-11-29\x02"
+	require.Equal(t, 5.0, testing.AllocsPerRun(100, func() { Default{}.UnmarshalRaw(body, 0, raw) }))
+	list := ParseProperties(raw)
+	require.Equal(t, 5.0, testing.AllocsPerRun(100, func() { _, _ = Default{}.Unmarshal("topic", Message{Body: body, Properties: list}) }))
+	require.Equal(t, 1.0, testing.AllocsPerRun(100, func() { ParseProperties(raw) }))
 }
 
 func TestUnmarshalPayload(t *testing.T) {

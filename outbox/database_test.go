@@ -6,14 +6,16 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 )
 
 // database is a database in memory that knows the statements of an outbox, with
-// transactions and a primary key, and fails as it is told. Other statements
-// succeed. The module of the examples tests the same on SQLite.
+// transactions, one savepoint and a primary key, and fails as it is told. Other
+// statements succeed. The module of the examples tests the same on real databases.
 type database struct {
 	mu   sync.Mutex
 	rows map[string]row
@@ -71,10 +73,11 @@ func (d *database) Driver() driver.Driver                        { return nil }
 type connection struct {
 	d       *database
 	pending map[string]row // nil outside a transaction
+	saved   map[string]row // pending as it was at the savepoint
 }
 
-func (c *connection) Prepare(string) (driver.Stmt, error) { return nil, errors.New("not here") }
-func (c *connection) Close() error                        { return nil }
+func (c *connection) Prepare(query string) (driver.Stmt, error) { return statement{c, query}, nil }
+func (c *connection) Close() error                              { return nil }
 func (c *connection) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
@@ -136,15 +139,21 @@ func (c *connection) ExecContext(_ context.Context, query string, args []driver.
 	switch {
 	case strings.HasPrefix(query, "INSERT INTO rocketmq_outbox "):
 		return driver.RowsAffected(1), c.insert(args[0].Value.(string), row{args[1].Value.(int64), args[2].Value.(int64)})
-	case strings.HasPrefix(query, "DELETE FROM rocketmq_outbox "):
-		var n driver.RowsAffected
-		for id, r := range c.d.rows {
-			if r.created < args[0].Value.(int64) {
-				delete(c.d.rows, id)
-				n++
+	case strings.HasPrefix(query, "DELETE "):
+		before := len(c.d.rows)
+		for _, id := range args {
+			delete(c.d.rows, id.Value.(string))
+		}
+		return driver.RowsAffected(before - len(c.d.rows)), nil
+	case query == "SAVEPOINT step":
+		c.saved = maps.Clone(c.pending)
+	case query == "ROLLBACK TO SAVEPOINT step":
+		for id := range c.pending {
+			if _, ok := c.saved[id]; !ok {
+				delete(c.d.held, id)
 			}
 		}
-		return n, nil
+		c.pending = c.saved
 	}
 	return driver.RowsAffected(0), nil
 }
@@ -170,23 +179,68 @@ func (c *connection) QueryContext(_ context.Context, query string, args []driver
 	if err := c.d.failure(query); err != nil {
 		return nil, err
 	}
-	r, ok := c.d.rows[args[0].Value.(string)]
-	return &result{value: r.published, more: ok}, nil
+	first := args[0].Value.(string)
+	switch {
+	case strings.HasPrefix(query, "SELECT id FROM rocketmq_outbox WHERE published = 1 AND id IN "):
+		found := &result{columns: []string{"id"}}
+		for id, r := range c.visible() {
+			if r.published == 1 && slices.ContainsFunc(args, func(a driver.NamedValue) bool { return a.Value == id }) {
+				found.rows = append(found.rows, []driver.Value{id})
+			}
+		}
+		return found, nil
+	case strings.HasPrefix(query, "SELECT id, created_ms FROM rocketmq_outbox WHERE id > "):
+		found := &result{columns: []string{"id", "created_ms"}}
+		for _, id := range slices.Sorted(maps.Keys(c.d.rows)) {
+			if id > first && len(found.rows) < 512 {
+				found.rows = append(found.rows, []driver.Value{id, c.d.rows[id].created})
+			}
+		}
+		return found, nil
+	}
+	found := &result{columns: []string{"published"}}
+	if r, ok := c.visible()[first]; ok {
+		found.rows = append(found.rows, []driver.Value{r.published})
+	}
+	return found, nil
 }
 
-// result has one row or none.
+// visible are the rows that the connection sees.
+func (c *connection) visible() map[string]row {
+	rows := maps.Clone(c.d.rows)
+	maps.Copy(rows, c.pending)
+	return rows
+}
+
+// statement is a prepared one.
+type statement struct {
+	c     *connection
+	query string
+}
+
+func (statement) Close() error                               { return nil }
+func (statement) NumInput() int                              { return -1 }
+func (statement) Exec([]driver.Value) (driver.Result, error) { return nil, errors.ErrUnsupported }
+func (statement) Query([]driver.Value) (driver.Rows, error)  { return nil, errors.ErrUnsupported }
+
+func (s statement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.c.ExecContext(ctx, s.query, args)
+}
+
+// result is what a query has found.
 type result struct {
-	value int64
-	more  bool
+	columns []string
+	rows    [][]driver.Value
 }
 
-func (*result) Columns() []string { return []string{"published"} }
-func (*result) Close() error      { return nil }
+func (r *result) Columns() []string { return r.columns }
+func (*result) Close() error        { return nil }
 
 func (r *result) Next(dest []driver.Value) error {
-	if !r.more {
+	if len(r.rows) == 0 {
 		return io.EOF
 	}
-	dest[0], r.more = r.value, false
+	copy(dest, r.rows[0])
+	r.rows = r.rows[1:]
 	return nil
 }

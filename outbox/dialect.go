@@ -2,7 +2,9 @@ package outbox
 
 import (
 	"fmt"
+	"math/bits"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,7 +22,11 @@ const (
 func (d Dialect) known() bool { return d == SQLite || d == PostgreSQL || d == MySQL }
 
 // statements are the SQL of an outbox.
-type statements struct{ create, insert, find, clean string }
+type statements struct{ create, insert, find, page, remove string }
+
+// portion is how many rows a statement names or reads at most. It is a power of two
+// below the 999 parameters that a SQLite statement had at most before 3.32.
+const portion = 512
 
 // Rows are either of a committed database transaction or tombstones.
 const (
@@ -38,8 +44,28 @@ func (d Dialect) statements(table string) statements {
 			" (id VARCHAR(64) NOT NULL PRIMARY KEY, published SMALLINT NOT NULL, created_ms BIGINT NOT NULL)" + engine,
 		insert: d.bind("INSERT INTO " + table + " (id, published, created_ms) VALUES (?, ?, ?)"),
 		find:   d.bind("SELECT published FROM " + table + " WHERE id = ?"),
-		clean:  d.bind("DELETE FROM " + table + " WHERE created_ms < ?"),
+		remove: d.bind("DELETE FROM " + table + " WHERE id = ?"),
+		page:   d.bind(fmt.Sprintf("SELECT id, created_ms FROM %s WHERE id > ? ORDER BY id LIMIT %d", table, portion)),
 	}
+}
+
+// kept looks for the rows of published messages among the ids.
+func (d Dialect) kept(table string, ids []any) (string, []any) {
+	return d.among(fmt.Sprintf("SELECT id FROM %s WHERE published = %d AND id IN ", table, rowPublished), ids)
+}
+
+// removeAll deletes the rows with the ids.
+func (d Dialect) removeAll(table string, ids []any) (string, []any) {
+	return d.among("DELETE FROM "+table+" WHERE id IN ", ids)
+}
+
+// among ends a statement with a list of ids, one at least, and returns the
+// arguments for it. The last id fills the list up to a power of two: drivers that
+// keep prepared statements by their text then keep ten of them and not 512.
+func (d Dialect) among(query string, ids []any) (string, []any) {
+	n := 1 << bits.Len(uint(len(ids)-1))
+	args := slices.Concat(ids, slices.Repeat(ids[len(ids)-1:], n-len(ids)))
+	return d.bind(query + "(?" + strings.Repeat(", ?", n-1) + ")"), args
 }
 
 // bind gives the placeholders the dialect's form. There are no question marks but

@@ -3,7 +3,7 @@
 //
 //	box, err := outbox.New(db, outbox.Config{Dialect: outbox.PostgreSQL})
 //	pub, err := publisher.New(publisher.Config{
-//		NameServers:   nameServers,
+//		Cluster:       rocketmq.Cluster{NameServers: nameServers},
 //		ProducerGroup: "shop",
 //		Transaction:   publisher.TransactionConfig{Check: box.Check},
 //	}, logger)
@@ -62,8 +62,8 @@
 // their own. Publish returns an error that wraps a *publisher.CombinationError
 // otherwise.
 //
-// Dialects: the tests run on SQLite. The statements for PostgreSQL and MySQL
-// (InnoDB) are plain INSERT, SELECT and DELETE on one table and rely on one thing
-// that all three promise: of two transactions that insert the same primary key,
-// one commits. No test here has run them on those databases.
+// Dialects: the tests run on SQLite, PostgreSQL and, for MySQL, on MariaDB with
+// InnoDB. The statements are plain INSERT, SELECT and DELETE on one table and rely on
+// one thing that all of them promise: of two transactions that insert the same primary
+// key, one commits.
 package outbox

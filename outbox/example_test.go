@@ -32,8 +32,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	pub, err := publisher.New(publisher.Config{
-		NameServers:   cluster.NameServers(),
-		Dial:          cluster.Dial,
+		Cluster:       cluster.Config(),
 		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
 		Transaction:   publisher.TransactionConfig{Check: box.Check},
 	}, nil)
@@ -61,8 +60,12 @@ func Example() {
 	}
 	fmt.Println(pay("a book", true))
 	fmt.Println(pay("a yacht", false))
-	for _, m := range cluster.Messages("_wm_orders-2Epaid") {
-		fmt.Printf("published: %s\n", m.Body)
+	published, err := cluster.WatermillMessages("orders.paid")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, msg := range published {
+		fmt.Printf("published: %s\n", msg.Payload)
 	}
 	// Output:
 	// <nil>

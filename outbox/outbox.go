@@ -71,10 +71,18 @@ func New(db *sql.DB, cfg Config) (*Outbox, error) {
 	return &Outbox{db: db, cfg: cfg, sql: cfg.Dialect.statements(cfg.Table), now: time.Now}, nil
 }
 
-// CreateTable creates the outbox table unless there is one. Schema returns the
-// statement for those who create their tables otherwise.
+// CreateTable creates the outbox table unless there is one. Several processes may
+// call it at once. Schema returns the statement for those who create their tables
+// otherwise.
 func (o *Outbox) CreateTable(ctx context.Context) error {
-	if _, err := o.db.ExecContext(ctx, o.sql.create); err != nil {
+	_, err := o.db.ExecContext(ctx, o.sql.create)
+	if err != nil && o.cfg.Dialect == PostgreSQL {
+		// Its IF NOT EXISTS fails with a duplicate key in a system table where
+		// another process creates the table at the same time. The table is there
+		// once that error has come.
+		_, err = o.db.ExecContext(ctx, o.sql.create)
+	}
+	if err != nil {
 		return fmt.Errorf("outbox: create table %s: %w", o.cfg.Table, err)
 	}
 	return nil
@@ -89,25 +97,6 @@ func (o *Outbox) hinted(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w (see Outbox.CreateTable and Schema)", err)
-}
-
-// Clean deletes the rows that are older than age and returns their number. A row
-// has to outlive the last check of its message: the message of a committed
-// database transaction would be rolled back without it. A broker asks for some
-// eight minutes by default, while it runs: one that was down goes on asking
-// afterwards, about messages that are younger than its fileReservedTime (72 hours).
-// So an age of a week is right where that is left as it is. Ages go by the clocks
-// of the programs that publish.
-func (o *Outbox) Clean(ctx context.Context, age time.Duration) (int64, error) {
-	result, err := o.db.ExecContext(ctx, o.sql.clean, o.now().Add(-age).UnixMilli())
-	if err != nil {
-		return 0, fmt.Errorf("outbox: clean table %s: %w", o.cfg.Table, o.hinted(err))
-	}
-	n, err := result.RowsAffected()
-	if err != nil {
-		return 0, fmt.Errorf("outbox: clean table %s: %w", o.cfg.Table, err)
-	}
-	return n, nil
 }
 
 // Check is a publisher.TransactionConfig.Check: it decides by the message's row.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -16,7 +17,8 @@ var (
 	// transaction has failed, wrapped together with the first such failure. The
 	// database transaction was rolled back.
 	ErrPublishFailed = errors.New("outbox: a message could not be published, so the database transaction is rolled back")
-	// ErrDone means that the Tx was committed or rolled back before.
+	// ErrDone means that Commit or Rollback was called before, and did nothing
+	// this time: how the Tx has ended is what the first call returned.
 	ErrDone = errors.New("outbox: transaction has been committed or rolled back")
 )
 
@@ -27,14 +29,25 @@ type sqlTx = sql.Tx
 // Tx is a database transaction with messages that are published if and only if it
 // commits. All methods of sql.Tx work on it; Commit and Rollback end the messages
 // as well. It is a message.Publisher. A Tx is for one goroutine at a time.
+//
+// Savepoints work: a message that was published since a savepoint is dropped where
+// the database transaction is rolled back to it, as the rest of what was done since
+// is.
+//
+// From its first Publish until its end a Tx counts as a call under way of its
+// Publisher: publisher.Publisher.Close waits for it, up to Config.CloseTimeout, and
+// its messages are ended as ever meanwhile; Publish fails from then on. The messages
+// of a Tx that is ended still later are left to the check. So end every Tx, also
+// one whose context has ended: Close waits for those that nobody ends.
 type Tx struct {
 	*sqlTx
-	box    *Outbox
-	pub    *publisher.Publisher
-	ctx    context.Context
-	halves []*publisher.Transaction
-	failed error // the first failure of Publish
-	done   bool
+	box     *Outbox
+	pub     *publisher.Publisher
+	ctx     context.Context
+	halves  []*publisher.Transaction
+	release func() // of pub's Hold, nil before the first Publish
+	failed  error  // the first failure of Publish
+	done    bool
 }
 
 var _ message.Publisher = (*Tx)(nil)
@@ -57,7 +70,8 @@ func (o *Outbox) Begin(ctx context.Context, pub *publisher.Publisher, opts *sql.
 
 // Attach is Begin for a database transaction that has begun already. It has to be
 // ended by the Tx; after an error it is the caller's as before. The transaction
-// must be one of the Outbox's database.
+// must be one of the Outbox's database. ctx is for the outbox's own statements: after
+// its end Publish fails, and Commit rolls back.
 func (o *Outbox) Attach(ctx context.Context, pub *publisher.Publisher, tx *sql.Tx) (*Tx, error) {
 	if err := checked(pub); err != nil {
 		return nil, fmt.Errorf("outbox: attach: %w", err)
@@ -74,7 +88,8 @@ func checked(pub *publisher.Publisher) error {
 }
 
 // SQL is the database transaction, for code that takes nothing but a *sql.Tx. It
-// must not be committed or rolled back by itself.
+// must not be committed or rolled back by itself, nor by a statement that commits
+// implicitly, as CREATE TABLE does on MySQL.
 func (t *Tx) SQL() *sql.Tx { return t.sqlTx }
 
 // Publish stores half messages, in the order given, and a row for each within the
@@ -88,6 +103,9 @@ func (t *Tx) SQL() *sql.Tx { return t.sqlTx }
 func (t *Tx) Publish(topic string, messages ...*message.Message) error {
 	if t.done {
 		return ErrDone
+	}
+	if t.release == nil {
+		t.release, _ = t.pub.Hold() // one that is closed refuses the message by itself
 	}
 	for _, msg := range messages {
 		half, err := t.pub.BeginTransaction(topic, msg)
@@ -111,15 +129,22 @@ func (t *Tx) fail(err error) error {
 	return fmt.Errorf("outbox: %w", err)
 }
 
-// Commit commits the database transaction and then the messages.
+// Commit commits the database transaction and then the messages, which consumers
+// get in any order. It first looks for the rows of the messages, one SELECT for each
+// 512: a message whose row is not there any more, because of a rollback to a
+// savepoint, is rolled back. A serializable transaction has read the outbox table
+// then, so two of them that run at the same time may fail more often.
 //
 // Nil means that the database transaction has committed: all of its messages are
-// published, or will be by the check. Config.OnPending is told of the latter.
+// published, or will be by the check. Config.OnPending is told of the latter. All
+// of them together have one publisher.Config.SendTimeout to be ended in, however
+// many they are; the rest is left to the check.
 //
-// After ErrPublishFailed and ErrDone nothing of this transaction is, or will be,
-// in the database or published. Any other error is the database's and is wrapped:
-// whether the transaction has committed is then the database's secret, and the
-// messages are left to the check, which finds out.
+// After ErrPublishFailed nothing of this transaction is, or will be, in the database
+// or published. ErrDone says nothing but that Commit or Rollback was called before.
+// Any other error is the database's and is wrapped: whether the transaction has
+// committed is then the database's secret, and the messages are left to the check,
+// which finds out.
 func (t *Tx) Commit() error {
 	if t.done {
 		return ErrDone
@@ -128,40 +153,96 @@ func (t *Tx) Commit() error {
 		_ = t.Rollback() // ErrPublishFailed says it; a database that fails here commits nothing
 		return fmt.Errorf("%w: %w", ErrPublishFailed, t.failed)
 	}
+	endings, err := t.endings()
+	if err != nil {
+		_ = t.Rollback() // the first error tells more
+		return fmt.Errorf("outbox: commit: look for the messages' rows: %w", err)
+	}
 	t.done = true
+	defer t.leave()
 	if err := t.sqlTx.Commit(); err != nil {
-		t.leave()
 		return fmt.Errorf("outbox: commit: %w", err)
 	}
-	t.end((*publisher.Transaction).Commit)
+	t.end(endings)
 	return nil
 }
 
-// Rollback rolls back the database transaction and then the messages. After Commit
-// it does nothing and returns ErrDone. An error is the database's. The messages are
-// then left to the check, as they are where the end of the Tx's context has rolled
-// back the database transaction before, which is no error.
+// endings says how to end each half message once the database transaction has
+// committed: those whose rows are there are committed.
+func (t *Tx) endings() ([]*ending, error) {
+	kept := make(map[string]struct{}, len(t.halves))
+	for halves := range slices.Chunk(t.halves, portion) {
+		if err := t.find(halves, kept); err != nil {
+			return nil, err
+		}
+	}
+	endings := make([]*ending, len(t.halves))
+	for i, half := range t.halves {
+		endings[i] = &ending{half: half, how: (*publisher.Transaction).Rollback}
+		if _, ok := kept[half.Info().MessageID]; ok {
+			endings[i].how = (*publisher.Transaction).Commit
+		}
+	}
+	return endings, nil
+}
+
+// find adds the ids whose rows are there, as the database transaction sees it. The
+// tombstone of a check may be in the place of a row that was undone.
+func (t *Tx) find(halves []*publisher.Transaction, kept map[string]struct{}) error {
+	ids := make([]any, len(halves))
+	for i, half := range halves {
+		ids[i] = half.Info().MessageID
+	}
+	query, args := t.box.cfg.Dialect.kept(t.box.cfg.Table, ids)
+	rows, err := t.QueryContext(t.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		kept[id] = struct{}{}
+	}
+	return rows.Err()
+}
+
+// Rollback rolls back the database transaction and then the messages, within one
+// publisher.Config.SendTimeout. After Commit it does nothing and returns ErrDone. An
+// error is the database's. The messages are then left to the check, as they are
+// where the end of the Tx's context has rolled back the database transaction before,
+// which is no error.
 func (t *Tx) Rollback() error {
 	if t.done {
 		return ErrDone
 	}
 	t.done = true
+	defer t.leave()
 	if err := t.sqlTx.Rollback(); err != nil {
 		// It may have been ended by SQL, and even be committed.
-		t.leave()
 		if errors.Is(err, sql.ErrTxDone) && t.ctx.Err() != nil {
 			return nil
 		}
 		return fmt.Errorf("outbox: roll back: %w", err)
 	}
-	t.end((*publisher.Transaction).Rollback)
+	endings := make([]*ending, len(t.halves))
+	for i, half := range t.halves {
+		endings[i] = &ending{half: half, how: (*publisher.Transaction).Rollback}
+	}
+	t.end(endings)
 	return nil
 }
 
-// leave leaves the messages to the check.
+// leave leaves the messages that have not been ended to the check, also when user
+// code has panicked, and the Publisher to its Close.
 func (t *Tx) leave() {
 	for _, half := range t.halves {
 		half.Unknown()
+	}
+	if t.release != nil {
+		t.release()
 	}
 }
 
@@ -172,25 +253,4 @@ func (t *Tx) Close() error {
 		return nil
 	}
 	return t.Rollback()
-}
-
-// end ends the half messages. What was decided in the database is decided: the
-// context's end does not count any more. A request that was not sent is tried
-// once more; what then has not ended is left to the check.
-func (t *Tx) end(how func(*publisher.Transaction, context.Context) error) {
-	ctx := context.WithoutCancel(t.ctx)
-	for _, half := range t.halves {
-		err := how(half, ctx)
-		var failed *publisher.TransactionError
-		if errors.As(err, &failed) && failed.Open {
-			err = how(half, ctx)
-		}
-		if err == nil {
-			continue
-		}
-		half.Unknown()
-		if t.box.cfg.OnPending != nil {
-			t.box.cfg.OnPending(half.Info(), err)
-		}
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/nullbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
@@ -43,7 +44,7 @@ func TestAllocationsOfOtherManners(t *testing.T) {
 		}, 3.5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := publisher.Config{NameServers: []string{broker.Addr()}, OnResult: func(publisher.Result) {}}
+			cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{broker.Addr()}}, OnResult: func(publisher.Result) {}}
 			cfg.Waiting.Messages = 4096
 			c.change(&cfg)
 			p, err := publisher.New(cfg, nil)

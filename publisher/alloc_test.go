@@ -1,14 +1,17 @@
 package publisher_test
 
 import (
+	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"sync"
 	"testing"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/nullbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
@@ -27,13 +30,15 @@ func TestAllocations(t *testing.T) {
 		name              string
 		callers, messages int
 		most              float64
+		logger            watermill.LoggerAdapter
 	}{
-		{"alone", 1, 1, 1.5},
-		{"64 callers", 64, 1, 0.5},
-		{"32 messages in a call", 1, 32, 0.5},
+		{"alone", 1, 1, 1.5, nil},
+		{"64 callers", 64, 1, 0.5, nil},
+		{"32 messages in a call", 1, 32, 0.5, nil},
+		{"alone, with a logger that does not trace", 1, 1, 1.5, watermill.NewSlogLogger(slog.New(slog.DiscardHandler))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := publisher.New(publisher.Config{NameServers: []string{broker.Addr()}}, nil)
+			p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{broker.Addr()}}}, c.logger)
 			require.NoError(t, err)
 			defer p.Close()
 			perMessage := countAllocations(t, p, c.callers, c.messages)

@@ -1,10 +1,12 @@
 package publisher
 
 import (
-	"context"
 	"errors"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gate"
 )
 
 var (
@@ -18,12 +20,8 @@ var (
 
 // asyncCall is what a call has that nobody waits in. It is zero in others.
 type asyncCall struct {
-	delivery   *delivery
 	generation *generation
-	need       WaitingConfig // that it holds at the gate
-	// stops end the watch of its messages' contexts. Guarded by the outbox's
-	// mutex.
-	stops []func() bool
+	need       gate.Amount // that it holds at the gate
 }
 
 // PublishAsync hands the messages over to be published and returns at once. What
@@ -38,129 +36,118 @@ type asyncCall struct {
 //
 // An error is an *Error, and means that nothing of the call has been taken or
 // sent: a message was refused, its context has ended, the publisher is closed
-// (ErrClosed), or Config.Waiting is reached (ErrWaitingFull), for which Publish
-// would wait. As with Publish, OnResult has then been told of each message before
-// PublishAsync returns, on the goroutine of the caller. So OnResult is told once
-// of every message, whatever PublishAsync returns. The one exception is
-// ErrNoOnResult, for there is nobody to be told.
+// (ErrClosed), Config.Waiting is reached (ErrWaitingFull), for which Publish
+// would wait, or there is no OnResult (ErrNoOnResult). Its Results say the same of
+// each message. OnResult is not told of them: the fate of a message is either
+// returned or told, so only one of the two can hand it over again.
 //
 // PublishAsync may be called by many goroutines at once, and from OnResult.
 func (p *Publisher) PublishAsync(topic string, messages ...*message.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	c := p.calls.get(messages, p.now())
+	c := p.calls.get(p, topic, messages, mode{})
 	switch {
 	case p.cfg.OnResult == nil:
-		refuse(c.results, 0, ErrNoOnResult)
+		c.refuse(0, ErrNoOnResult)
 	case !p.enterAsync(c):
-		refuse(c.results, 0, ErrClosed)
-	default:
-		if o := p.prepareAsync(c, topic, messages); o != nil {
-			o.take(c, messages)
-			return nil
-		}
-		defer p.leaveAsync(c.async.generation)
+		c.refuse(0, ErrClosed)
+	case p.takeAsync(c, messages):
+		return nil
 	}
-	return p.report(c, topic)
+	return &Error{Topic: topic, Results: c.results()}
+}
+
+// takeAsync hands over the messages of a call that was let in, and reports whether it
+// did. User code may panic while it prepares them: like a refusal, that ends the
+// call.
+func (p *Publisher) takeAsync(c *call, messages []*message.Message) (taken bool) {
+	generation := c.async.generation
+	defer func() {
+		if !taken {
+			p.leaveAsync(generation)
+		}
+	}()
+	mapped, ok := p.prepareAsync(c, messages)
+	if !ok {
+		return false
+	}
+	taken = true
+	c.Async = true
+	c.readContexts(messages)
+	if c.Reusable() {
+		c.given = nil // the call may be over, and in use for others, from here on
+	}
+	p.engine.Take(mapped.Name, &c.Call)
+	return true
 }
 
 // prepareAsync prepares the messages and makes room for them at the gate. It
-// returns the outbox that they go to, or nil if the call was refused.
-func (p *Publisher) prepareAsync(c *call, topic string, messages []*message.Message) *outbox {
-	mapped, ok := p.checkCall(c, topic, messages)
-	if !ok {
-		return nil
+// returns the topic that they go to, and false if the call was refused.
+func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped marshaler.MappedTopic, ok bool) {
+	if mapped, ok = p.checkCall(c, messages); !ok {
+		return mapped, false
 	}
-	for i, msg := range messages {
-		if err := contextError(msg.Context()); err != nil {
-			refuse(c.results, i, err)
-			return nil
-		}
+	if at, err := endedContext(messages); err != nil {
+		c.refuse(at, err)
+		return mapped, false
 	}
 	need := needOf(messages)
-	if !p.gate.tryEnter(need) {
-		refuse(c.results, 0, ErrWaitingFull)
-		return nil
+	if !p.gate.TryEnter(need) {
+		c.refuse(0, ErrWaitingFull)
+		return mapped, false
 	}
-	if !p.prepareAll(c, topic, mapped, messages, c.began) {
-		p.gate.leave(need)
-		return nil
-	}
-	c.async.delivery, c.async.need = &p.delivery, need
-	return p.outboxes.of(p, mapped.Name)
-}
-
-// take sees to it that the messages of an asynchronous call are sent. Unless they
-// have contexts that can end, the call may be over, and in use for others, as soon
-// as it has been submitted.
-func (o *outbox) take(c *call, messages []*message.Message) {
-	ctx, shared := sharedContext(messages)
-	contexts := !shared || ctx.Done() != nil
-	c.contexts, c.until = contexts, lastDeadline(messages, c.began.Add(o.p.cfg.SendTimeout))
-	starts, _ := o.submit(c, c.began)
-	o.run(starts)
-	select {
-	case <-o.p.cut:
-		// The watch may have been looked through already.
-		o.cutOff()
-	default:
-	}
-	switch {
-	case !contexts:
-	case shared:
-		o.keepStops(c, context.AfterFunc(ctx, func() { o.end(c, 0, len(c.entries), contextError(ctx)) }))
-	default:
-		stops := make([]func() bool, 0, len(messages))
-		for i, msg := range messages {
-			own := msg.Context()
-			if own.Done() != nil {
-				stops = append(stops, context.AfterFunc(own, func() { o.end(c, i, i+1, contextError(own)) }))
-			}
+	prepared := false
+	defer func() {
+		if !prepared {
+			p.gate.Leave(need)
 		}
-		o.keepStops(c, stops...)
-	}
-}
-
-// keepStops leaves the watch of contexts to be ended with the call, or ends it if
-// the call is over.
-func (o *outbox) keepStops(c *call, stops ...func() bool) {
-	o.mu.Lock()
-	over := c.left == 0
-	if !over {
-		c.async.stops = stops
-	}
-	o.mu.Unlock()
-	if over {
-		stopAll(stops)
-	}
-}
-
-// unwatch ends the watch of the contexts of a call that is over.
-func (o *outbox) unwatch(c *call) {
-	o.mu.Lock()
-	stops := c.async.stops
-	o.mu.Unlock()
-	stopAll(stops)
-}
-
-func stopAll(stops []func() bool) {
-	for _, stop := range stops {
-		stop()
-	}
+	}()
+	c.async.need = need
+	prepared = p.prepareAll(c, mapped, messages, need, c.began)
+	return mapped, prepared
 }
 
 // finishAsync tells of the results of an asynchronous call and gives back what it
 // holds.
 func (p *Publisher) finishAsync(c *call) {
 	p.tell(c)
-	if c.contexts {
-		c.outbox.unwatch(c)
-	}
-	p.gate.leave(c.async.need)
+	c.Unwatch()
+	p.gate.Leave(c.async.need)
 	generation := c.async.generation
-	if !c.failed {
+	if !c.failed() {
 		p.calls.put(c)
 	}
 	p.leaveAsync(generation)
+}
+
+// enterAsync is enter for an asynchronous call, which leaveAsync ends.
+func (p *Publisher) enterAsync(c *call) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return false
+	}
+	p.inFlight++
+	c.async.generation = p.handed.add()
+	return true
+}
+
+// leaveAsync is told when the results of an asynchronous call have been told.
+func (p *Publisher) leaveAsync(of *generation) {
+	p.mu.Lock()
+	p.handed.remove(of)
+	p.mu.Unlock()
+	p.leave()
+}
+
+// waitTold returns when the results of all asynchronous calls have been told.
+func (p *Publisher) waitTold() {
+	p.mu.Lock()
+	told := p.handed.seal()
+	p.mu.Unlock()
+	if told != nil {
+		<-told
+	}
+	p.delivery.wg.Wait()
 }

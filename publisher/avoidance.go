@@ -12,9 +12,9 @@ import "time"
 // one request tries it: if that is stored, the broker is used as before. Messages
 // with an ordering key belong to one queue and go to its broker, however it fares.
 type AvoidanceConfig struct {
-	// Off switches it off: each message may go to any broker that has not failed
+	// Disabled switches it off: each message may go to any broker that has not failed
 	// that message.
-	Off bool
+	Disabled bool
 	// SlowAfter is the latency from which a broker counts as slow. It is then
 	// avoided for 2 s, and for longer if it was slower, up to 30 s for 15 s. 550 ms
 	// by default. These are the Java client's steps.

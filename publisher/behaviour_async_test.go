@@ -13,6 +13,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
@@ -65,7 +66,7 @@ func TestAsyncClose(t *testing.T) {
 		w.createTopic(t, topic, 4)
 		seen := newResults()
 		p, err := publisher.New(publisher.Config{
-			NameServers: w.nameServers, Dial: w.dial, SendTimeout: time.Minute, CloseTimeout: time.Minute, OnResult: seen.add,
+			Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, SendTimeout: time.Minute, CloseTimeout: time.Minute, OnResult: seen.add,
 		}, nil)
 		require.NoError(t, err)
 		const n = 5000
@@ -149,7 +150,7 @@ func testAsyncBrokerKilled(t *testing.T, w *world, killAndStart func()) {
 	require.Len(t, told, n)
 	byID := make(map[string]bool)
 	if w.embedded != nil {
-		for _, m := range w.embedded.Messages(topic) {
+		for _, m := range messagesIn(w.embedded, topic) {
 			byID[m.UniqueKey] = true
 		}
 	} else {

@@ -123,7 +123,7 @@ func TestBadAttributeIsRefused(t *testing.T) {
 		failed := failureOf(t, err)
 		require.Equal(t, []publisher.Outcome{publisher.NotSent, publisher.NotSent}, outcomes(failed))
 	}
-	require.Zero(t, w.embedded.Stored("bad"))
+	require.Zero(t, storedIn(w.embedded, "bad"))
 }
 
 // ofASend are the properties that a message of this publisher has when it is

@@ -10,20 +10,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/check"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
 // item returns the one item of an aspect.
-func item(t testing.TB, report publisher.CheckReport, aspect publisher.CheckAspect) publisher.CheckItem {
+func item(t testing.TB, report check.Report, aspect check.Aspect) check.Item {
 	t.Helper()
 	all := itemsOf(report, aspect)
 	require.Len(t, all, 1, "%s in:\n%s", aspect, report)
 	return all[0]
 }
 
-func itemsOf(report publisher.CheckReport, aspect publisher.CheckAspect) []publisher.CheckItem {
-	var all []publisher.CheckItem
+func itemsOf(report check.Report, aspect check.Aspect) []check.Item {
+	var all []check.Item
 	for _, i := range report.Items {
 		if i.Aspect == aspect {
 			all = append(all, i)
@@ -32,39 +33,32 @@ func itemsOf(report publisher.CheckReport, aspect publisher.CheckAspect) []publi
 	return all
 }
 
-// check returns the report, which must be there.
-func check(t testing.TB, p *publisher.Publisher, topics ...string) publisher.CheckReport {
+// checked returns the report of a check, which must be there.
+func checked(t testing.TB, p *publisher.Publisher, topics ...string) check.Report {
 	t.Helper()
 	report, err := p.Check(t.Context(), topics...)
 	require.NoError(t, err)
 	for _, i := range report.Items {
 		require.NotEmpty(t, i.Reason, "%+v", i)
 		require.NotEmpty(t, i.Subject, "%+v", i)
-		require.Equal(t, i.Verdict == publisher.CheckBad, i.Advice != "", "advice for what is bad: %+v", i)
-		require.False(t, i.Warning && i.Verdict != publisher.CheckBad, "%+v", i)
+		require.Equal(t, i.Status == check.Bad || i.Status == check.Warning, i.Advice != "", "advice for what is bad: %+v", i)
 	}
 	return report
 }
 
-// requireVerdict shows the report when an item is not as it should be. What is bad
-// is no warning.
-func requireVerdict(t testing.TB, want publisher.CheckVerdict, report publisher.CheckReport, aspect publisher.CheckAspect, reason string) publisher.CheckItem {
+// requireStatus shows the report when an item is not as it should be.
+func requireStatus(t testing.TB, want check.Status, report check.Report, aspect check.Aspect, reason string) check.Item {
 	t.Helper()
 	i := item(t, report, aspect)
-	require.Equal(t, want, i.Verdict, "%s in:\n%s", aspect, report)
-	require.False(t, i.Warning, "%s in:\n%s", aspect, report)
+	require.Equal(t, want, i.Status, "%s in:\n%s", aspect, report)
 	require.Contains(t, i.Reason, reason)
 	return i
 }
 
 // requireWarning is for what is bad and keeps no message from being published.
-func requireWarning(t testing.TB, report publisher.CheckReport, aspect publisher.CheckAspect, reason string) publisher.CheckItem {
+func requireWarning(t testing.TB, report check.Report, aspect check.Aspect, reason string) check.Item {
 	t.Helper()
-	i := item(t, report, aspect)
-	require.Equal(t, publisher.CheckBad, i.Verdict, "%s in:\n%s", aspect, report)
-	require.True(t, i.Warning, "%s in:\n%s", aspect, report)
-	require.Contains(t, i.Reason, reason)
-	return i
+	return requireStatus(t, check.Warning, report, aspect, reason)
 }
 
 // stateOf is all that the brokers keep.
@@ -76,7 +70,7 @@ func stateOf(t testing.TB, w *world) any {
 	var state []any
 	for _, b := range w.embedded.Brokers() {
 		for _, topic := range b.Topics() {
-			state = append(state, topic, w.embedded.Stored(topic.Name))
+			state = append(state, topic, storedIn(w.embedded, topic.Name))
 		}
 	}
 	return state
@@ -91,40 +85,41 @@ func TestCheck(t *testing.T) {
 		p := publisherIn(t, w, func(c *publisher.Config) { c.ProducerGroup = topic })
 		_ = stateOf(t, w) // the Java client leaves its own traces when it is first used
 		before := stateOf(t, w)
-		report := check(t, p, topic, topic+"-missing")
+		report := checked(t, p, topic, topic+"-missing")
 		require.Equal(t, before, stateOf(t, w))
 		t.Log(report)
 
-		require.Zero(t, report.Count(publisher.CheckNotKnown), report)
-		topics := itemsOf(report, publisher.CheckTopic)
+		require.Zero(t, report.Count(check.Unknown), report)
+		topics := itemsOf(report, check.Topic)
 		require.Len(t, topics, 2)
 		require.Contains(t, topics[0].Reason, "exists, 3 queues on broker-a")
-		require.True(t, topics[1].Warning)
+		require.Equal(t, check.Warning, topics[1].Status)
 		require.Contains(t, topics[1].Advice, "mqadmin updateTopic -n "+w.nameServers[0]+" -c DefaultCluster -t "+topic+"-missing")
 		require.Contains(t, topics[1].Reason, "would create it by itself")
-		requireWarning(t, report, publisher.CheckAutoCreate, "creates a topic for each unknown name")
-		require.Equal(t, 2, report.Count(publisher.CheckBad), report)
+		requireWarning(t, report, check.AutoCreate, "creates a topic for each unknown name")
+		require.Equal(t, 2, report.Count(check.Warning), report)
+		require.Zero(t, report.Count(check.Bad), report)
 
-		require.Positive(t, item(t, report, publisher.CheckNameServer).Took)
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckMessageSize, "4194304 bytes")
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckClock, "this machine's")
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckHeartbeat, topic)
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckWritePermission, "granted")
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckMaster, "present")
-		broker := requireVerdict(t, publisher.CheckOK, report, publisher.CheckBroker, "RocketMQ")
+		require.Positive(t, item(t, report, check.NameServer).Took)
+		requireStatus(t, check.OK, report, check.MessageSize, "4194304 bytes")
+		requireStatus(t, check.OK, report, check.Clock, "this machine's")
+		requireStatus(t, check.OK, report, check.Heartbeat, topic)
+		requireStatus(t, check.OK, report, check.WritePermission, "granted")
+		requireStatus(t, check.OK, report, check.Master, "present")
+		broker := requireStatus(t, check.OK, report, check.Broker, "RocketMQ")
 		switch {
 		case isFive(broker):
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckTimer, "up to 72h0m0s ahead")
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckRecall, "recallMessageEnable=false")
+			requireStatus(t, check.OK, report, check.Timer, "up to 72h0m0s ahead")
+			requireStatus(t, check.OK, report, check.Recall, "recallMessageEnable=false")
 		default:
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckTimer, "4.9.7 knows 18 delay levels only")
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckRecall, "needs RocketMQ 5.3.3, this is 4.9.7")
+			requireStatus(t, check.OK, report, check.Timer, "4.9.7 knows 18 delay levels only")
+			requireStatus(t, check.OK, report, check.Recall, "needs RocketMQ 5.3.3, this is 4.9.7")
 		}
 
 		// None of that keeps messages from being published.
 		require.NoError(t, report.Err())
-		require.Equal(t, []publisher.CheckItem{topics[1], item(t, report, publisher.CheckAutoCreate)}, report.Warnings())
-		require.Empty(t, report.Without(publisher.CheckAutoCreate, publisher.CheckTopic).Warnings())
+		require.Equal(t, []check.Item{topics[1], item(t, report, check.AutoCreate)}, report.Warnings())
+		require.Empty(t, report.Without(check.AutoCreate, check.Topic).Warnings())
 
 		// The brokers know the producer, and no name server has a new topic.
 		if w.real != nil {
@@ -132,13 +127,13 @@ func TestCheck(t *testing.T) {
 		}
 
 		// Without topics it is about the cluster.
-		cluster := check(t, p)
-		require.Empty(t, itemsOf(cluster, publisher.CheckTopic))
-		require.NotEmpty(t, itemsOf(cluster, publisher.CheckBroker))
+		cluster := checked(t, p)
+		require.Empty(t, itemsOf(cluster, check.Topic))
+		require.NotEmpty(t, itemsOf(cluster, check.Broker))
 	})
 }
 
-func isFive(broker publisher.CheckItem) bool {
+func isFive(broker check.Item) bool {
 	return len(broker.Reason) > 0 && broker.Reason[len(broker.Reason)-len("5.5.0")] == '5'
 }
 
@@ -153,19 +148,19 @@ func TestCheckUnreachableBroker(t *testing.T) {
 		}
 		refused := errors.New("no route to host")
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c.Cluster.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if addr != w.nameServers[0] {
 					return nil, refused
 				}
 				return dial(ctx, network, addr)
 			}
 		})
-		report := check(t, p, topic)
-		i := requireVerdict(t, publisher.CheckBad, report, publisher.CheckBroker, "no route to host")
+		report := checked(t, p, topic)
+		i := requireStatus(t, check.Bad, report, check.Broker, "no route to host")
 		require.Contains(t, i.Advice, "brokerIP1")
 		require.ErrorIs(t, report.Err(), refused)
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckHeartbeat, "cannot be reached")
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "exists")
+		requireStatus(t, check.Unknown, report, check.Heartbeat, "cannot be reached")
+		requireStatus(t, check.OK, report, check.Topic, "exists")
 	})
 }
 
@@ -183,28 +178,28 @@ func TestCheckSettings(t *testing.T) {
 			}})
 			w := realWorld(t, cluster)
 			p := publisherIn(t, w, nil)
-			report := check(t, p, "orders")
+			report := checked(t, p, "orders")
 			t.Log(report)
-			requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "brokers do not create it: Publish fails")
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckAutoCreate, "autoCreateTopicEnable=false")
-			requireVerdict(t, publisher.CheckBad, report, publisher.CheckMessageSize, "65536 bytes at most")
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckTimer, "up to 2h0m0s ahead")
+			requireStatus(t, check.Bad, report, check.Topic, "brokers do not create it: Publish fails")
+			requireStatus(t, check.OK, report, check.AutoCreate, "autoCreateTopicEnable=false")
+			requireStatus(t, check.Bad, report, check.MessageSize, "65536 bytes at most")
+			requireStatus(t, check.OK, report, check.Timer, "up to 2h0m0s ahead")
 			if version == "5.5.0" {
-				requireVerdict(t, publisher.CheckOK, report, publisher.CheckRecall, "takes back timer messages")
+				requireStatus(t, check.OK, report, check.Recall, "takes back timer messages")
 			} else {
-				requireVerdict(t, publisher.CheckOK, report, publisher.CheckRecall, "needs RocketMQ 5.3.3, this is 5.1.4")
+				requireStatus(t, check.OK, report, check.Recall, "needs RocketMQ 5.3.3, this is 5.1.4")
 			}
 
 			// A topic that nobody may write to, by the Java admin's word.
 			cluster.CreateTopic(t, "closed", 2)
 			cluster.Admin(t, "updateTopicPerm", "-c", "DefaultCluster", "-t", "closed", "-p", "4")
-			report = check(t, p, "closed")
-			requireVerdict(t, publisher.CheckBad, report, publisher.CheckWritePermission, "no broker lets producers write")
+			report = checked(t, p, "closed")
+			requireStatus(t, check.Bad, report, check.WritePermission, "no broker lets producers write")
 
 			creates := publisherIn(t, w, func(c *publisher.Config) { c.CreateTopics.Enabled = true; c.MaxMessageSize = 65536 })
-			report = check(t, creates, "orders")
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "the first Publish creates it")
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckCreateTopics, "access control is off")
+			report = checked(t, creates, "orders")
+			requireStatus(t, check.OK, report, check.Topic, "the first Publish creates it")
+			requireStatus(t, check.OK, report, check.CreateTopics, "access control is off")
 			require.NoError(t, report.Err())
 			require.NotContains(t, cluster.Topics(t), "orders")
 
@@ -213,11 +208,11 @@ func TestCheckSettings(t *testing.T) {
 			const elsewhere = "192.0.2.1" // for documentation, RFC 5737
 			cluster.Admin(t, "updateBrokerConfig", "-b", cluster.Broker(0).Addr, "-k", "brokerIP1", "-v", elsewhere)
 			require.Eventually(t, func() bool {
-				report = check(t, p)
-				return strings.Contains(item(t, report, publisher.CheckBroker).Subject, elsewhere)
+				report = checked(t, p)
+				return strings.Contains(item(t, report, check.Broker).Subject, elsewhere)
 			}, time.Minute, 100*time.Millisecond)
-			i := item(t, report, publisher.CheckBroker)
-			require.Equal(t, publisher.CheckBad, i.Verdict, report)
+			i := item(t, report, check.Broker)
+			require.Equal(t, check.Bad, i.Status, report)
 			require.Contains(t, i.Advice, "brokerIP1")
 			t.Log(report)
 		})

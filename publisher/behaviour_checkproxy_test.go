@@ -5,8 +5,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/check"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
 // A proxy takes the place of name servers and brokers, and tells little of them.
@@ -16,25 +18,25 @@ func TestCheckProxy(t *testing.T) {
 	w.createTopic(t, topic, 2)
 	through := func(enabled bool) *publisher.Publisher {
 		return publisherIn(t, w, func(c *publisher.Config) {
-			c.NameServers = []string{w.real.Proxy()}
+			c.Cluster.NameServers = []string{w.real.Proxy()}
 			c.CreateTopics.Enabled = enabled
 		})
 	}
 	p := through(false)
 	_ = stateOf(t, w)
 	before := stateOf(t, w)
-	report := check(t, p, topic)
+	report := checked(t, p, topic)
 	t.Log(report)
 	require.Equal(t, before, stateOf(t, w))
-	requireVerdict(t, publisher.CheckOK, report, publisher.CheckNameServer, "it is a proxy")
-	requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckBrokers, "no name server has told")
-	requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "exists, 2 queues")
-	requireVerdict(t, publisher.CheckOK, report, publisher.CheckHeartbeat, "taken")
-	requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckMessageSize, "does not tell its configuration")
+	requireStatus(t, check.OK, report, check.NameServer, "it is a proxy")
+	requireStatus(t, check.Unknown, report, check.Brokers, "no name server has told")
+	requireStatus(t, check.OK, report, check.Topic, "exists, 2 queues")
+	requireStatus(t, check.OK, report, check.Heartbeat, "taken")
+	requireStatus(t, check.Unknown, report, check.MessageSize, "does not tell its configuration")
 	require.NoError(t, report.Err())
 
 	err := through(true).CreateTopic(t.Context(), topic+"-new")
-	var failed *publisher.CreateTopicError
+	var failed *topics.CreateError
 	require.ErrorAs(t, err, &failed)
 	require.NotContains(t, w.real.Topics(t), topic+"-new")
 	err = through(true).Publish(topic+"-new", newMessage("x"))

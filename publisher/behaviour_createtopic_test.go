@@ -10,12 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
 // topicOn is a topic as one broker has it.
@@ -76,8 +78,8 @@ func TestCreateTopics(t *testing.T) {
 		// With it the topic is on both masters after the first messages, and all
 		// of its queues get some, however slow one of the brokers is.
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, Queues: 3}
-			c.Avoidance.Off = true
+			c.CreateTopics = topics.Config{Enabled: true, Queues: 3}
+			c.Avoidance.Disabled = true
 		})
 		const callers, rounds = 8, 2
 		var wg sync.WaitGroup
@@ -113,13 +115,13 @@ func TestCreateTopics(t *testing.T) {
 
 		// A message type, and no reading.
 		typed := publisherIn(t, w, func(c *publisher.Config) {
-			c.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, MessageType: publisher.FIFOTopic, Permission: publisher.WriteOnly}
+			c.CreateTopics = topics.Config{Enabled: true, MessageType: topics.FIFO, Permission: topics.WriteOnly}
 		})
 		err := typed.Publish(topic+"-fifo", newMessage("x"))
 		if version < headers.Version5_0_0 {
-			var unsupported *publisher.UnsupportedError
+			var unsupported *rocketmq.UnsupportedError
 			require.ErrorAs(t, err, &unsupported)
-			require.Equal(t, publisher.FeatureMessageType, unsupported.Feature)
+			require.Equal(t, rocketmq.FeatureMessageType, unsupported.Feature)
 			require.Equal(t, headers.Version4_9_7, unsupported.Version)
 			require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 			require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
@@ -140,7 +142,7 @@ func TestCreateTopics(t *testing.T) {
 		// Brokers without enableMixedMessageType refuse the type MIXED, each. Those
 		// before 5.3.2 do not look at it.
 		mixed := publisherIn(t, w, func(c *publisher.Config) {
-			c.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, MessageType: publisher.MixedTopic}
+			c.CreateTopics = topics.Config{Enabled: true, MessageType: topics.Mixed}
 		})
 		err = mixed.Publish(topic+"-mixed", newMessage("x"))
 		if version < 477 {
@@ -149,7 +151,7 @@ func TestCreateTopics(t *testing.T) {
 			require.Equal(t, []topicOn{all, all}, topicsIn(t, w, topic+"-mixed"))
 			return
 		}
-		var failed *publisher.CreateTopicError
+		var failed *topics.CreateError
 		require.ErrorAs(t, err, &failed)
 		require.ErrorIs(t, err, &headers.StatusError{Code: headers.InvalidParameter})
 		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
@@ -165,7 +167,7 @@ func TestCreateTopics(t *testing.T) {
 // does. The option has them on all.
 func TestCreateTopicsBesideAutoCreate(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, Queues: 2} })
+		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.CreateTopics = topics.Config{Enabled: true, Queues: 2} })
 		require.NoError(t, p.Publish("created", newMessage("x")))
 		for _, b := range c.Brokers() {
 			require.Contains(t, b.Topics(), embedded.Topic{
@@ -180,7 +182,7 @@ func TestCreateTopicsOutdoesAutoCreate(t *testing.T) {
 	inEveryWorld(t, func(t *testing.T, w *world) {
 		topic := newTopic(t, "created")
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, Queues: 7, Permission: publisher.ReadWrite}
+			c.CreateTopics = topics.Config{Enabled: true, Queues: 7, Permission: topics.ReadWrite}
 		})
 		require.NoError(t, p.Publish(topic, newMessages(30)...))
 		require.Equal(t, []topicOn{{7, 7, headers.PermRead | headers.PermWrite, ""}}, topicsIn(t, w, topic))
@@ -201,7 +203,7 @@ func TestCreateTopicsOnce(t *testing.T) {
 			wg.Go(func() { require.NoError(t, p.Publish("created", newMessage("x"))) })
 		}
 		wg.Wait()
-		require.Equal(t, 50, c.Stored("created"))
+		require.Equal(t, 50, storedIn(c, "created"))
 		require.Equal(t, 2, c.Stats().Requests(headers.CodeCreateTopic))
 	}, embedded.WithBrokers(2), embedded.WithoutAutoCreateTopic())
 }
@@ -235,14 +237,14 @@ func TestCreateTopicsPartly(t *testing.T) {
 		})
 		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.CreateTopics.Enabled = true })
 		err := p.Publish("created", newMessage("x"))
-		var failed *publisher.CreateTopicError
+		var failed *topics.CreateError
 		require.ErrorAs(t, err, &failed)
 		require.Equal(t, []string{"broker-a"}, failed.Created)
 		require.Equal(t, "broker-b", failed.Brokers[0].Broker)
 		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 		require.Equal(t, `cannot create topic "created" on every broker (broker-a created it): broker-b (`+c.Broker(1).Addr()+
 			`): answered INVALID_PARAMETER (29): not here`, failed.Error())
-		require.Zero(t, c.Stored("created"))
+		require.Zero(t, storedIn(c, "created"))
 
 		require.NoError(t, p.Publish("created", newMessage("x")))
 		require.Error(t, p.CreateTopic(t.Context(), "created"))
@@ -261,8 +263,8 @@ func TestCreateTopicNotRouted(t *testing.T) {
 			return embedded.Answer(headers.TopicNotExist, "not yet")
 		})
 		err := p.CreateTopic(t.Context(), "created")
-		require.ErrorIs(t, err, publisher.ErrTopicNotRouted)
-		var failed *publisher.CreateTopicError
+		require.ErrorIs(t, err, topics.ErrNotRouted)
+		var failed *topics.CreateError
 		require.ErrorAs(t, err, &failed)
 		require.Equal(t, []string{"broker-a"}, failed.Created)
 		remove()
@@ -278,7 +280,7 @@ func TestCreateTopicsWaitsForBroker(t *testing.T) {
 		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.CreateTopics.Enabled = true })
 		c.Broker(1).Kill()
 		err := p.Publish("created", newMessage("x"))
-		var failed *publisher.CreateTopicError
+		var failed *topics.CreateError
 		require.ErrorAs(t, err, &failed)
 		require.ErrorIs(t, err, publisher.ErrSendTimeout)
 		require.Empty(t, topicsIn(t, &world{embedded: c}, "created"))
@@ -306,7 +308,7 @@ func TestCreateTopicEnds(t *testing.T) {
 		defer cancel()
 		err := p.CreateTopic(ctx, "created")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		var failed *publisher.CreateTopicError
+		var failed *topics.CreateError
 		require.ErrorAs(t, err, &failed)
 
 		done := make(chan error)

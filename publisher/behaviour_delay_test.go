@@ -2,7 +2,9 @@ package publisher_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,7 +93,6 @@ func TestDelayComponent(t *testing.T) {
 		w.createTopic(t, topic, 1)
 		results := newResults()
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.Delay.RoundUpToLevel = true // for Until, which is never exactly a level
 			c.OnResult = results.add
 		})
 		warm(t, p, topic)
@@ -124,13 +125,13 @@ func TestDelayComponent(t *testing.T) {
 	})
 }
 
-// Without RoundUpToLevel a broker that has levels only gets delays that are
+// With RequireLevel a broker that has levels only gets delays that are
 // levels, and a broker with timers any delay.
 func TestDelayThatIsNoLevel(t *testing.T) {
 	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
 		topic := newTopic(t, "delay")
 		w.createTopic(t, topic, 1)
-		p := publisherIn(t, w, nil)
+		p := publisherIn(t, w, func(c *publisher.Config) { c.Delay.RequireLevel = true })
 		warm(t, p, topic)
 		level, none := newMessage("level"), newMessage("none")
 		began := time.Now()
@@ -153,6 +154,43 @@ func TestDelayThatIsNoLevel(t *testing.T) {
 		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 		require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
 		requireDelayed(t, bodiesOf(w.readDelayed(t, topic, 2))["level"], began.Add(time.Second), level, timers)
+	})
+}
+
+// DelayOnError and PoisonQueue with a publisher that gives every message a key: the
+// message is handled once and arrives later, without the key.
+func TestDelayOnErrorWithOrderingKey(t *testing.T) {
+	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
+		topic := newTopic(t, "poison")
+		w.createTopic(t, topic, 4)
+		p := publisherIn(t, w, alwaysKeyed)
+		warm(t, p, topic)
+		in := routed(t, p, topic, failing(errBroken), poisonQueue(p, topic), delayOnError(2*time.Second))
+		began := time.Now()
+		require.Equal(t, 1, in.deliver(t, newMessage("order")))
+		found := bodiesOf(w.readDelayed(t, topic, 2))
+		require.GreaterOrEqual(t, found["order"].StoredAt, began.Add(2*time.Second).UnixMilli())
+		require.NotContains(t, found["order"].Properties, headers.PropertyShardingKey)
+		require.Equal(t, timers, found["order"].Properties["DELAY"] == "")
+		require.Equal(t, "customer 7", found["first"].Properties[headers.PropertyShardingKey])
+		require.Equal(t, errBroken.Error(), unmarshal(t, found["order"]).Metadata["reason_poisoned"])
+	})
+}
+
+// A poison reason as long as a stack is cut to what brokers take.
+func TestPoisonReasonTooLong(t *testing.T) {
+	inEveryWorld(t, func(t *testing.T, w *world) {
+		topic := newTopic(t, "poison")
+		w.createTopic(t, topic, 1)
+		p := publisherIn(t, w, nil)
+		reason := strings.Repeat("panic: Größe 日本\n", 5000)
+		require.Equal(t, 1, routed(t, p, topic, failing(errors.New(reason)), poisonQueue(p, topic)).deliver(t, newMessage("order")))
+		got := unmarshal(t, w.read(t, topic, 1)[0])
+		kept, _, ok := strings.Cut(got.Metadata["reason_poisoned"], "... [")
+		require.True(t, ok)
+		require.True(t, strings.HasPrefix(reason, kept))
+		require.Greater(t, len(kept), 30_000)
+		require.Equal(t, "order", string(got.Payload))
 	})
 }
 

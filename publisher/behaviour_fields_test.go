@@ -10,10 +10,12 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
 // fixedMarshaler makes the same RocketMQ message of every message.
@@ -59,16 +61,16 @@ func recordSends(w *world) func() []map[string]string {
 // Every field of the send request, by its name on the wire, in both header
 // formats.
 func TestEveryFieldOnTheWire(t *testing.T) {
-	for _, format := range []publisher.HeaderFormat{publisher.BinaryHeaders, publisher.JSONHeaders} {
+	for _, format := range []rocketmq.HeaderFormat{rocketmq.BinaryHeaders, rocketmq.JSONHeaders} {
 		t.Run(string(format), func(t *testing.T) {
 			w := embeddedWorld(t)
 			sends := recordSends(w)
 			seen := newResults()
 			p := publisherIn(t, w, func(c *publisher.Config) {
 				c.ProducerGroup = "my_group"
-				c.AutoCreate = publisher.AutoCreateConfig{Queues: 3}
-				c.UnitMode = true
-				c.Headers = format
+				c.AutoCreate = topics.AutoCreate{Queues: 3}
+				c.Cluster.UnitMode = true
+				c.Cluster.Headers = format
 				c.Compression = publisher.CompressionConfig{Codec: publisher.LZ4, Threshold: 1}
 				c.OnResult = seen.add
 				c.Topics = fixedTopic("%RETRY%consumers")
@@ -138,9 +140,9 @@ func TestFieldsStored(t *testing.T) {
 	inEveryWorld(t, func(t *testing.T, w *world) {
 		topic := newTopic(t, "fields")
 		w.createTopic(t, topic, 1)
-		for _, format := range []publisher.HeaderFormat{publisher.BinaryHeaders, publisher.JSONHeaders} {
+		for _, format := range []rocketmq.HeaderFormat{rocketmq.BinaryHeaders, rocketmq.JSONHeaders} {
 			p := publisherIn(t, w, func(c *publisher.Config) {
-				c.Headers = format
+				c.Cluster.Headers = format
 				c.Marshaler = fixedMarshaler{Body: []byte("x"), Flag: -7, Properties: []headers.Property{
 					{Name: "KEYS", Value: "k1 k2"}, {Name: "TAGS", Value: "tag"},
 				}}
@@ -200,7 +202,7 @@ func TestHeartbeatAndGoodbye(t *testing.T) {
 	inRealWorlds(t, func(t *testing.T, w *world) {
 		topic, group := newTopic(t, "heart"), newTopic(t, "group")
 		w.createTopic(t, topic, 1)
-		p, err := publisher.New(publisher.Config{NameServers: w.nameServers, ProducerGroup: group}, nil)
+		p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: w.nameServers}, ProducerGroup: group}, nil)
 		require.NoError(t, err)
 		require.NoError(t, p.Publish(topic, message.NewMessage("1", []byte("x"))))
 		require.Eventually(t, func() bool { return len(w.real.Producers(t, group)) == 1 }, 10*time.Second, 50*time.Millisecond)

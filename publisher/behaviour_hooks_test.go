@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -15,7 +16,7 @@ func TestHooks(t *testing.T) {
 		w.createTopic(t, topic, 1)
 		var log hookLog
 		seen := newResults()
-		cfg := publisher.Config{NameServers: w.nameServers, Dial: w.dial, Hooks: log.hooks(), OnResult: seen.add}
+		cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, Hooks: log.hooks(), OnResult: seen.add}
 		patiently(&cfg)
 		p, err := publisher.New(cfg, nil)
 		require.NoError(t, err)
@@ -40,7 +41,7 @@ func TestHooks(t *testing.T) {
 		require.Equal(t, publisher.Stored, attempt.Attempt.Outcome)
 		require.Positive(t, attempt.Attempt.Took)
 		require.Len(t, log.routes, 1)
-		require.Len(t, log.routes[0][1].Queues(), 1)
+		require.Len(t, log.routes[0][1].WriteQueues(), 1)
 		require.Contains(t, log.ups, send.Addr)
 		require.ElementsMatch(t, log.ups, log.downs)
 	})

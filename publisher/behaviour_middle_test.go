@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/check"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
@@ -74,12 +75,12 @@ func TestMiddleVersion(t *testing.T) {
 		}))
 		defer endpoint.Close()
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.NameServers, c.Resolver, c.VIPChannel = nil, routing.HTTPResolver{URL: endpoint.URL}, true
-			c.Namespace = "space"
+			c.Cluster.NameServers, c.Cluster.Resolver, c.Cluster.VIPChannel = nil, routing.NewHTTPResolver(endpoint.URL), true
+			c.Cluster.Namespace = "space"
 		})
 		require.NoError(t, p.Publish(topic, newMessage("x")))
 		require.Equal(t, "space", w.read(t, "space%"+topic, 1)[0].Properties["INSTANCE_ID"])
-		require.NoError(t, publisherIn(t, w, func(c *publisher.Config) { c.NamespaceV2 = "space" }).Publish(topic, newMessage("x")))
+		require.NoError(t, publisherIn(t, w, func(c *publisher.Config) { c.Cluster.NamespaceV2 = "space" }).Publish(topic, newMessage("x")))
 		require.Len(t, w.read(t, topic, 1), 1)
 	})
 	t.Run("hooks and check", func(t *testing.T) {
@@ -87,8 +88,8 @@ func TestMiddleVersion(t *testing.T) {
 		var log hookLog
 		p := publisherIn(t, w, func(c *publisher.Config) { c.Hooks, c.ProducerGroup = log.hooks(), topic })
 		before := stateOf(t, w)
-		report := check(t, p, topic)
-		require.NoError(t, report.Without(publisher.CheckAutoCreate).Err(), report)
+		report := checked(t, p, topic)
+		require.NoError(t, report.Without(check.AutoCreate).Err(), report)
 		require.Equal(t, before, stateOf(t, w))
 		require.NoError(t, p.Publish(topic, newMessages(3)...))
 		require.Len(t, w.read(t, topic, 3), 3)

@@ -8,6 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
@@ -24,14 +25,14 @@ func TestNamespace(t *testing.T) {
 		w.createTopic(t, "space%"+topic, 2)
 		seen := newResults()
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.Namespace, c.ProducerGroup, c.OnResult = "space", group, seen.add
+			c.Cluster.Namespace, c.ProducerGroup, c.OnResult = "space", group, seen.add
 		})
 		single := message.NewMessage("1", []byte("x"))
 		single.Metadata.Set("a", "b")
 		kept := single.Copy()
 		require.NoError(t, p.Publish(topic, single))
 		requireSameMessage(t, kept, single)
-		require.NoError(t, p.Publish("space%"+topic, newMessages(3)...), "it is wrapped already")
+		require.NoError(t, p.Publish(topic, newMessages(3)...))
 
 		all := w.read(t, "space%"+topic, 4)
 		for range all {
@@ -71,7 +72,7 @@ func TestNamespaceOfNewTopics(t *testing.T) {
 		topic, group := newTopic(t, "new"), newTopic(t, "group")
 		retry := "%RETRY%space%" + group
 		w.createTopic(t, retry, 1)
-		publishTo := func(c *publisher.Config) { c.Namespace = "space" }
+		publishTo := func(c *publisher.Config) { c.Cluster.Namespace = "space" }
 		require.NoError(t, publisherIn(t, w, publishTo).Publish(topic, newMessage("x")))
 		require.Len(t, w.read(t, "space%"+topic, 1), 1)
 		p := publisherIn(t, w, func(c *publisher.Config) { publishTo(c); c.Topics = fixedTopic("%RETRY%" + group) })
@@ -87,7 +88,7 @@ func TestNamespaceKeepsKeys(t *testing.T) {
 		topic := newTopic(t, "keyed")
 		w.createTopic(t, "space%"+topic, 5)
 		seen := newResults()
-		p := publisherIn(t, w, func(c *publisher.Config) { byPayload(c); c.Namespace, c.OnResult = "space", seen.add })
+		p := publisherIn(t, w, func(c *publisher.Config) { byPayload(c); c.Cluster.Namespace, c.OnResult = "space", seen.add })
 		for _, key := range []string{"a", "order", "k😀"} {
 			require.NoError(t, p.Publish(topic, newMessage(key+"-0")))
 			java := w.real.JavaProduce(t, topic, 1, "--hash", key, "--namespace", "space")[0]
@@ -100,16 +101,17 @@ func TestNamespaceKeepsKeys(t *testing.T) {
 // asked for. The lengths that brokers allow are those of the whole name.
 func TestNamespaceErrors(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		p := publisherOn(t, c, func(c *publisher.Config) { c.Namespace = "space" })
+		p := publisherOn(t, c, func(c *publisher.Config) { c.Cluster.Namespace = "space" })
 		err := p.Publish("nowhere", newMessage("x"))
 		require.Equal(t, "nowhere", failureOf(t, err).Topic)
 		var missing *routing.NoRouteError
 		require.ErrorAs(t, err, &missing)
 		require.Equal(t, "space%nowhere", missing.Topic)
 
-		err = p.Publish(strings.Repeat("t", 127-len("space%")), newMessage("x"))
+		plain := publisherOn(t, c, func(c *publisher.Config) { c.Cluster.Namespace, c.Topics = "space", marshaler.PlainTopics{} })
+		err = plain.Publish(strings.Repeat("t", 127-len("space%")), newMessage("x"))
 		require.ErrorAs(t, err, &missing, "long, but not too long")
-		err = p.Publish(strings.Repeat("t", 128-len("space%")), newMessage("x"))
+		err = plain.Publish(strings.Repeat("t", 128-len("space%")), newMessage("x"))
 		require.ErrorIs(t, err, marshaler.ErrTopicTooLong)
 
 		everySend(c, embedded.Answer(headers.SystemBusy, "later"))
@@ -122,13 +124,16 @@ func TestNamespaceErrors(t *testing.T) {
 func TestNamespaceConfig(t *testing.T) {
 	valid := []string{"a:1"}
 	for text, cfg := range map[string]publisher.Config{
-		"Namespace is \"a%b\"":  {NameServers: valid, Namespace: "a%b"},
-		"Namespace is \"a.b\"":  {NameServers: valid, Namespace: "a.b"},
-		"NamespaceV2 is":        {NameServers: valid, NamespaceV2: "\xff"},
-		"are both set":          {NameServers: valid, Namespace: "a", NamespaceV2: "b"},
-		"ProducerGroup is \"n%": {NameServers: valid, Namespace: "n", ProducerGroup: strings.Repeat("g", 119)},
+		"Namespace is \"a%b\"":  {Cluster: rocketmq.Cluster{NameServers: valid, Namespace: "a%b"}},
+		"Namespace is \"a.b\"":  {Cluster: rocketmq.Cluster{NameServers: valid, Namespace: "a.b"}},
+		"NamespaceV2 is":        {Cluster: rocketmq.Cluster{NameServers: valid, NamespaceV2: "\xff"}},
+		"are both set":          {Cluster: rocketmq.Cluster{NameServers: valid, Namespace: "a", NamespaceV2: "b"}},
+		"ProducerGroup is \"n%": {Cluster: rocketmq.Cluster{NameServers: valid, Namespace: "n"}, ProducerGroup: strings.Repeat("g", 119)},
+		"Topics.Namespace is \"b\", want that of Cluster.Namespace, \"a\"": {Cluster: rocketmq.Cluster{NameServers: valid, Namespace: "a"}, Topics: marshaler.EscapeTopics{Namespace: "b"}},
+		"Topics.Namespace is \"a\", want that of Cluster.Namespace, \"\"":  {Cluster: rocketmq.Cluster{NameServers: valid}, Topics: &marshaler.EscapeTopics{Namespace: "a"}},
+		"namespace of 81 bytes, want at most 80":                           {Cluster: rocketmq.Cluster{NameServers: valid, Namespace: strings.Repeat("n", 81)}},
 	} {
 		require.ErrorContains(t, cfg.Validate(), text)
 	}
-	require.NoError(t, publisher.Config{NameServers: valid, Namespace: "n", ProducerGroup: strings.Repeat("g", 118)}.Validate())
+	require.NoError(t, publisher.Config{Cluster: rocketmq.Cluster{NameServers: valid, Namespace: "n"}, ProducerGroup: strings.Repeat("g", 118)}.Validate())
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
@@ -21,12 +22,12 @@ func TestNamespaceV2(t *testing.T) {
 	inEveryWorld(t, func(t *testing.T, w *world) {
 		topic := newTopic(t, "spaced")
 		w.createTopic(t, topic, 2)
-		p := publisherIn(t, w, func(c *publisher.Config) { c.NamespaceV2 = "space" })
+		p := publisherIn(t, w, func(c *publisher.Config) { c.Cluster.NamespaceV2 = "space" })
 		if w.version < headers.Version5_0_0 {
 			err := p.Publish(topic, newMessage("x"))
-			var unsupported *publisher.UnsupportedError
+			var unsupported *rocketmq.UnsupportedError
 			require.ErrorAs(t, err, &unsupported)
-			require.Equal(t, publisher.FeatureNamespaceV2, unsupported.Feature)
+			require.Equal(t, rocketmq.FeatureNamespaceV2, unsupported.Feature)
 			require.Equal(t, headers.Version4_9_7, unsupported.Version)
 			failed := failureOf(t, err)
 			require.Equal(t, publisher.NotSent, failed.Outcome())
@@ -90,7 +91,7 @@ func TestNamespaceV2FieldsAreJavas(t *testing.T) {
 	java := stop()
 
 	stop = watch(c)
-	p := publisherOn(t, c, func(c *publisher.Config) { c.NamespaceV2, c.ProducerGroup = "space", "group" })
+	p := publisherOn(t, c, func(c *publisher.Config) { c.Cluster.NamespaceV2, c.ProducerGroup = "space", "group" })
 	require.NoError(t, p.Publish(orders, newMessage("x")))
 	require.NoError(t, p.Publish(orders, newMessages(3)...))
 	require.NoError(t, p.Close())

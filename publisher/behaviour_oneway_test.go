@@ -7,6 +7,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -18,7 +19,7 @@ func TestOneway(t *testing.T) {
 		w.createTopic(t, topic, 4)
 		seen, requests := newResults(), batchRequests(w)
 		p, err := publisher.New(publisher.Config{
-			NameServers: w.nameServers, Dial: w.dial, OnResult: seen.add, Marshaler: taggedMarshaler{},
+			Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, OnResult: seen.add, Marshaler: taggedMarshaler{},
 		}, nil)
 		require.NoError(t, err)
 		messages := make(map[string]*message.Message)

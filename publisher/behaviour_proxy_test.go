@@ -7,6 +7,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -19,6 +20,7 @@ func requireTypeRefused(t *testing.T, err error, expected string) {
 	t.Helper()
 	require.ErrorIs(t, err, &headers.StatusError{Code: headers.MessageIllegal})
 	require.ErrorContains(t, err, "the expected type is "+expected)
+	require.NotErrorIs(t, err, publisher.ErrPermanent, "the topic can be given another type")
 	failed := failureOf(t, err)
 	require.Equal(t, publisher.NotSent, failed.Outcome())
 	require.Equal(t, 1, failed.Results[0].Attempts)
@@ -34,7 +36,8 @@ func TestProxy(t *testing.T) {
 	w := ownCluster(t, realbroker.Config{Version: realbroker.Versions()[0], Brokers: 2, Proxy: true})
 	through := func(change func(*publisher.Config)) *publisher.Publisher {
 		return publisherIn(t, w, func(c *publisher.Config) {
-			c.NameServers = []string{w.real.Proxy()}
+			c.Cluster.NameServers = []string{w.real.Proxy()}
+			c.AttemptTimeout = 20 * time.Second // a proxy that has just started takes its time, and a retry would be a copy
 			if change != nil {
 				change(c)
 			}
@@ -45,7 +48,7 @@ func TestProxy(t *testing.T) {
 		w.createTopic(t, topic, 2)
 		seen, dials := newResults(), new(dialed)
 		p := through(func(c *publisher.Config) {
-			c.OnResult, c.ProducerGroup, c.Dial = seen.add, group, dials.through(nil)
+			c.OnResult, c.ProducerGroup, c.Cluster.Dial = seen.add, group, dials.through(nil)
 		})
 		for range 8 {
 			require.NoError(t, p.Publish(topic, newMessage("x")))
@@ -102,14 +105,14 @@ func TestProxy(t *testing.T) {
 	t.Run("namespace", func(t *testing.T) {
 		topic := newTopic(t, "proxied-spaced")
 		w.createTopic(t, "space%"+topic, 2)
-		p := through(func(c *publisher.Config) { c.Namespace = "space" })
+		p := through(func(c *publisher.Config) { c.Cluster.Namespace = "space" })
 		require.NoError(t, p.Publish(topic, newMessages(3)...))
 		require.Len(t, w.read(t, "space%"+topic, 3), 3)
 	})
 	t.Run("JSON headers", func(t *testing.T) {
 		topic := newTopic(t, "proxied-json")
 		w.createTopic(t, topic, 2)
-		p := through(func(c *publisher.Config) { c.Headers = publisher.JSONHeaders })
+		p := through(func(c *publisher.Config) { c.Cluster.Headers = rocketmq.JSONHeaders })
 		require.NoError(t, p.Publish(topic, newMessages(3)...))
 		require.Len(t, w.read(t, topic, 3), 3)
 	})

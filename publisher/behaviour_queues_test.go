@@ -23,9 +23,9 @@ type picks map[string]string
 
 // readPicks returns the first two routes of the vectors, which have the same
 // brokers, with 3 and 5 queues, listed one way and the other.
-func readPicks(t *testing.T, h publisher.KeyHash) [2]picks {
+func readPicks(t *testing.T, h routing.KeyHash) [2]picks {
 	t.Helper()
-	raw, err := os.ReadFile("testdata/keyhash/" + string(h) + ".json")
+	raw, err := os.ReadFile("../routing/testdata/keyhash/" + string(h) + ".json")
 	require.NoError(t, err)
 	var vectors struct {
 		Routes []struct {
@@ -54,7 +54,7 @@ func byPayloadKey(_ string, msg *message.Message) (string, error) { return strin
 func TestKeysAreStoredWhereOtherClientsSendThem(t *testing.T) {
 	test := func(t *testing.T, w *world, topic string) {
 		total := 0
-		for _, h := range []publisher.KeyHash{publisher.JavaHash, publisher.FNV1a, publisher.SipHash, publisher.ProxyHash} {
+		for _, h := range []routing.KeyHash{routing.JavaHash, routing.FNV1a, routing.SipHash, routing.ProxyHash} {
 			p := publisherIn(t, w, func(c *publisher.Config) {
 				c.OrderingKey, c.Queues.KeyHash = byPayloadKey, h
 				c.ProducerGroup = "hash_" + string(h)
@@ -70,7 +70,7 @@ func TestKeysAreStoredWhereOtherClientsSendThem(t *testing.T) {
 			total += len(messages)
 		}
 		all := w.read(t, topic, total)
-		for _, h := range []publisher.KeyHash{publisher.JavaHash, publisher.FNV1a, publisher.SipHash, publisher.ProxyHash} {
+		for _, h := range []routing.KeyHash{routing.JavaHash, routing.FNV1a, routing.SipHash, routing.ProxyHash} {
 			got := make(picks)
 			for _, s := range all {
 				if s.Properties["hash"] == string(h) {
@@ -108,7 +108,7 @@ func (f selectorFunc) Select(r *routing.Route, avoid []string) routing.MessageQu
 
 // lastQueue picks the last queue.
 func lastQueue(r *routing.Route, _ []string) routing.MessageQueue {
-	return r.Queues()[len(r.Queues())-1]
+	return r.WriteQueues()[len(r.WriteQueues())-1]
 }
 
 // A selector of the user's own says where messages without a key go.
@@ -180,9 +180,9 @@ func TestSelectorReturnsForeignQueue(t *testing.T) {
 				require.Zero(t, since(), "no retry")
 				failed := failureOf(t, err)
 				require.Equal(t, publisher.NotSent, failed.Outcome())
-				var selector *publisher.SelectorError
+				var selector *routing.SelectorError
 				require.ErrorAs(t, err, &selector)
-				require.Equal(t, publisher.SelectorError{Topic: orders, MessageQueue: foreign}, *selector)
+				require.Equal(t, routing.SelectorError{Topic: orders, MessageQueue: foreign}, *selector)
 				require.Zero(t, sends(c))
 			})
 		})
@@ -207,7 +207,7 @@ func TestOwnSelectorHearsOfFailures(t *testing.T) {
 						t.Error("a message whose context has ended was published")
 					}
 				}
-				return r.Queues()[0]
+				return r.WriteQueues()[0]
 			})
 		})
 		firstSend(c, embedded.Answer(1, "try again"))

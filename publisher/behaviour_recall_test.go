@@ -79,15 +79,25 @@ func TestRecallWhereItIsNot(t *testing.T) {
 }
 
 // A broker whose timers are off, or end sooner, says so, and the message is not
-// stored.
+// stored, unless a delay level will do.
 func TestDelayThatTheBrokerRefuses(t *testing.T) {
 	test := func(t *testing.T, w *world, check func(err error)) {
 		topic := newTopic(t, "refused")
 		w.createTopic(t, topic, 1)
 		p := publisherIn(t, w, nil)
-		check(p.Publish(topic, delayed(delay.For(time.Hour))))
+		check(p.Publish(topic, delayed(delay.For(3*time.Hour))))
 		require.NoError(t, p.Publish(topic, newMessage("x")))
 		require.Equal(t, "x", string(w.readDelayed(t, topic, 1)[0].Body))
+
+		if w.real == nil {
+			return // it would take time; see TestPromiseDelayByLevelWhereTimersAreRefused
+		}
+		const level = 5 * time.Second
+		exact := publisherIn(t, w, func(c *publisher.Config) { c.Delay.RequireLevel = true })
+		late, began := newMessage("late"), time.Now()
+		delay.Message(late, delay.For(level))
+		require.NoError(t, exact.Publish(topic, late))
+		requireDelayed(t, bodiesOf(w.readDelayed(t, topic, 2))["late"], began.Add(level), late, false)
 	}
 	off := func(err error) { requireTimersDisabled(t, err) }
 	short := func(err error) {
@@ -106,7 +116,7 @@ func TestDelayThatTheBrokerRefuses(t *testing.T) {
 	})
 	t.Run("real 5.5.0, shorter", func(t *testing.T) {
 		test(t, realWorld(t, realbroker.Start(t, realbroker.Config{
-			Version: "5.5.0", BrokerProps: map[string]string{"timerMaxDelaySec": "60"},
+			Version: "5.5.0", BrokerProps: map[string]string{"timerMaxDelaySec": "1"},
 		})), short)
 	})
 }

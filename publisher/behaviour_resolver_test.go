@@ -16,6 +16,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
@@ -38,7 +39,7 @@ func TestHTTPDiscovery(t *testing.T) {
 		topic := newTopic(t, "discovered")
 		w.createTopic(t, topic, 1)
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.NameServers, c.Resolver = nil, routing.HTTPResolver{URL: server.URL + "/rocketmq/nsaddr"}
+			c.Cluster.NameServers, c.Cluster.Resolver = nil, routing.NewHTTPResolver(server.URL+"/rocketmq/nsaddr")
 		})
 		require.NoError(t, p.Publish(topic, newMessage("x")))
 		require.Len(t, w.read(t, topic, 1), 1)
@@ -54,7 +55,9 @@ func TestResolverAfterANameServerDied(t *testing.T) {
 	w.createTopic(t, first, 1)
 	w.createTopic(t, second, 1)
 	l := newList(w.nameServers[0])
-	p := publisherIn(t, w, func(c *publisher.Config) { c.NameServers, c.Resolver, c.SendTimeout = nil, l, time.Minute })
+	p := publisherIn(t, w, func(c *publisher.Config) {
+		c.Cluster.NameServers, c.Cluster.Resolver, c.SendTimeout = nil, l, time.Minute
+	})
 	require.NoError(t, p.Publish(first, newMessage("x")))
 	require.NoError(t, w.real.NameServerStop(0))
 	l.become(w.nameServers[1])
@@ -83,7 +86,9 @@ func TestPromiseResolver(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		l := newList(c.NameServers()[0])
 		logger := watermill.NewCaptureLogger()
-		p, err := publisher.New(publisher.Config{Resolver: l, Dial: c.Dial}, logger)
+		// A lookup at the same moment as the change would go by the list before.
+		const refresh = 31 * time.Second
+		p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{Resolver: l, Dial: c.Dial, RouteRefreshInterval: refresh}}, logger)
 		require.NoError(t, err)
 		defer p.Close()
 		require.NoError(t, p.Publish(orders, newMessage("x")))
@@ -99,9 +104,9 @@ func TestPromiseResolver(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Equal(t, before, asked("nameserver-0"))
-		require.Positive(t, asked("nameserver-1"), "the route is looked up again every 30 s")
+		require.Positive(t, asked("nameserver-1"), "the route is looked up again every 31 s")
 		require.NoError(t, p.Publish(orders, newMessage("x")))
-		require.Len(t, c.Messages(orders), 2)
+		require.Len(t, messagesIn(c, orders), 2)
 		require.True(t, slices.ContainsFunc(logger.Captured()[watermill.InfoLogLevel], func(m watermill.CapturedMessage) bool {
 			return m.Msg == "RocketMQ name servers changed" && fmt.Sprint(m.Fields["after"]) == fmt.Sprint(c.NameServers()[1:])
 		}))
@@ -114,8 +119,8 @@ func TestPromiseResolverFails(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		var calls atomic.Int32
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
-			cfg.NameServers = nil
-			cfg.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) {
+			cfg.Cluster.NameServers = nil
+			cfg.Cluster.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) {
 				if calls.Add(1) < 3 {
 					return nil, fmt.Errorf("no directory today")
 				}
@@ -130,8 +135,8 @@ func TestPromiseResolverFails(t *testing.T) {
 	})
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
-			cfg.NameServers = nil
-			cfg.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) { return nil, fmt.Errorf("no directory today") })
+			cfg.Cluster.NameServers = nil
+			cfg.Cluster.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) { return nil, fmt.Errorf("no directory today") })
 		})
 		err := p.Publish(orders, newMessage("x"))
 		require.ErrorIs(t, err, publisher.ErrSendTimeout)
@@ -142,7 +147,7 @@ func TestPromiseResolverFails(t *testing.T) {
 	})
 }
 
-// names is a resolver of names behind Config.Dial, as a dialer has one: it dials
+// names is a resolver of names behind Cluster.Dial, as a dialer has one: it dials
 // the addresses of a name one after the other.
 type names struct {
 	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -184,7 +189,7 @@ func TestPromiseNameThatMoves(t *testing.T) {
 				n := &names{dial: c.Dial}
 				n.become(c.NameServers()[0])
 				p := publisherOn(t, c, func(c *publisher.Config) {
-					c.NameServers, c.Dial, c.SendTimeout = []string{"ns.example:9876"}, n.Dial, time.Minute
+					c.Cluster.NameServers, c.Cluster.Dial, c.SendTimeout = []string{"ns.example:9876"}, n.Dial, time.Minute
 				})
 				require.NoError(t, p.Publish(orders, newMessage("x")))
 				n.become(c.NameServers()[1])
@@ -207,7 +212,7 @@ func TestPromiseNameWithSeveralAddresses(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		n := &names{dial: c.Dial}
 		n.become(c.NameServers()...)
-		p := publisherOn(t, c, func(c *publisher.Config) { c.NameServers, c.Dial = []string{"ns.example:9876"}, n.Dial })
+		p := publisherOn(t, c, func(c *publisher.Config) { c.Cluster.NameServers, c.Cluster.Dial = []string{"ns.example:9876"}, n.Dial })
 		require.NoError(t, p.Publish(orders, newMessage("x")))
 		require.Zero(t, c.Stats()["nameserver-1"].Accepted)
 		c.NameServer(0).Stop()
@@ -219,8 +224,8 @@ func TestPromiseNameWithSeveralAddresses(t *testing.T) {
 		var hosts atomic.Pointer[[]string]
 		hosts.Store(&[]string{"127.0.0.2", "127.0.0.3"})
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
-			cfg.NameServers = nil
-			cfg.Resolver = routing.DNSResolver{Names: []string{"ns.example:9876"}, Lookup: func(_ context.Context, host string) ([]string, error) {
+			cfg.Cluster.NameServers = nil
+			cfg.Cluster.Resolver = routing.DNSResolver{Names: []string{"ns.example:9876"}, Lookup: func(_ context.Context, host string) ([]string, error) {
 				require.Equal(t, "ns.example", host)
 				return *hosts.Load(), nil
 			}}

@@ -43,7 +43,13 @@ func TestBodyLimitIsTheBrokers(t *testing.T) {
 		require.NoError(t, daring.Publish(topic, message.NewMessage("1", make([]byte, maxBody))))
 		err := daring.Publish(topic, message.NewMessage("2", make([]byte, maxBody+1)))
 		require.ErrorIs(t, err, &headers.StatusError{Code: headers.MessageIllegal})
+		require.ErrorIs(t, err, publisher.ErrPermanent)
 		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
+		parked := new(lot)
+		parking, err := publisher.Park(parked.park)(daring)
+		require.NoError(t, err)
+		require.Equal(t, 1, routed(t, parking, topic, relay).deliver(t, message.NewMessage("2", make([]byte, maxBody+1))))
+		require.Equal(t, []string{topic + " 2"}, parked.parked)
 
 		careful := publisherIn(t, w, func(c *publisher.Config) { c.Compression.Codec = publisher.NoCompression })
 		err = careful.Publish(topic, message.NewMessage("3", make([]byte, maxBody+1)))
@@ -154,7 +160,7 @@ func TestTimerMessagesLeaveRoom(t *testing.T) {
 	require.ErrorAs(t, err, &tooLarge)
 	require.Equal(t, publisher.MessageTooLargeError{Size: maxBody - 1023, Limit: maxBody - 1024, Timer: true}, *tooLarge)
 	require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
-	require.Equal(t, 1, w.embedded.Stored("rmq_sys_wheel_timer"))
+	require.Equal(t, 1, storedIn(w.embedded, "rmq_sys_wheel_timer"))
 }
 
 // The largest messages there may be, in a topic with the longest name, pass all

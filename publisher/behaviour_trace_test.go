@@ -9,6 +9,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -33,7 +34,7 @@ func TestTraceSwitchedOffByBroker(t *testing.T) {
 	topic := newTopic(t, "untraced")
 	w.createTopic(t, topic, 4)
 	p, err := publisher.New(publisher.Config{
-		NameServers: w.nameServers, SendTimeout: 20 * time.Second, CloseTimeout: 20 * time.Second,
+		Cluster: rocketmq.Cluster{NameServers: w.nameServers}, SendTimeout: 20 * time.Second, CloseTimeout: 20 * time.Second,
 		Trace: publisher.TraceConfig{Enabled: true},
 		Hooks: publisher.Hooks{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }},
 	}, nil)
@@ -49,7 +50,7 @@ func testTrace(t *testing.T, w *world) {
 	w.createTopic(t, topic, 4)
 	seen := newResults()
 	cfg := publisher.Config{
-		NameServers: w.nameServers, Dial: w.dial, ProducerGroup: "traced_group", Marshaler: taggedMarshaler{},
+		Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, ProducerGroup: "traced_group", Marshaler: taggedMarshaler{},
 		SendTimeout: 20 * time.Second, CloseTimeout: 20 * time.Second, OnResult: seen.add,
 		Trace: publisher.TraceConfig{Enabled: true},
 		Hooks: publisher.Hooks{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }},

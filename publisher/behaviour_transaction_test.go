@@ -98,17 +98,25 @@ func (d *decisions) count(payload string) int {
 	return d.counts[payload]
 }
 
-// awaitMessages waits until the topic has n messages and returns them. On a real
-// broker the Java client reads them.
+// awaitMessages waits until the topic has n messages or more, and returns all that
+// it has then. On a real broker the Java client reads them.
 func awaitMessages(t testing.TB, w *world, topic string, n int) []stored {
 	t.Helper()
+	var all []stored
 	require.Eventually(t, func() bool {
+		all = nil
 		if w.embedded != nil {
-			return len(w.embedded.Messages(topic)) >= n
+			for _, m := range messagesIn(w.embedded, topic) {
+				all = append(all, fromEmbedded(t, m))
+			}
+		} else {
+			for _, m := range w.real.Read(t, topic, n) {
+				all = append(all, fromWitness(m))
+			}
 		}
-		return len(w.real.Read(t, topic, n)) >= n
+		return len(all) >= n
 	}, 2*time.Minute, 50*time.Millisecond)
-	return w.read(t, topic, n)
+	return all
 }
 
 // Every way in which a transaction ends, on one broker. Whatever is settled stays
@@ -224,7 +232,10 @@ func TestTransactions(t *testing.T) {
 		require.Equal(t, "unknown", string(all[0].Body))
 		require.Equal(t, topic, all[0].Properties[headers.PropertyRealTopic])
 		require.Equal(t, fmt.Sprint(transactionChecks), all[0].Properties[headers.PropertyCheckTimes])
-		require.Equal(t, transactionChecks, again.count("unknown"))
+		// A check takes the place of an earlier one that nobody has looked at yet:
+		// TestPromiseCheckedTooOften counts where all are looked at in time.
+		again.await(t, "unknown")
+		require.LessOrEqual(t, again.count("unknown"), transactionChecks)
 
 		var payloads []string
 		for _, s := range w.read(t, topic, 9) {

@@ -61,7 +61,7 @@ func TestVIPChannel(t *testing.T) {
 		w.createTopic(t, topic, 1)
 		seen, dials := newResults(), new(dialed)
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.VIPChannel, c.ProducerGroup, c.OnResult, c.Dial = true, group, seen.add, dials.through(w.dial)
+			c.Cluster.VIPChannel, c.ProducerGroup, c.OnResult, c.Cluster.Dial = true, group, seen.add, dials.through(w.dial)
 		})
 		require.NoError(t, p.Publish(topic, newMessage("x")))
 		require.NoError(t, p.Publish(topic, newMessages(3)...))
@@ -93,14 +93,14 @@ func TestVIPChannel(t *testing.T) {
 // was tried. When the broker moves its new VIP port is found.
 func TestPromiseVIPChannel(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		p := publisherOn(t, c, func(c *publisher.Config) { c.VIPChannel = true })
+		p := publisherOn(t, c, func(c *publisher.Config) { c.Cluster.VIPChannel = true })
 		err := p.Publish(orders, newMessage("x"))
 		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 		require.ErrorContains(t, err, vipOf(t, c.Broker(0).Addr()))
 	})
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		seen := newResults()
-		p := publisherOn(t, c, func(c *publisher.Config) { c.VIPChannel, c.OnResult = true, seen.add })
+		p := publisherOn(t, c, func(c *publisher.Config) { c.Cluster.VIPChannel, c.OnResult = true, seen.add })
 		require.Equal(t, vipOf(t, c.Broker(0).Addr()), publishOne(t, p, seen).BrokerAddr)
 		require.NoError(t, c.Broker(0).Move())
 		require.Equal(t, vipOf(t, c.Broker(0).Addr()), publishOne(t, p, seen).BrokerAddr)

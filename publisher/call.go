@@ -7,189 +7,170 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/ctxerr"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/messageid"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
 )
 
-// maxPooledEntries and maxPooledData bound what a call that is kept for reuse
-// keeps with it: entries, and bytes of each.
+// maxPooledMessages and maxPooledBuffer bound what a call that is kept for reuse keeps
+// with it: messages, and bytes.
 const (
-	maxPooledEntries = 64
-	maxPooledData    = 16 << 10
+	maxPooledMessages = 64
+	maxPooledBuffer   = 128 << 10
 )
 
-// call is one Publish: its messages and the goroutine that waits for them, or the
-// delivery that tells of their results.
+// call is one Publish: what the engine needs of its messages, and what else is known of
+// them. The engine's part is read again only when it has said that the call is over.
 type call struct {
-	manner  manner
+	dispatch.Call
+	p     *Publisher
+	topic string // Watermill's name
+	mode  mode
+	began time.Time
+	// stamped is the time that its messages bear: that of the start, or of when there was
+	// room for it.
+	stamped time.Time
+	// given are the messages as the caller gave them. They are the caller's again when
+	// a call that nobody waits in has been handed over.
+	given    []*message.Message
+	messages []prepared
+	// buf has the messages one after the other, each as it stands in a batch.
+	buf []byte
+	// list is where the properties of a message are put on their way into buf.
+	list []headers.Property
+	// refusal says which messages do not get as far as the engine, and why.
+	refusal refusal
 	async   asyncCall
-	entries []entry
-	results []Result
-	// lanes that the entries were put in, and what they started.
-	lanes  []*lane
-	starts []start
-	// contexts says that each message has a context of its own, which may still
-	// refer to the call when it is over.
-	contexts bool
-	outbox   *outbox // that it is watched by
-	// began is when the time of its messages began, until when that of the last
-	// of them will be over.
-	began, until time.Time
-
-	// before and after are its neighbours in the outbox's watch.
-	before, after *call
-	watching      bool
-	since         time.Time // when it began to wait
-
-	// left counts the entries without a final result, and failed says that one
-	// of the others has an error. These are guarded by the outbox's mutex.
-	left   int
-	failed bool
-	// done has room for the one token that says that left is 0.
-	done chan struct{}
-	// crowd is told when the caller has taken the token, if anybody waits for
-	// that. It is set before the token is put there.
-	crowd *crowd
 }
 
-// await takes the token: every entry has its final result.
-func (c *call) await() {
-	<-c.done
-	c.awake()
+// prepared is what is known of a message beside what the engine knows.
+type prepared struct {
+	uuid string
+	// id is there as soon as the message has one.
+	id      messageid.ID
+	sysFlag int32
+	// reconsumed and maxReconsumes are for %RETRY% topics only.
+	reconsumed, maxReconsumes int32
+	delay                     *delay // nil for a message that is not delayed
 }
 
-// awake is told that the token has been taken.
-func (c *call) awake() {
-	if c.crowd != nil {
-		c.crowd.leave()
-		c.crowd = nil
-	}
+// refusal is why the messages of a call from the one at from on are not sent. The one at
+// at is to blame; the others have failed with it.
+type refusal struct {
+	err      error // nil if all are sent
+	from, at int
 }
+
+// refuse makes err the reason why no message is sent: that of the one at at.
+func (c *call) refuse(at int, err error) { c.refusal = refusal{err: err, at: at} }
+
+// Context is for the engine.
+func (c *call) Context(index int) context.Context { return c.given[index].Context() }
+
+// Settled is called by the engine when an asynchronous call is over.
+func (c *call) Settled() { c.p.delivery.add(c) }
+
+// failed reports whether a message of the call, which is over, has an error.
+func (c *call) failed() bool { return c.refusal.err != nil || c.Call.Failed() }
 
 // callPool keeps calls, and what they have grown to, for the next Publish. The
 // zero value is ready.
 type callPool struct{ pool sync.Pool }
 
-// get returns a call for messages, in which each result has its UUID.
-func (p *callPool) get(messages []*message.Message, now time.Time) *call {
+// get returns a call for messages.
+func (p *callPool) get(owner *Publisher, topic string, messages []*message.Message, how mode) *call {
 	c, ok := p.pool.Get().(*call)
 	if !ok {
-		c = &call{done: make(chan struct{}, 1)}
+		c = new(call)
 	}
-	n := len(messages)
-	c.entries, c.results = slices.Grow(c.entries, n)[:n], slices.Grow(c.results, n)[:n]
-	c.began, c.left, c.failed = now, n, false
+	c.p, c.topic, c.mode, c.given, c.began = owner, topic, how, messages, time.Now()
+	c.Began = owner.engine.Moment(c.began)
+	c.Oneway = how.oneway
+	c.Reports = owner.cfg.OnResult != nil || how.transaction || owner.logsMessages()
+	c.messages = slices.Grow(c.messages, len(messages))[:len(messages)]
 	for i, msg := range messages {
-		e := &c.entries[i]
-		*e = entry{data: e.data, list: e.list, call: c, result: &c.results[i]}
-		c.results[i].Began = now
 		if msg != nil {
-			c.results[i].UUID = msg.UUID
+			c.messages[i].uuid = msg.UUID
 		}
 	}
 	return c
 }
 
-// put takes back a call that is over, unless something may still refer to it. One
-// that has failed must not be put back: a batch may have its entries, and its
-// caller has its results.
+// put takes back a call that is over, unless something may still refer to it.
 func (p *callPool) put(c *call) {
-	if c.contexts || len(c.entries) > maxPooledEntries {
+	if c.refusal.err != nil || !c.Reusable() || len(c.messages) > maxPooledMessages {
 		return
 	}
-	for i := range c.entries {
-		e := &c.entries[i]
-		*e = entry{data: e.data, list: e.list}
-		if cap(e.data) > maxPooledData {
-			e.data = nil
-		}
+	clear(c.messages)
+	c.Call.Clear()
+	c.messages, c.buf = c.messages[:0], c.buf[:0]
+	c.p, c.topic, c.given, c.async = nil, "", nil, asyncCall{}
+	if cap(c.buf) > maxPooledBuffer {
+		c.buf = nil
 	}
-	c.async, c.manner = asyncCall{}, manner{}
-	clear(c.results)
-	clear(c.lanes)
-	clear(c.starts)
-	c.entries, c.results = c.entries[:0], c.results[:0]
-	c.lanes, c.starts = c.lanes[:0], c.starts[:0]
 	p.pool.Put(c)
 }
 
 // cutEnded looks for a message whose context has ended already. It and those
 // behind it are not sent. What is left is the number of those before it.
 func (c *call) cutEnded(messages []*message.Message) (live int) {
+	at, err := endedContext(messages)
+	if err == nil {
+		return len(messages)
+	}
+	c.refusal = refusal{err: err, from: at, at: at}
+	c.Cut(at)
+	c.Reports = true // who gets the error is told of the others as well
+	return at
+}
+
+// endedContext returns the first message whose context has ended, and why it has.
+func endedContext(messages []*message.Message) (at int, err error) {
+	var before <-chan struct{}
 	for i, msg := range messages {
-		if err := contextError(msg.Context()); err != nil {
-			refuse(c.results[i:], 0, err)
-			c.entries, c.left = c.entries[:i], i
-			return i
+		ctx := msg.Context()
+		if own := ctx.Done(); own != before { // which is nil for one that cannot end
+			if err := ctxerr.Of(ctx); err != nil {
+				return i, err
+			}
+			before = own
 		}
 	}
-	return len(messages)
+	return 0, nil
 }
 
-// fillIDs writes the ids of the messages into their results. They are strings
-// that most callers never look at. It also writes how long those took that never
-// got as far as an outbox.
-func (c *call) fillIDs(now time.Time) {
-	entries := c.entries[:cap(c.entries)]
-	for i := range c.results {
-		e := &entries[i]
-		if e.id != (messageID{}) {
-			c.results[i].MessageID = e.id.String()
-		}
-		c.results[i].OffsetMessageID = e.place.offsetID()
-		if e.state != entryDone {
-			c.results[i].Took = now.Sub(c.began)
-		}
-	}
-}
-
-// sharedContext returns the context of all messages if they have the same one,
-// which includes those that cannot end.
-func sharedContext(messages []*message.Message) (context.Context, bool) {
-	shared := messages[0].Context()
+// readContexts notes the context of the messages, if it is the same for all, which
+// includes those that cannot end, and when the last of them runs out of time.
+func (c *call) readContexts(messages []*message.Message) {
+	c.given = messages
+	limit := c.p.engine.Limit(c.Began)
+	first := messages[0].Context()
+	c.Shared, c.Until = first, c.untilOf(first, limit)
 	for _, msg := range messages[1:] {
-		if msg.Context().Done() != shared.Done() {
-			return nil, false
+		if ctx := msg.Context(); ctx.Done() != first.Done() { // contexts need not be comparable
+			c.Shared = nil
+			c.Until = max(c.Until, c.untilOf(ctx, limit))
 		}
 	}
-	return shared, true
 }
 
-// lastDeadline is when the last of the messages runs out of time, which is at limit
+// untilOf returns when a message with that context runs out of time, which is at limit
 // at the latest.
-func lastDeadline(messages []*message.Message, limit time.Time) time.Time {
-	var last time.Time
-	for _, msg := range messages {
-		own, ok := msg.Context().Deadline()
-		if !ok || !own.Before(limit) {
-			return limit
-		}
-		if own.After(last) {
-			last = own
-		}
+func (c *call) untilOf(ctx context.Context, limit dispatch.Moment) dispatch.Moment {
+	if end, ok := ctx.Deadline(); ok {
+		return min(limit, c.p.engine.Moment(end))
 	}
-	return last
+	return limit
 }
 
-// wait returns when every entry has its final result. The outbox's watch ends
-// those whose time is over.
-func (c *call) wait(o *outbox, messages []*message.Message) {
-	ctx, shared := sharedContext(messages)
-	if !shared {
-		for i, msg := range messages {
-			own := msg.Context()
-			stop := context.AfterFunc(own, func() { o.end(c, i, i+1, contextError(own)) })
-			defer stop()
-		}
-		ctx = context.Background()
-	}
-	if ctx.Done() == nil {
-		c.await()
-		return
-	}
-	select {
-	case <-c.done:
-		c.awake()
-	case <-ctx.Done():
-		o.end(c, 0, len(c.entries), contextError(ctx))
-		c.await()
-	}
+// part returns the parts of a message that has been prepared.
+func part(m *dispatch.Message) body.BatchMessage { return body.SplitBatchMessage(m.Data) }
+
+// ownerOf returns the call that a message is of, and what that knows of the message.
+func ownerOf(m *dispatch.Message) (*call, *prepared) {
+	c := m.Call().Owner.(*call)
+	return c, &c.messages[m.Index()]
 }

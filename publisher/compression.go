@@ -1,6 +1,9 @@
 package publisher
 
-import "github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+import (
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/faults"
+)
 
 // CompressionConfig says which bodies are compressed, and how. A body is sent as
 // it is when compression would not make it smaller.
@@ -38,3 +41,12 @@ func (c *Config) compressor() (*body.Compressor, error) {
 }
 
 var codecs = map[Compression]body.Compression{Zlib: body.Zlib, LZ4: body.LZ4, Zstd: body.Zstd}
+
+// check reports what is wrong, once defaults are set.
+func (c *CompressionConfig) check(l *faults.List) {
+	if _, ok := codecs[c.Codec]; !ok && c.Codec != NoCompression {
+		l.Add("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Codec)
+	}
+	l.Int("Compression.Level", c.Level, 0, 9)
+	l.Int("Compression.Threshold", c.Threshold, 1, 1<<30)
+}

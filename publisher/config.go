@@ -1,43 +1,41 @@
 package publisher
 
 import (
-	"context"
-	"crypto/tls"
-	"net"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicname"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
 // DefaultProducerGroup is the producer group of a Publisher that was given none.
 const DefaultProducerGroup = "watermill_producer"
 
-// Config sets up a Publisher. NameServers, or Resolver in its place, must be
-// set, and ProducerGroup for transactions; the zero value of each other field
-// stands for its default. Durations are ordinary Go durations, sizes are bytes.
+// Config sets up a Publisher. Cluster.NameServers, or Cluster.Resolver in its place, or
+// Client in place of Cluster, must be set, and ProducerGroup for transactions; the zero
+// value of each other field stands for its default. Durations are ordinary Go durations, sizes are bytes.
 type Config struct {
-	// Where the cluster is, and who we are to it.
+	// Cluster is where the messages go and how to get there. It is the same value for
+	// every client of the cluster.
+	Cluster rocketmq.Cluster
 
-	// NameServers are the addresses of the cluster's name servers, host:port.
-	// They are equal; the first that answers is used until it fails. A name is
-	// looked up at each dial, so that one that points elsewhere is followed when the
-	// connection is lost. NAMESRV_ADDR and other variables of the environment are
-	// not read.
-	NameServers []string
-
-	// Resolver finds the name servers in place of NameServers, which must be empty
-	// then: routing.HTTPResolver asks an HTTP endpoint, as the Java client does,
-	// routing.DNSResolver looks up all addresses of a name, and any other source is
-	// a routing.ResolverFunc. A failure leaves the list that was last found.
-	Resolver routing.Resolver
-
-	// ResolveInterval is the time between two calls of the Resolver. 2 min by
-	// default, as in the Java client. It is called earlier when no name server is
-	// of use.
-	ResolveInterval time.Duration
+	// Client, if it is set, lends the publisher its connections, routes and heartbeat,
+	// which it has in common with others then; Cluster must be zero. It is made with
+	// rocketmq.Connect, and whoever has made it closes it, after the publisher: Close
+	// leaves it open. Nil, the default, has the publisher make and close its own.
+	//
+	// What publishers share a Client may differ in all that is in their Configs, the
+	// ProducerGroup among it. They share the fate of connections: one that is taken for
+	// dead is closed for all of them, and requests of one may wait for those of others
+	// to be written. Log lines about connections and routes are the Client's. Check-backs
+	// of transactions go to the publisher of their producer group; of several that have the
+	// same, to the one that has the transaction open, or else to one with a
+	// Transaction.Check.
+	Client *rocketmq.Client
 
 	// ProducerGroup names this kind of producer to the brokers. It is a fixed
 	// name, DefaultProducerGroup by default, and not made up per process:
@@ -49,53 +47,6 @@ type Config struct {
 	// database would have committed messages rolled back.
 	ProducerGroup string
 
-	// Namespace is put in front of topics and ProducerGroup for the brokers, as the
-	// Java client's namespace (v1) is: the topic orders is <namespace>%orders
-	// there, and has that name in consoles and in the errors of package routing.
-	// Topics of RocketMQ's own and names that have the prefix already stay as they
-	// are. The lengths that brokers allow are those of the whole name. Messages get
-	// the property INSTANCE_ID; a Result has the topic without the namespace.
-	Namespace string
-
-	// NamespaceV2 is put into every request, as the Java client's namespaceV2 is
-	// (5.2.0 and later; ext fields nsd and ns). Names stay as they are. It is for
-	// servers that separate namespaces: Apache's brokers, up to 5.5.0 at least,
-	// take the fields and have one topic of a name for all. Brokers of 4.x are
-	// refused with an *UnsupportedError, before anything is sent.
-	NamespaceV2 string
-
-	// UnitMode is the request field of that name, used by brokers that are
-	// deployed in units.
-	UnitMode bool
-
-	// VIPChannel sends messages to a second port that brokers have, two below the
-	// one they register, where no consumers are served (vipChannelEnabled of the
-	// Java client). Heartbeats still go to the first. Proxies have no such port.
-	VIPChannel bool
-
-	// How to get in.
-
-	// Credentials sign every request, to brokers and name servers. Nil, the
-	// default, signs none. NewCredentials is for a user who stays the same, a
-	// provider of your own for keys that change. A message that the access
-	// control of a broker turns away fails at once, with an *AuthenticationError,
-	// a *PermissionError or, where the broker does not say which, an *AccessError.
-	Credentials CredentialsProvider
-
-	// TLS turns TLS on for name servers and brokers. Certificates are verified:
-	// where ServerName is empty, for the host of the address. Certificates in it
-	// are shown to servers that ask for one (mutual TLS). A message that cannot be
-	// sent for a certificate fails at once, with a *CertificateError. It must not
-	// be changed once New has it.
-	TLS *tls.Config
-
-	// Dial opens connections; net.Dialer's DialContext by default. An embedded
-	// cluster, a proxy or a test network goes here.
-	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-
-	// DialTimeout bounds a dial with its TLS handshake. 3 s by default.
-	DialTimeout time.Duration
-
 	// What becomes of a message.
 
 	// Marshaler turns a Watermill message into a RocketMQ message.
@@ -104,7 +55,7 @@ type Config struct {
 
 	// Topics maps Watermill topic names to RocketMQ's, whose alphabet is small.
 	// marshaler.EscapeTopics by default; marshaler.PlainTopics switches the
-	// mapping off.
+	// mapping off. An EscapeTopics is told of Cluster.Namespace.
 	Topics marshaler.TopicMapper
 
 	// Compression of message bodies.
@@ -121,19 +72,27 @@ type Config struct {
 	// 4 MiB by default, the broker's own default (maxMessageSize of
 	// MessageStoreConfig, 5.5.0). A larger message is refused before sending, with
 	// a *MessageTooLargeError. A timer message has 1 KiB less for body and
-	// properties together: brokers take a larger one and never deliver it.
+	// properties together: brokers take a larger one and never deliver it. A delayed
+	// message that is larger gets a delay level, if there is one.
 	MaxMessageSize int
 
 	// OrderingKey returns the ordering key of a message, empty for a message that
 	// has none. Nil, the default, is for messages that all have none. It is
 	// called by many goroutines at once. An error refuses the message.
 	//
-	// It is asked about every message of the Publisher, and RocketMQ keeps no order
-	// for messages that are delayed or in a transaction: with a key they are refused
-	// with a *CombinationError. So it has to return "" for those that have the
-	// metadata delay.DelayedUntilKey, as DelayOnError and a requeuer set it, and for
-	// those of BeginTransaction or an outbox. A second Publisher for them, without
-	// OrderingKey, does as well.
+	// It is asked about every message of the Publisher. A delayed message has no
+	// order in RocketMQ: it stands in its queue as its time comes. So it goes
+	// without the key that it is given here, to any queue, and a debug line tells
+	// (one in 30 s for each topic): what DelayOnError, delay.NewPublisher or a
+	// poison queue publishes is not held up. A message in a transaction has no order
+	// either and is refused with a *CombinationError, so for those of
+	// BeginTransaction or an outbox it has to return "". A second Publisher for
+	// them, without OrderingKey, does as well.
+	//
+	// It has to return the same for the same message each time: an error of it is
+	// ErrPermanent. Only a message that a poison queue or a requeuer publishes
+	// (metadata reason_poisoned or _watermill_requeuer_retries) then goes without a
+	// key instead: it may have failed for want of what its key is made of.
 	//
 	// All messages of a key go to one queue: the one that the Java client's
 	// SelectMessageQueueByHash picks, unless Queues says otherwise. A queue that keys go to has one request
@@ -173,7 +132,9 @@ type Config struct {
 	// left (but 100 ms), as long as the topic has another broker that is well and
 	// has not failed the message. An attempt that runs out of time may have stored
 	// the message, so a retry after it may store it twice, under the same message
-	// id.
+	// id. If its request has waited for three quarters of AttemptTimeout (of
+	// SendTimeout, if that is less; at most 2 s) without a byte from the broker, the
+	// next attempt has a new connection.
 	AttemptTimeout time.Duration
 
 	// Backoff is the pause between attempts.
@@ -182,11 +143,18 @@ type Config struct {
 	// Avoidance keeps messages away from brokers that were slow or failed.
 	Avoidance AvoidanceConfig
 
-	// AcceptNotDurable takes the answers FLUSH_DISK_TIMEOUT,
-	// FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE for success, as the Java
-	// client does. By default Publish returns a *NotDurableError for them: the
-	// broker has the message, but it is not yet on disk or on a replica.
-	AcceptNotDurable bool
+	// RequireDurable makes a failure of the answers FLUSH_DISK_TIMEOUT,
+	// FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE: the error is a *NotDurableError,
+	// and the outcome Stored. By default they are successes, as with the Java
+	// client: the broker has the message, though it is not yet on disk or on a
+	// replica as the broker's configuration asks for. Result.Status and
+	// AttemptEvent.Status have the answer, and a log line tells of it, one in 30 s
+	// for each broker.
+	//
+	// A Watermill router takes an error for a request to do it all again, so with
+	// RequireDurable the message is stored once more each time that its handler
+	// runs, for as long as the broker answers so.
+	RequireDurable bool
 
 	// CloseTimeout bounds how long Close waits for Publish calls to end by
 	// themselves. 10 s by default.
@@ -223,36 +191,27 @@ type Config struct {
 	// Topics that do not exist.
 
 	// AutoCreate says how brokers that may create topics are asked to.
-	AutoCreate AutoCreateConfig
+	AutoCreate topics.AutoCreate
 
 	// CreateTopics lets the publisher create topics that do not exist.
-	CreateTopics CreateTopicsConfig
-
-	// How it speaks with the servers.
-
-	// Headers chooses how request headers are written: BinaryHeaders (default)
-	// or JSONHeaders. Every broker since 4.9 reads both.
-	Headers HeaderFormat
-
-	// HeartbeatInterval is the time between two heartbeats to each broker. 30 s
-	// by default, as in the Java client. Brokers close a connection that was
-	// silent for 120 s.
-	HeartbeatInterval time.Duration
-
-	// RouteRefreshInterval is the time between two looks at each topic's route.
-	// 30 s by default, as in the Java client. A failing broker makes the
-	// publisher look at once.
-	RouteRefreshInterval time.Duration
+	CreateTopics topics.Config
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
+// stallTimeout is how long requests wait on a connection without a sign of life
+// before it is replaced. An attempt that runs out of time has to bring that much
+// evidence, so that the next one does not go into the same silence. What the attempt
+// spends before its request is written, on route, connection and credentials, is no
+// evidence: a quarter of its time is left for that.
+func (c *Config) stallTimeout() time.Duration {
+	const most = 2 * time.Second
+	return min(most, max(1, min(c.AttemptTimeout, c.SendTimeout)/4*3))
 }
 
 func (c *Config) setDefaults() {
+	if c.Client != nil {
+		c.Cluster = c.Client.Cluster()
+	}
+	c.Cluster = c.Cluster.WithDefaults()
 	setDefault(&c.ProducerGroup, DefaultProducerGroup)
 	if c.Marshaler == nil {
 		c.Marshaler = marshaler.Default{}
@@ -260,6 +219,7 @@ func (c *Config) setDefaults() {
 	if c.Topics == nil {
 		c.Topics = marshaler.EscapeTopics{}
 	}
+	c.Topics = topicname.InNamespace(c.Topics, c.Cluster.Namespace)
 	setDefault(&c.Compression.Codec, Zlib)
 	setDefault(&c.Compression.Threshold, 4096)
 	setDefault(&c.MaxPropertiesSize, marshaler.DefaultMaxPropertiesSize)
@@ -280,13 +240,9 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Waiting.Bytes, 64<<20)
 	setDefault(&c.Trace.Topic, DefaultTraceTopic)
 	setDefault(&c.Trace.Waiting, 1<<16)
-	setDefault(&c.AutoCreate.DefaultTopic, "TBW102")
+	setDefault(&c.AutoCreate.DefaultTopic, routing.DefaultTopic)
 	setDefault(&c.AutoCreate.Queues, 4)
-	c.CreateTopics.setDefaults()
-	setDefault(&c.Headers, BinaryHeaders)
-	setDefault(&c.DialTimeout, 3*time.Second)
-	setDefault(&c.HeartbeatInterval, 30*time.Second)
-	setDefault(&c.RouteRefreshInterval, 30*time.Second)
+	c.CreateTopics = c.CreateTopics.WithDefaults()
 	setDefault(&c.CloseTimeout, 10*time.Second)
 	c.Transaction.setDefaults()
 }

@@ -10,7 +10,10 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
 func TestConfigDefaults(t *testing.T) {
@@ -19,7 +22,8 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, "watermill_producer", c.ProducerGroup)
 	require.Equal(t, 3*time.Second, c.SendTimeout)
 	require.Equal(t, CompressionConfig{Codec: Zlib, Threshold: 4096}, c.Compression)
-	require.Equal(t, AutoCreateConfig{DefaultTopic: "TBW102", Queues: 4}, c.AutoCreate)
+	require.Equal(t, topics.AutoCreate{DefaultTopic: "TBW102", Queues: 4}, c.AutoCreate)
+	require.Equal(t, topics.Config{Queues: 4, Permission: topics.ReadWrite}, c.CreateTopics)
 	require.Equal(t, 4<<20, c.MaxMessageSize)
 	require.Equal(t, 32000, c.MaxPropertiesSize)
 	require.Equal(t, 2*time.Second, c.AttemptTimeout)
@@ -29,62 +33,66 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, WaitingConfig{Messages: 65536, Bytes: 64 << 20}, c.Waiting)
 	require.Equal(t, TraceConfig{Topic: "RMQ_SYS_TRACE_TOPIC", Waiting: 65536}, c.Trace)
 	require.Equal(t, 3*24*time.Hour, c.Delay.Max)
-	require.Equal(t, delayLevels[:], c.Delay.Levels)
-	require.False(t, c.Delay.RoundUpToLevel)
-	require.Equal(t, BinaryHeaders, c.Headers)
-	require.Equal(t, 3*time.Second, c.DialTimeout)
-	require.Equal(t, 30*time.Second, c.HeartbeatInterval)
-	require.Equal(t, 30*time.Second, c.RouteRefreshInterval)
+	require.Equal(t, headers.DelayLevels(), c.Delay.Levels)
+	require.False(t, c.Delay.RequireLevel)
+	require.Equal(t, rocketmq.BinaryHeaders, c.Cluster.Headers)
+	require.Equal(t, 3*time.Second, c.Cluster.DialTimeout)
+	require.Equal(t, 30*time.Second, c.Cluster.HeartbeatInterval)
+	require.Equal(t, 30*time.Second, c.Cluster.RouteRefreshInterval)
 	require.Equal(t, 10*time.Second, c.CloseTimeout)
-	require.False(t, c.AcceptNotDurable)
+	require.False(t, c.RequireDurable)
 }
 
 func TestConfigDefaultsAreValid(t *testing.T) {
-	require.NoError(t, Config{NameServers: []string{"localhost:9876"}}.Validate())
-	require.NoError(t, Config{NameServers: []string{"[::1]:9876", " ns.example:9876 "}}.Validate())
+	require.NoError(t, Config{Cluster: rocketmq.Cluster{NameServers: []string{"localhost:9876"}}}.Validate())
+	require.NoError(t, Config{Cluster: rocketmq.Cluster{NameServers: []string{"[::1]:9876", " ns.example:9876 "}}}.Validate())
 }
 
 // Every fault is named by its field, and all faults are found at once.
 func TestConfigFaults(t *testing.T) {
-	valid := []string{"127.0.0.1:9876"}
+	names := []string{"127.0.0.1:9876"}
+	valid := rocketmq.Cluster{NameServers: names}
 	for field, c := range map[string]Config{
-		"NameServers":            {},
-		"NameServers[1]":         {NameServers: []string{"a:1", "no port"}},
-		"ProducerGroup":          {NameServers: valid, ProducerGroup: "with space"},
-		"AutoCreate.DefaultTop":  {NameServers: valid, AutoCreate: AutoCreateConfig{DefaultTopic: "with.dot"}},
-		"AutoCreate.Queues":      {NameServers: valid, AutoCreate: AutoCreateConfig{Queues: -1}},
-		"Compression.Codec":      {NameServers: valid, Compression: CompressionConfig{Codec: "gzip"}},
-		"Compression.Level":      {NameServers: valid, Compression: CompressionConfig{Level: 10}},
-		"Compression.Threshold":  {NameServers: valid, Compression: CompressionConfig{Threshold: -1}},
-		"Batch.MaxMessages":      {NameServers: valid, Batch: BatchConfig{MaxMessages: -1}},
-		"Batch.MaxBytes":         {NameServers: valid, Batch: BatchConfig{MaxBytes: 8 << 20}},
-		"Batch.Linger":           {NameServers: valid, Batch: BatchConfig{Linger: 3 * time.Second}},
-		"Waiting.Messages":       {NameServers: valid, Waiting: WaitingConfig{Messages: -1}},
-		"Waiting.Bytes":          {NameServers: valid, Waiting: WaitingConfig{Bytes: -1}},
-		"Trace.Topic":            {NameServers: valid, Trace: TraceConfig{Topic: "with.dot"}},
-		"Trace.Waiting":          {NameServers: valid, Trace: TraceConfig{Waiting: -1}},
-		"MaxMessageSize":         {NameServers: valid, MaxMessageSize: 16 << 20},
-		"MaxPropertiesSize":      {NameServers: valid, MaxPropertiesSize: 32768},
-		"Headers":                {NameServers: valid, Headers: "xml"},
-		"Queues.KeyHash":         {NameServers: valid, Queues: QueuesConfig{KeyHash: "murmur"}},
-		"Queues.KeyHashFunc":     {NameServers: valid, Queues: QueuesConfig{KeyHash: JavaHash, KeyHashFunc: sipHash}},
-		"SendTimeout":            {NameServers: valid, SendTimeout: -1},
-		"AttemptTimeout":         {NameServers: valid, AttemptTimeout: -1},
-		"Backoff.Min":            {NameServers: valid, Backoff: BackoffConfig{Min: 2, Max: 1}},
-		"Backoff.Max":            {NameServers: valid, Backoff: BackoffConfig{Max: -1}},
-		"DialTimeout":            {NameServers: valid, DialTimeout: -1},
-		"HeartbeatInterval":      {NameServers: valid, HeartbeatInterval: -1},
-		"RouteRefreshInterval":   {NameServers: valid, RouteRefreshInterval: -1},
-		"CloseTimeout":           {NameServers: valid, CloseTimeout: -1},
-		"NameServers and Resolv": {NameServers: valid, Resolver: routing.DNSResolver{Names: valid}},
-		"HTTPResolver.URL":       {Resolver: routing.HTTPResolver{URL: "host:8080"}},
-		"ResolveInterval":        {Resolver: routing.DNSResolver{Names: valid}, ResolveInterval: -1},
-		"without a Resolver":     {NameServers: valid, ResolveInterval: time.Minute},
-		"Avoidance.SlowAfter":    {NameServers: valid, Avoidance: AvoidanceConfig{SlowAfter: -1}},
-		"Avoidance.FailedFor":    {NameServers: valid, Avoidance: AvoidanceConfig{FailedFor: -1}},
-		"Delay.Max":              {NameServers: valid, Delay: DelayConfig{Max: -1}},
-		"Delay.Levels":           {NameServers: valid, Delay: DelayConfig{Levels: []time.Duration{}}},
-		"Delay.Levels[1]":        {NameServers: valid, Delay: DelayConfig{Levels: []time.Duration{time.Second, 0}}},
+		"Cluster.NameServers":                     {},
+		"Cluster.NameServers[1]":                  {Cluster: rocketmq.Cluster{NameServers: []string{"a:1", "no port"}}},
+		"ProducerGroup":                           {Cluster: valid, ProducerGroup: "with space"},
+		"AutoCreate.DefaultTop":                   {Cluster: valid, AutoCreate: topics.AutoCreate{DefaultTopic: "with.dot"}},
+		"AutoCreate.Queues":                       {Cluster: valid, AutoCreate: topics.AutoCreate{Queues: -1}},
+		"CreateTopics.Queues":                     {Cluster: valid, CreateTopics: topics.Config{Queues: -1}},
+		"CreateTopics.MessageType":                {Cluster: valid, CreateTopics: topics.Config{MessageType: "fifo"}},
+		"CreateTopics.Permission":                 {Cluster: valid, CreateTopics: topics.Config{Permission: "R"}},
+		"Compression.Codec":                       {Cluster: valid, Compression: CompressionConfig{Codec: "gzip"}},
+		"Compression.Level":                       {Cluster: valid, Compression: CompressionConfig{Level: 10}},
+		"Compression.Threshold":                   {Cluster: valid, Compression: CompressionConfig{Threshold: -1}},
+		"Batch.MaxMessages":                       {Cluster: valid, Batch: BatchConfig{MaxMessages: -1}},
+		"Batch.MaxBytes":                          {Cluster: valid, Batch: BatchConfig{MaxBytes: 8 << 20}},
+		"Batch.Linger":                            {Cluster: valid, Batch: BatchConfig{Linger: 3 * time.Second}},
+		"Waiting.Messages":                        {Cluster: valid, Waiting: WaitingConfig{Messages: -1}},
+		"Waiting.Bytes":                           {Cluster: valid, Waiting: WaitingConfig{Bytes: -1}},
+		"Trace.Topic":                             {Cluster: valid, Trace: TraceConfig{Topic: "with.dot"}},
+		"Trace.Waiting":                           {Cluster: valid, Trace: TraceConfig{Waiting: -1}},
+		"MaxMessageSize":                          {Cluster: valid, MaxMessageSize: 16 << 20},
+		"MaxPropertiesSize":                       {Cluster: valid, MaxPropertiesSize: 32768},
+		"Cluster.Headers":                         {Cluster: rocketmq.Cluster{NameServers: names, Headers: "xml"}},
+		"Queues.KeyHash":                          {Cluster: valid, Queues: QueuesConfig{KeyHash: "murmur"}},
+		"Queues.KeyHashFunc":                      {Cluster: valid, Queues: QueuesConfig{KeyHash: routing.JavaHash, KeyHashFunc: routing.SipHash.Sum}},
+		"SendTimeout":                             {Cluster: valid, SendTimeout: -1},
+		"AttemptTimeout":                          {Cluster: valid, AttemptTimeout: -1},
+		"Backoff.Min":                             {Cluster: valid, Backoff: BackoffConfig{Min: 2, Max: 1}},
+		"Backoff.Max":                             {Cluster: valid, Backoff: BackoffConfig{Max: -1}},
+		"Cluster.DialTimeout":                     {Cluster: rocketmq.Cluster{NameServers: names, DialTimeout: -1}},
+		"Cluster.HeartbeatInterval":               {Cluster: rocketmq.Cluster{NameServers: names, HeartbeatInterval: -1}},
+		"Cluster.RouteRefreshInterval":            {Cluster: rocketmq.Cluster{NameServers: names, RouteRefreshInterval: -1}},
+		"CloseTimeout":                            {Cluster: valid, CloseTimeout: -1},
+		"Cluster.NameServers and Resolv":          {Cluster: rocketmq.Cluster{NameServers: names, Resolver: routing.DNSResolver{Names: names}}},
+		"Cluster.Resolver: HTTPResolver: the URL": {Cluster: rocketmq.Cluster{Resolver: routing.NewHTTPResolver("host:8080")}},
+		"Cluster.ResolveInterval":                 {Cluster: rocketmq.Cluster{Resolver: routing.DNSResolver{Names: names}, ResolveInterval: -1}},
+		"without a Resolver":                      {Cluster: rocketmq.Cluster{NameServers: names, ResolveInterval: time.Minute}},
+		"Avoidance.SlowAfter":                     {Cluster: valid, Avoidance: AvoidanceConfig{SlowAfter: -1}},
+		"Avoidance.FailedFor":                     {Cluster: valid, Avoidance: AvoidanceConfig{FailedFor: -1}},
+		"Delay.Max":                               {Cluster: valid, Delay: DelayConfig{Max: -1}},
+		"Delay.Levels":                            {Cluster: valid, Delay: DelayConfig{Levels: []time.Duration{}}},
+		"Delay.Levels[1]":                         {Cluster: valid, Delay: DelayConfig{Levels: []time.Duration{time.Second, 0}}},
 	} {
 		t.Run(field, func(t *testing.T) {
 			require.ErrorContains(t, c.Validate(), field)
@@ -93,7 +101,7 @@ func TestConfigFaults(t *testing.T) {
 		})
 	}
 	for name, state := range map[string]string{"": "empty", DefaultProducerGroup: `"watermill_producer", the default`} {
-		shared := Config{NameServers: valid, ProducerGroup: name, Transaction: TransactionConfig{
+		shared := Config{Cluster: valid, ProducerGroup: name, Transaction: TransactionConfig{
 			Check: func(context.Context, CheckedMessage) TransactionState { return TransactionUnknown },
 		}}
 		require.EqualError(t, shared.Validate(), "publisher: config: ProducerGroup is "+state+": with Transaction.Check it has to be "+
@@ -102,11 +110,11 @@ func TestConfigFaults(t *testing.T) {
 		require.NoError(t, shared.Validate())
 	}
 
-	group := Config{NameServers: valid, ProducerGroup: strings.Repeat("g", 121)}
+	group := Config{Cluster: valid, ProducerGroup: strings.Repeat("g", 121)}
 	require.ErrorContains(t, group.Validate(), "ProducerGroup")
 
 	both := Config{ProducerGroup: "?", SendTimeout: -1}.Validate()
-	require.ErrorContains(t, both, "NameServers")
+	require.ErrorContains(t, both, "Cluster.NameServers")
 	require.ErrorContains(t, both, "ProducerGroup")
 	require.ErrorContains(t, both, "SendTimeout")
 }
@@ -117,11 +125,11 @@ func TestConfigIdleFields(t *testing.T) {
 	for field, change := range map[string]func(*Config){
 		"Trace.Topic":        func(c *Config) { c.Trace.Topic = "traces" },
 		"Trace.Waiting":      func(c *Config) { c.Trace.Waiting = 1 },
-		"Queues.KeyHash":     func(c *Config) { c.Queues.KeyHash = FNV1a },
-		"Queues.KeyHashFunc": func(c *Config) { c.Queues.KeyHashFunc = sipHash },
+		"Queues.KeyHash":     func(c *Config) { c.Queues.KeyHash = routing.FNV1a },
+		"Queues.KeyHashFunc": func(c *Config) { c.Queues.KeyHashFunc = routing.SipHash.Sum },
 		"Batch.Linger":       func(c *Config) { c.Batch = BatchConfig{MaxMessages: 1, Linger: 1} },
 	} {
-		c := Config{NameServers: []string{"127.0.0.1:9876"}}
+		c := Config{Cluster: rocketmq.Cluster{NameServers: []string{"127.0.0.1:9876"}}}
 		change(&c)
 		require.ErrorContains(t, c.Validate(), field+" is set and does nothing without ")
 		c.Trace.Enabled, c.OrderingKey = true, key
@@ -134,34 +142,37 @@ func TestConfigIdleFields(t *testing.T) {
 
 // One mistake is one fault, which says where it is once.
 func TestConfigOneFaultEach(t *testing.T) {
-	valid := []string{"127.0.0.1:9876"}
+	names := []string{"127.0.0.1:9876"}
+	valid := rocketmq.Cluster{NameServers: names}
 	for want, c := range map[string]Config{
-		`Namespace is "tenant.1", want letters, digits and _-|`:                          {NameServers: valid, Namespace: "tenant.1"},
-		"SendTimeout is -1ns, want 0 or more":                                            {NameServers: valid, SendTimeout: -1},
-		"Backoff.Max is -1ns, want 0 or more":                                            {NameServers: valid, Backoff: BackoffConfig{Max: -1}},
-		"MaxMessageSize is -1, want 1 to 16711680":                                       {NameServers: valid, MaxMessageSize: -1},
-		"NameServers is empty, want at least one host:port, or a Resolver":               {},
-		"ResolveInterval is 1m0s without a Resolver":                                     {NameServers: valid, ResolveInterval: time.Minute},
-		`Resolver: HTTPResolver.URL is "host:8080", want http://host:port/path`:          {Resolver: routing.HTTPResolver{URL: "host:8080"}},
-		`NameServers[0] is "a:1,b:1", want host:port: one entry per address, not a list`: {NameServers: []string{"a:1,b:1"}},
+		`Cluster.Namespace is "tenant.1", want letters, digits and _-|`:                                         {Cluster: rocketmq.Cluster{NameServers: names, Namespace: "tenant.1"}},
+		"SendTimeout is -1ns, want 0 or more":                                                                   {Cluster: valid, SendTimeout: -1},
+		"Backoff.Max is -1ns, want 0 or more":                                                                   {Cluster: valid, Backoff: BackoffConfig{Max: -1}},
+		"MaxMessageSize is -1, want 1 to 16711680":                                                              {Cluster: valid, MaxMessageSize: -1},
+		"Cluster.NameServers is empty, want at least one host:port, or a Resolver":                              {},
+		"Cluster.ResolveInterval is 1m0s without a Resolver":                                                    {Cluster: rocketmq.Cluster{NameServers: names, ResolveInterval: time.Minute}},
+		"Cluster.Resolver: HTTPResolver: the URL is none, want http://host:port/path or https://host:port/path": {Cluster: rocketmq.Cluster{Resolver: routing.NewHTTPResolver("host:8080")}},
+		`Cluster.NameServers[0] is "a:1,b:1", want host:port: one entry per address, not a list`:                {Cluster: rocketmq.Cluster{NameServers: []string{"a:1,b:1"}}},
 	} {
 		require.EqualError(t, c.Validate(), "publisher: config: "+want)
 	}
-	long := Config{NameServers: valid, Namespace: "n", ProducerGroup: strings.Repeat("g", 119)}
+	long := Config{Cluster: rocketmq.Cluster{NameServers: names, Namespace: "n"}, ProducerGroup: strings.Repeat("g", 119)}
 	require.ErrorContains(t, long.Validate(), "ProducerGroup", "with the namespace it is too long")
 }
 
 // A field that is set must not be overwritten by its default.
 func TestConfigKeepsWhatIsSet(t *testing.T) {
 	c := Config{
-		ProducerGroup: "g", MaxMessageSize: 1, SendTimeout: 1, AttemptTimeout: 1, DialTimeout: 1, MaxPropertiesSize: 1,
-		HeartbeatInterval: 1, RouteRefreshInterval: 1, CloseTimeout: 1, Headers: JSONHeaders,
-		Backoff: BackoffConfig{Min: 1, Max: 1}, AutoCreate: AutoCreateConfig{DefaultTopic: "t", Queues: 1},
+		ProducerGroup: "g", MaxMessageSize: 1, SendTimeout: 1, AttemptTimeout: 1, MaxPropertiesSize: 1,
+		CloseTimeout: 1, Backoff: BackoffConfig{Min: 1, Max: 1}, AutoCreate: topics.AutoCreate{DefaultTopic: "t", Queues: 1},
 		Compression: CompressionConfig{Codec: LZ4, Level: 1, Threshold: 1}, Batch: BatchConfig{MaxMessages: 1, MaxBytes: 1},
 		Waiting: WaitingConfig{Messages: 1, Bytes: 1}, Trace: TraceConfig{Topic: "t", Waiting: 1},
 	}
 	before := reflect.ValueOf(c)
+	cluster := rocketmq.Cluster{DialTimeout: 1, HeartbeatInterval: 1, RouteRefreshInterval: 1, Headers: rocketmq.JSONHeaders}
+	c.Cluster = cluster
 	c.setDefaults()
+	require.Equal(t, cluster, c.Cluster)
 	after := reflect.ValueOf(c)
 	for i := range before.NumField() {
 		if name := before.Type().Field(i).Name; !before.Field(i).IsZero() {
@@ -169,10 +180,10 @@ func TestConfigKeepsWhatIsSet(t *testing.T) {
 		}
 	}
 
-	q := QueuesConfig{Selector: routing.Random{}, KeyHash: SipHash} // a func in it keeps it from being compared as a whole
+	q := QueuesConfig{Selector: routing.Random{}, KeyHash: routing.SipHash} // a func in it keeps it from being compared as a whole
 	q.setDefaults()
 	require.Equal(t, routing.Random{}, q.Selector)
-	require.Equal(t, SipHash, q.KeyHash)
+	require.Equal(t, routing.SipHash, q.KeyHash)
 }
 
 func TestBackoffPause(t *testing.T) {

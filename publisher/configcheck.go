@@ -4,64 +4,50 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/faults"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/lent"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicname"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
-	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
-// maxGroupLength is what brokers since 5.4.0 take, so that the names of retry
-// topics made from the group still fit (TopicValidator.GROUP_MAX_LENGTH).
-const maxGroupLength = 120
-
 // Validate reports everything that is wrong with the configuration, each fault
-// with the name of its field. Zero values are no faults: they stand for defaults,
-// where there are any.
+// with the path of its field, such as Cluster.NameServers. Zero values are no faults:
+// they stand for defaults, where there are any.
 func (c Config) Validate() error {
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf(format, args...))
+	var l faults.List
+	// These three are of what the caller has set, not of defaults.
+	c.checkIdle(&l)
+	c.checkTransactionGroup(&l)
+	isLent := c.Client != nil
+	if !lent.Check(&l, c.Client, c.Cluster) {
+		c.Client = nil
 	}
-	// These two are of what the caller has set, not of defaults.
-	c.checkIdle(fault)
-	c.checkTransactionGroup(fault)
 	c.setDefaults()
-	names := routing.Config{NameServers: c.NameServers, Resolver: c.Resolver, ResolveInterval: c.ResolveInterval}
-	if err := names.Validate(); err != nil {
-		faults = append(faults, errors.Unwrap(err)) // without the names of package and struct
+	if !isLent { // else rocketmq.Connect has looked at it
+		l.Of("Cluster", c.Cluster.Validate())
 	}
 	group := c.ProducerGroup
-	if c.checkNamespaces(fault) {
-		group = wrapNamespace(c.Namespace, group)
+	if c.checkTopicsNamespace(&l) {
+		group = topicname.WrapNamespace(c.Cluster.Namespace, group)
 	}
-	if !legalGroup(group) {
-		fault("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", group, maxGroupLength)
+	if !topicname.IsGroup(group) {
+		l.Add("ProducerGroup is %q, want 1 to %d letters, digits and _-%%|", group, topicname.MaxGroupLength)
 	}
 	if err := marshaler.CheckTopicName(c.AutoCreate.DefaultTopic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
-		fault("AutoCreate.DefaultTopic: %w", err)
+		l.Add("AutoCreate.DefaultTopic: %w", err)
 	}
 	if err := marshaler.CheckTopicName(c.Trace.Topic); err != nil && !errors.Is(err, marshaler.ErrTopicReserved) {
-		fault("Trace.Topic: %w", err)
+		l.Add("Trace.Topic: %w", err)
 	}
-	if _, ok := codecs[c.Compression.Codec]; !ok && c.Compression.Codec != NoCompression {
-		fault("Compression.Codec is %q, want zlib, lz4, zstd or none", c.Compression.Codec)
-	}
-	faults = append(faults, c.CreateTopics.faults()...)
-	if err := c.checkCredentials(); err != nil {
-		faults = append(faults, err)
-	}
-	if c.Headers != BinaryHeaders && c.Headers != JSONHeaders {
-		fault("Headers is %q, want binary or json", c.Headers)
-	}
+	l.Of("CreateTopics", c.CreateTopics.Validate())
 	for _, n := range []struct {
 		name         string
 		value, least int
 		most         int
 	}{
-		{"Compression.Level", c.Compression.Level, 0, 9},
-		{"Compression.Threshold", c.Compression.Threshold, 1, 1 << 30},
 		{"Batch.MaxMessages", c.Batch.MaxMessages, 1, 1 << 16},
 		{"Batch.MaxBytes", c.Batch.MaxBytes, 0, headers.MaxFrameSize - 1<<16},
 		{"Waiting.Messages", c.Waiting.Messages, 1, math.MaxInt},
@@ -71,9 +57,7 @@ func (c Config) Validate() error {
 		{"MaxMessageSize", c.MaxMessageSize, 1, headers.MaxFrameSize - 1<<16},
 		{"AutoCreate.Queues", c.AutoCreate.Queues, 1, 1 << 16},
 	} {
-		if n.value < n.least || n.value > n.most {
-			fault("%s is %d, want %d to %d", n.name, n.value, n.least, n.most)
-		}
+		l.Int(n.name, n.value, n.least, n.most)
 	}
 	for _, d := range []struct {
 		name  string
@@ -85,59 +69,52 @@ func (c Config) Validate() error {
 		{"Backoff.Max", c.Backoff.Max},
 		{"Avoidance.SlowAfter", c.Avoidance.SlowAfter},
 		{"Avoidance.FailedFor", c.Avoidance.FailedFor},
-		{"DialTimeout", c.DialTimeout},
-		{"HeartbeatInterval", c.HeartbeatInterval},
-		{"RouteRefreshInterval", c.RouteRefreshInterval},
 		{"CloseTimeout", c.CloseTimeout},
 		{"Batch.Linger", c.Batch.Linger},
 	} {
-		if d.value < 0 {
-			fault("%s is %v, want 0 or more", d.name, d.value)
-		}
+		l.Duration(d.name, d.value)
 	}
-	c.Delay.faults(fault)
+	c.Compression.check(&l)
+	c.Delay.check(&l)
+	c.Queues.check(&l)
+	c.Transaction.check(&l)
+	c.checkTransactionTopics(&l)
 	// What is a fault by itself makes no second one in a comparison.
 	if c.SendTimeout >= 0 && c.Batch.Linger >= c.SendTimeout {
-		fault("Batch.Linger (%v) is not less than SendTimeout (%v)", c.Batch.Linger, c.SendTimeout)
+		l.Add("Batch.Linger (%v) is not less than SendTimeout (%v)", c.Batch.Linger, c.SendTimeout)
 	}
 	if c.MaxMessageSize >= 0 && c.Batch.MaxBytes > c.MaxMessageSize {
-		fault("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)
-	}
-	if err := c.Queues.validate(); err != nil {
-		faults = append(faults, err)
+		l.Add("Batch.MaxBytes (%d) is more than MaxMessageSize (%d)", c.Batch.MaxBytes, c.MaxMessageSize)
 	}
 	if c.Backoff.Max >= 0 && c.Backoff.Min > c.Backoff.Max {
-		fault("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)
+		l.Add("Backoff.Min (%v) is more than Backoff.Max (%v)", c.Backoff.Min, c.Backoff.Max)
 	}
-	faults = append(faults, c.Transaction.faults(c.Topics)...)
-	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("publisher: config: %w", err)
-	}
-	return nil
+	return l.Err("publisher: config")
 }
 
 // checkIdle reports fields that are set and would do nothing, since what they belong
 // to is not switched on.
-func (c *Config) checkIdle(fault func(format string, args ...any)) {
+func (c *Config) checkIdle(l *faults.List) {
 	for _, f := range []struct {
 		set, used   bool
 		name, needs string
 	}{
 		{c.Trace.Topic != "", c.Trace.Enabled, "Trace.Topic", "Trace.Enabled"},
 		{c.Trace.Waiting != 0, c.Trace.Enabled, "Trace.Waiting", "Trace.Enabled"},
+		{c.Trace.OwnConnections, c.Trace.Enabled, "Trace.OwnConnections", "Trace.Enabled"},
 		{c.Queues.KeyHash != "", c.OrderingKey != nil, "Queues.KeyHash", "OrderingKey"},
 		{c.Queues.KeyHashFunc != nil, c.OrderingKey != nil, "Queues.KeyHashFunc", "OrderingKey"},
 		{c.Batch.Linger != 0, c.Batch.MaxMessages != 1, "Batch.Linger", "Batch.MaxMessages other than 1"},
 	} {
 		if f.set && !f.used {
-			fault("%s is set and does nothing without %s", f.name, f.needs)
+			l.Add("%s is set and does nothing without %s", f.name, f.needs)
 		}
 	}
 }
 
 // checkTransactionGroup wants a group that no other program has by accident. It
 // looks at the configuration before defaults are set.
-func (c *Config) checkTransactionGroup(fault func(format string, args ...any)) {
+func (c *Config) checkTransactionGroup(l *faults.List) {
 	if c.Transaction.Check == nil {
 		return
 	}
@@ -149,16 +126,17 @@ func (c *Config) checkTransactionGroup(fault func(format string, args ...any)) {
 	default:
 		return
 	}
-	fault("ProducerGroup is %s: with Transaction.Check it has to be a name of the program's own, since a broker asks any producer of the group about a transaction", state)
+	l.Add("ProducerGroup is %s: with Transaction.Check it has to be a name of the program's own, since a broker asks any producer of the group about a transaction", state)
 }
 
-func legalGroup(group string) bool {
-	for _, r := range group {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_-%|", r):
-		default:
-			return false
+// checkTransactionTopics reports topics of Transaction that are none.
+func (c *Config) checkTransactionTopics(l *faults.List) {
+	if c.Transaction.Check == nil {
+		return // they are a fault by themselves
+	}
+	for _, topic := range c.Transaction.Topics {
+		if _, err := c.Topics.MapTopic(topic); err != nil {
+			l.Add("Transaction.Topics: %w", err)
 		}
 	}
-	return len(group) <= maxGroupLength
 }

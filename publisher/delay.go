@@ -1,22 +1,18 @@
 package publisher
 
 import (
-	"context"
-	"errors"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	wmdelay "github.com/ThreeDotsLabs/watermill/components/delay"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
-	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/failed"
 )
 
-// delay is what a message says about when it may be delivered. The zero value is
-// that of a message that may be at once.
+// delay is what a message says about when it may be delivered.
 type delay struct {
 	// until is that time; zero if there is none.
 	until time.Time
@@ -25,6 +21,16 @@ type delay struct {
 	asked time.Duration
 	// timer says that the marshaler has made a timer message of it.
 	timer bool
+	// shorten says that a shorter delay is better than none.
+	shorten bool
+	// noTimer says why no broker can make a timer message of it, nil if those that
+	// have timers can.
+	noTimer error
+	// applied says that the attempt under way, or the latest, has the broker delay it.
+	applied bool
+	// untimed are the brokers that take no timer message of it, though they have
+	// delay levels. Whoever makes the attempts for the message adds them.
+	untimed []untimedBroker
 }
 
 // delayOf reads a message's delay from its metadata, as components/delay of
@@ -91,131 +97,102 @@ func (d delay) check(limit time.Duration, now time.Time) error {
 }
 
 // level returns the delay level for what is left of the delay, 0 if there is
-// none. One that is longer than what is left will do if the delay that was asked
-// for is a level itself, some of which has gone by since, or if rounding up is
-// allowed.
+// none. One that is longer than what is left will do, unless a level is required: then
+// the delay that was asked for has to be a level itself, some of which has gone by
+// since.
 func (d delay) level(left time.Duration, cfg *DelayConfig) int {
+	if longest := slices.Max(cfg.Levels); d.shorten && !cfg.RequireLevel && left > longest {
+		left = longest
+	}
 	best := -1
 	for i, level := range cfg.Levels {
 		if level >= left && (best < 0 || level < cfg.Levels[best]) {
 			best = i
 		}
 	}
-	if best < 0 || cfg.Levels[best] != left && !cfg.RoundUpToLevel && !slices.Contains(cfg.Levels, d.asked) {
+	if best < 0 || cfg.Levels[best] != left && cfg.RequireLevel && !slices.Contains(cfg.Levels, d.asked) {
 		return 0
 	}
 	return best + 1
 }
 
 // isDelay reports whether a message with that property is a delayed one.
-func isDelay(property headers.Property) bool { return isLevel(property) || isTimer(property) }
-
-// isLevel does not count level 0, which is none.
-func isLevel(property headers.Property) bool {
-	return property.Name == headers.PropertyDelayLevel && property.Value != "0"
-}
-
-// isTimer reports whether a message with that property is a timer message. 4.9
-// knows no such property.
-func isTimer(property headers.Property) bool {
-	switch property.Name {
-	case headers.PropertyTimerDeliverMS, headers.PropertyTimerDelaySec, headers.PropertyTimerDelayMS:
-		return true
-	}
-	return false
-}
+func isDelay(property headers.Property) bool { return property.IsDelayLevel() || property.IsTimer() }
 
 // prepareDelay finds out whether the message, with properties as the marshaler
-// made them, is delayed. What a marshaler says of its own counts, and then the
-// metadata does not. A level wins over a timer, on every broker.
-func (e *entry) prepareDelay(properties []headers.Property, msg *message.Message, limit time.Duration, now time.Time) (delayed bool, err error) {
-	e.delay = delay{}
+// made them, is delayed; nil says that it is not. What a marshaler says of its own
+// counts, and then the metadata does not. A level wins over a timer, on every broker.
+func prepareDelay(properties []headers.Property, msg *message.Message, limit time.Duration, now time.Time) (*delay, error) {
 	if slices.ContainsFunc(properties, isDelay) {
-		e.delay.timer = !slices.ContainsFunc(properties, isLevel)
-		return true, nil
+		return &delay{timer: !slices.ContainsFunc(properties, headers.Property.IsDelayLevel)}, nil
 	}
-	if e.delay, err = delayOf(msg, now); err != nil {
-		return false, err
+	if msg.Metadata[wmdelay.DelayedUntilKey] == "" {
+		return nil, nil
 	}
-	return !e.delay.until.IsZero(), e.delay.check(limit, now)
+	d, err := delayOf(msg, now)
+	if err != nil {
+		if failed.HasFailed(msg) {
+			return nil, nil // it has been delivered before, whenever that was to be
+		}
+		return nil, err
+	}
+	if d.until.IsZero() {
+		return nil, nil
+	}
+	d.shorten = failed.HasFailed(msg)
+	return &d, d.check(limit, now)
+}
+
+// refuseTimer reports whether err is about timer messages only, and the message may
+// wait in another way: a delay level has no such limit.
+func (d *delay) refuseTimer(err error) bool {
+	large, ok := err.(*MessageTooLargeError)
+	if !ok || !large.Timer || d == nil || d.until.IsZero() {
+		return false
+	}
+	d.noTimer = large
+	return true
 }
 
 // longestDelayProperty is as long as the property that an attempt adds to a
 // delayed message.
 var longestDelayProperty = headers.Property{Name: headers.PropertyTimerDeliverMS, Value: "1000000000000"}
 
-// arrangeDelay chooses how the broker is to delay the batch's one message, by
-// what the broker can do. Brokers of a topic may be of different versions, so each
-// attempt chooses anew.
-func (b *batch) arrangeDelay(ctx context.Context, route *routing.Route, queue routing.MessageQueue, addr string) error {
-	p, d := b.lane.outbox.p, b.entries[0].delay
-	b.delayedBy = headers.Property{}
-	if d.until.IsZero() && !d.timer {
-		return nil
-	}
-	version, err := p.brokerVersion(ctx, addr)
-	if err != nil {
-		return err
-	}
-	if version >= headers.Version5_0_0 {
-		if !d.until.IsZero() {
-			b.delayedBy = headers.Property{Name: headers.PropertyTimerDeliverMS, Value: strconv.FormatInt(timerTime(d.until), 10)}
+// unable marks the error of a broker that cannot do what a message needs, which another
+// broker of the topic may do.
+func unable(err error) error {
+	v := judge(err)
+	v.Unable = true
+	return verdict.Mark(err, v)
+}
+
+// untimedBroker is a broker that has refused to make a timer message, and how.
+type untimedBroker struct {
+	name string
+	err  error
+}
+
+// noTimerAt returns why the broker cannot make a timer message of the message, nil if it
+// may.
+func (d *delay) noTimerAt(broker string) error {
+	for _, u := range d.untimed {
+		if u.name == broker {
+			return u.err
 		}
-		return nil
 	}
-	if d.timer {
-		b.cannot(route, queue)
-		return &UnsupportedError{Feature: FeatureTimer, Addr: addr, Version: version, Since: "5.0.0"}
-	}
-	left := d.until.Sub(p.now())
-	if left <= 0 {
-		return nil
-	}
-	level := d.level(left, &p.cfg.Delay)
-	if level == 0 {
-		b.cannot(route, queue)
-		return &DelayLevelError{Delay: left, Levels: slices.Clone(p.cfg.Delay.Levels), Addr: addr, Version: version}
-	}
-	b.delayedBy = headers.Property{Name: headers.PropertyDelayLevel, Value: strconv.Itoa(level)}
-	return nil
+	return d.noTimer
 }
 
-// cannot notes that the queue's broker cannot do what the message needs, and
-// whether the topic has another that is still to be asked.
-func (b *batch) cannot(route *routing.Route, queue routing.MessageQueue) {
-	b.unable = append(b.unable, queue.BrokerName)
-	b.elsewhere = slices.ContainsFunc(route.Queues(), func(q routing.MessageQueue) bool {
-		return !slices.Contains(b.unable, q.BrokerName)
-	})
-}
-
-// takeElsewhere reports once whether the attempt failed for what another broker
-// of the topic may be able to do.
-func (b *batch) takeElsewhere() bool {
-	elsewhere := b.elsewhere
-	b.elsewhere = false
-	return elsewhere
-}
-
-// delayError gives a broker's refusal of a timer message a type of its own. Other
-// errors stay as they are.
-func (b *batch) delayError(err error, route *routing.Route, queue routing.MessageQueue, addr string) error {
-	d := b.entries[0].delay
-	var status *headers.StatusError
-	if d.until.IsZero() && !d.timer || !errors.As(err, &status) {
-		return err
+// refuseTimerAt notes that a broker has refused to make a timer message. Another may do
+// it, or a level of this one will do.
+func (d *delay) refuseTimerAt(broker string, err error, cfg *DelayConfig) error {
+	if d.until.IsZero() || d.level(time.Until(d.until), cfg) == 0 {
+		return unable(err)
 	}
-	switch {
-	case status.Code == headers.SystemError && strings.Contains(status.Remark, remarkNoTimers):
-		b.cannot(route, queue)
-		return &TimersDisabledError{Addr: addr, Err: err}
-	case status.Code == headers.MessageIllegal && !d.until.IsZero() && strings.Contains(status.Remark, "timer message illegal"):
-		ahead := time.UnixMilli(timerTime(d.until)).Sub(b.lane.outbox.p.now())
-		return &DelayTooLongError{Delay: ahead, Err: err}
+	d.untimed = append(d.untimed, untimedBroker{broker, err})
+	v := judge(err)
+	if !v.Again() {
+		v.Next = verdict.RetryElsewhere
 	}
-	return err
+	return verdict.Mark(err, v)
 }
-
-// remarkNoTimers is in the answer of a broker with timerWheelEnable=false
-// (SendMessageProcessor, 5.1.4 and 5.5.0).
-const remarkNoTimers = "timer message is not enabled"

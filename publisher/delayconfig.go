@@ -3,6 +3,9 @@ package publisher
 import (
 	"slices"
 	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/faults"
 )
 
 // DelayConfig says how messages with the metadata of Watermill's components/delay
@@ -10,9 +13,16 @@ import (
 // _watermill_delayed_until lies ahead is delayed.
 //
 // Brokers from 5.0.0 on take any time (timer messages). Those before know only a
-// list of delays (delay levels), and get such a message only if its delay is one
-// of them, or if RoundUpToLevel is set; otherwise it fails with a
-// *DelayLevelError.
+// list of delays (delay levels): there a message waits for the shortest of them that
+// is not too short, unless RequireLevel is set. So it does at a later broker that
+// refuses the timer message, because its timers are off or end earlier, and if the
+// message is too large for one. A message whose delay is longer than all levels fails
+// then, with a *DelayLevelError, *TimersDisabledError, *DelayTooLongError or
+// *MessageTooLargeError.
+//
+// A message that a poison queue or a requeuer of Watermill publishes (metadata
+// reason_poisoned or _watermill_requeuer_retries) is never refused because its delay is
+// too long: it waits for as long as is possible.
 //
 // A message is never delivered before its time. That is the publisher's clock,
 // which brokers with timers compare with theirs, so clocks should agree. Such a
@@ -20,8 +30,8 @@ import (
 // (HookUtils and TimerMessageStore, 5.5.0); one with levels delivers when the level
 // is over, counted from when it stored the message.
 //
-// A delayed message goes alone, and cannot have an ordering key or be part of a
-// transaction (*CombinationError). A marshaler that sets DELAY or one of the
+// A delayed message goes alone and without an ordering key, since it has no order,
+// and cannot be part of a transaction (*CombinationError). A marshaler that sets DELAY or one of the
 // TIMER_ properties itself delays its messages by them, whatever the metadata is;
 // Max is not held against those, and a broker that finds one too far ahead answers
 // MESSAGE_ILLEGAL.
@@ -38,39 +48,29 @@ type DelayConfig struct {
 	// 2h. A table that is not the brokers' makes messages early or late, and
 	// nothing tells.
 	Levels []time.Duration
-	// RoundUpToLevel lets a message wait for the next longer level where the
-	// broker has none that fits. Off by default: an hour and a minute become two
-	// hours.
-	RoundUpToLevel bool
-}
-
-// delayLevels is messageDelayLevel of MessageStoreConfig (4.9.7 and 5.5.0).
-var delayLevels = [...]time.Duration{
-	time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second,
-	time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute, 5 * time.Minute,
-	6 * time.Minute, 7 * time.Minute, 8 * time.Minute, 9 * time.Minute, 10 * time.Minute,
-	20 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour,
+	// RequireLevel refuses a message whose delay is none of Levels where a level is
+	// all there is, with the same errors. By default it waits for the next
+	// longer level: an hour and a minute become two hours.
+	RequireLevel bool
 }
 
 func (c *DelayConfig) setDefaults() {
 	setDefault(&c.Max, 3*24*time.Hour)
 	if c.Levels == nil {
-		c.Levels = delayLevels[:]
+		c.Levels = headers.DelayLevels()
 	}
 	c.Levels = slices.Clone(c.Levels) // the caller keeps his own
 }
 
-// faults reports what is wrong with the configuration.
-func (c *DelayConfig) faults(fault func(format string, args ...any)) {
-	if c.Max < 0 {
-		fault("Delay.Max is %v, want 0 or more", c.Max)
-	}
+// check reports what is wrong.
+func (c *DelayConfig) check(l *faults.List) {
+	l.Duration("Delay.Max", c.Max)
 	if len(c.Levels) == 0 {
-		fault("Delay.Levels is empty, want nil for RocketMQ's own levels")
+		l.Add("Delay.Levels is empty, want nil for RocketMQ's own levels")
 	}
 	for i, level := range c.Levels {
 		if level < time.Second || level%time.Second != 0 {
-			fault("Delay.Levels[%d] is %v, want whole seconds", i, level)
+			l.Add("Delay.Levels[%d] is %v, want whole seconds", i, level)
 		}
 	}
 }

@@ -28,8 +28,8 @@ func (e *DelayMetadataError) Error() string {
 func (e *DelayMetadataError) Unwrap() error { return e.Err }
 
 // DelayTooLongError means that the time of a message is further ahead than
-// Config.Delay.Max, or than the broker takes. The message was not sent, or the
-// broker has refused it.
+// Config.Delay.Max, or than the broker takes and no delay level is as long. The
+// message was not sent, or the broker has refused it.
 type DelayTooLongError struct {
 	// Delay until the time that is, or was, asked of the broker.
 	Delay time.Duration
@@ -51,8 +51,8 @@ func (e *DelayTooLongError) Error() string {
 func (e *DelayTooLongError) Unwrap() error { return e.Err }
 
 // DelayLevelError means that the broker knows delay levels only and has none for
-// the delay of the message. The message was not sent. Config.Delay.RoundUpToLevel
-// helps unless the delay is longer than all levels.
+// the delay of the message: it is longer than all levels, or it is none of them and
+// Config.Delay.RequireLevel is set. The message was not sent.
 type DelayLevelError struct {
 	// Delay that was left when the message was to be sent.
 	Delay time.Duration
@@ -67,14 +67,14 @@ type DelayLevelError struct {
 func (e *DelayLevelError) Error() string {
 	advice := "use one of these"
 	if slices.ContainsFunc(e.Levels, func(level time.Duration) bool { return level >= e.Delay }) {
-		advice = "set Config.Delay.RoundUpToLevel or use one of these"
+		advice = "leave Config.Delay.RequireLevel unset or use one of these"
 	}
 	return fmt.Sprintf("broker %s (%v, before RocketMQ 5.0.0) has no delay level for a delay of %v, only %v: %s",
 		e.Addr, e.Version, shownDelay(e.Delay), e.Levels, advice)
 }
 
 // TimersDisabledError means that the broker takes no timer messages
-// (timerWheelEnable=false). It has not stored the message.
+// (timerWheelEnable=false), and no delay level will do. It has not stored the message.
 type TimersDisabledError struct {
 	Addr string
 	// Err is the broker's answer.

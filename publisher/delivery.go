@@ -7,17 +7,19 @@ import "sync"
 // there is something to tell. The calls that wait for it are bounded by the gate,
 // which they leave when they have been told of; those that send do not wait for
 // it, however slow OnResult is.
-type delivery struct {
-	p  *Publisher
+type delivery[C any] struct {
+	// tell tells of one.
+	tell func(C)
+
 	wg sync.WaitGroup // counts the goroutine
 
 	mu      sync.Mutex // guards what follows
-	ended   []*call
+	ended   []C
 	running bool
 }
 
 // add has a call told of that is over.
-func (d *delivery) add(c *call) {
+func (d *delivery[C]) add(c C) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ended = append(d.ended, c)
@@ -27,8 +29,8 @@ func (d *delivery) add(c *call) {
 	}
 }
 
-func (d *delivery) run() {
-	var calls []*call
+func (d *delivery[C]) run() {
+	var calls []C
 	for {
 		clear(calls)
 		d.mu.Lock()
@@ -39,7 +41,7 @@ func (d *delivery) run() {
 			return
 		}
 		for _, c := range calls {
-			d.p.finishAsync(c)
+			d.tell(c)
 		}
 	}
 }

@@ -1,12 +1,15 @@
 // Package publisher is a Watermill Publisher for Apache RocketMQ, 4.9 to 5.5.
 //
-//	pub, err := publisher.New(publisher.Config{NameServers: []string{"127.0.0.1:9876"}}, logger)
+//	pub, err := publisher.New(publisher.Config{
+//		Cluster: rocketmq.Cluster{NameServers: []string{"127.0.0.1:9876"}},
+//	}, logger)
 //	...
 //	err = pub.Publish("greetings", message.NewMessage(watermill.NewUUID(), []byte("hello")))
 //
-// [Publisher.Publish] returns nil when a broker has confirmed every message. Any
+// [Publisher.Publish] returns nil when a broker has stored every message. Any
 // other return is an [Error] with a [Result] for each message: stored, not sent,
-// or may be stored. [Config] has everything that can be set; its zero value, with
+// or may be stored. [ErrPermanent] is in it if it can never succeed; for a router
+// there is [Park]. [Config] has everything that can be set; its zero value, with
 // name servers, is a good one.
 //
 //   - [Publisher.PublishAsync] returns at once and tells Config.OnResult;
@@ -18,9 +21,11 @@
 //   - [Publisher.BeginTransaction] and [Publisher.PublishInTransaction] publish if
 //     the caller's own work succeeds. With a database transaction, package outbox
 //     does all of it.
-//   - [Publisher.Check] reports what would keep messages from being published.
-//     [Publisher.CreateTopic] and [CreateTopicsConfig] create missing topics.
-//   - [Credentials] and Config.TLS are the way into a cluster that is closed.
+//   - [Publisher.Check] reports what would keep messages from being published, in the
+//     words of package check. [Publisher.CreateTopic] and Config.CreateTopics create
+//     missing topics, in those of package topics.
+//   - Config.Cluster says where the cluster is. Its Credentials and TLS are the way
+//     into one that is closed.
 //   - [Hooks] and [TraceConfig] tell what happens.
 //
 // A message's tag, search keys and flag are metadata too: see package marshaler.

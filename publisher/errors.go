@@ -3,23 +3,26 @@ package publisher
 import (
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
 )
 
 var (
 	// ErrClosed means that the Publisher was closed before or during the call.
-	ErrClosed = errors.New("publisher closed")
+	ErrClosed = dispatch.ErrClosed
 	// ErrSendTimeout means that Config.SendTimeout passed before a broker
 	// confirmed the message. The attempts and their errors are in the Result.
-	ErrSendTimeout = errors.New("send timeout")
+	ErrSendTimeout = dispatch.ErrSendTimeout
 	// ErrAttemptTimeout is the error of an attempt that took longer than
 	// Config.AttemptTimeout, or than its share of the time that its message had
 	// left. It is found in Attempt.Err.
-	ErrAttemptTimeout = errors.New("attempt timeout")
+	ErrAttemptTimeout = dispatch.ErrAttemptTimeout
 	// ErrNilMessage means that a message of the call was nil.
 	ErrNilMessage = errors.New("message is nil")
 	// ErrNotAttempted is the error of messages that were fine themselves but
 	// stood beside or behind one that failed in the same call.
-	ErrNotAttempted = errors.New("another message of the call failed")
+	ErrNotAttempted = dispatch.ErrNotAttempted
 	// ErrCloseTimeout is returned by Close when Publish calls were still under
 	// way after Config.CloseTimeout. They were cut off and returned ErrClosed.
 	ErrCloseTimeout = errors.New("publish calls did not end in time")
@@ -82,15 +85,48 @@ func (e *Error) Error() string {
 // Unwrap returns the error of the message that ended the call.
 func (e *Error) Unwrap() error { return e.Cause().Err }
 
+// Is reports whether a message of the call can never be published as it is, if
+// target is ErrPermanent.
+func (e *Error) Is(target error) bool {
+	if target != ErrPermanent {
+		return false
+	}
+	for i := range e.Results {
+		if errors.Is(e.Results[i].Err, ErrPermanent) {
+			return true
+		}
+	}
+	return false
+}
+
 // NotDurableError means that the broker has stored the message but has not
-// flushed or replicated it as its configuration asks for. The publisher does not
-// send it again: that would make a duplicate. See Config.AcceptNotDurable.
+// flushed or replicated it as its configuration asks for. It is returned with
+// Config.RequireDurable only. The publisher does not send the message again, and
+// neither should the caller: that would make a duplicate.
 type NotDurableError struct{ Status SendStatus }
 
 // Error names the status.
 func (e *NotDurableError) Error() string {
 	return fmt.Sprintf("broker has stored the message but answered %s: it is not yet on disk or on a replica, and was not sent again", e.Status)
 }
+
+// OverloadError means that a message has waited for its turn until the answer would
+// have come too late, and was not sent: the topic gets more messages than its brokers
+// take. The message can be sent again, at a lower rate.
+type OverloadError struct {
+	// Latency is how long answers have lately taken.
+	Latency time.Duration
+	// Err is ErrSendTimeout, or why the message's context ended.
+	Err error
+}
+
+// Error tells the latency.
+func (e *OverloadError) Error() string {
+	return fmt.Sprintf("%v: more messages than brokers take, an answer takes %v", e.Err, e.Latency.Round(time.Millisecond))
+}
+
+// Unwrap returns the reason.
+func (e *OverloadError) Unwrap() error { return e.Err }
 
 // MarshalError means that the marshaler refused the message, or returned one
 // that RocketMQ cannot carry.

@@ -19,8 +19,7 @@ func ExamplePublisher_PublishAsync() {
 	defer cluster.Close()
 	stored := 0 // without a lock: OnResult is told of one after the other, and Flush waits for it
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster: cluster.Config(),
 		OnResult: func(r publisher.Result) {
 			if r.Err != nil {
 				log.Print(r.UUID, r.Outcome, r.Err) // decide by the outcome whether to send it again

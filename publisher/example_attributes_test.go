@@ -16,7 +16,7 @@ import (
 func Example_attributes() {
 	cluster := startBroker()
 	defer cluster.Close()
-	pub, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, nil)
+	pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func Example_attributes() {
 	if err := pub.Publish("orders", msg); err != nil {
 		log.Fatal(err)
 	}
-	for _, m := range cluster.Messages("orders") {
+	for _, m := range messagesIn(cluster, "orders") {
 		fmt.Println(m.Tags, "|", m.Keys, "|", m.Flag, "|", m.Properties["currency"])
 	}
 

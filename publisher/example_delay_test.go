@@ -20,7 +20,7 @@ import (
 func ExampleDelayConfig() {
 	cluster := startBroker(embedded.WithTopic("reminders", 1))
 	defer cluster.Close()
-	pub, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, nil)
+	pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -31,27 +31,26 @@ func ExampleDelayConfig() {
 	if err := pub.Publish("reminders", msg); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("delivered:", cluster.Stored("reminders"))
+	fmt.Println("delivered:", storedIn(cluster, "reminders"))
 	cluster.Advance(23 * time.Hour)
-	fmt.Println("after 23 hours:", cluster.Stored("reminders"))
+	fmt.Println("after 23 hours:", storedIn(cluster, "reminders"))
 	cluster.Advance(2 * time.Hour)
-	fmt.Println("after 25 hours:", cluster.Stored("reminders"))
+	fmt.Println("after 25 hours:", storedIn(cluster, "reminders"))
 	// Output:
 	// delivered: 0
 	// after 23 hours: 0
 	// after 25 hours: 1
 }
 
-// Brokers before 5.0.0 have a list of delays. Another delay is refused, unless it
-// may be longer.
+// Brokers before 5.0.0 have a list of delays. Another delay becomes the next longer
+// one, unless it has to be exact.
 func ExampleDelayConfig_levels() {
 	cluster := startBroker(embedded.WithVersion(headers.Version4_9_7), embedded.WithTopic("reminders", 1))
 	defer cluster.Close()
-	publish := func(lasts time.Duration, roundUp bool) {
+	publish := func(lasts time.Duration, exact bool) {
 		pub, err := publisher.New(publisher.Config{
-			NameServers: cluster.NameServers(),
-			Dial:        cluster.Dial,
-			Delay:       publisher.DelayConfig{RoundUpToLevel: roundUp},
+			Cluster: cluster.Config(),
+			Delay:   publisher.DelayConfig{RequireLevel: exact},
 		}, nil)
 		if err != nil {
 			log.Fatal(err)
@@ -70,9 +69,9 @@ func ExampleDelayConfig_levels() {
 			fmt.Println("will be delivered")
 		}
 	}
-	publish(time.Minute, false)
-	publish(90*time.Second, false)
+	publish(time.Minute, true)
 	publish(90*time.Second, true)
+	publish(90*time.Second, false)
 	// Output:
 	// will be delivered
 	// none of 18 levels
@@ -86,9 +85,8 @@ func ExamplePublisher_Recall() {
 	defer cluster.Close()
 	handles := make(map[string]string) // by UUID
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
-		OnResult:    func(r publisher.Result) { handles[r.UUID] = r.RecallHandle },
+		Cluster:  cluster.Config(),
+		OnResult: func(r publisher.Result) { handles[r.UUID] = r.RecallHandle },
 	}, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -106,7 +104,7 @@ func ExamplePublisher_Recall() {
 		log.Fatal(err)
 	}
 	cluster.Advance(2 * time.Hour)
-	for _, m := range cluster.Messages("reminders") {
+	for _, m := range messagesIn(cluster, "reminders") {
 		fmt.Printf("%s\n", m.Body)
 	}
 	err = pub.Recall(context.Background(), handles["2"])

@@ -20,8 +20,7 @@ func Example_failover() {
 
 	failures := 0
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster: cluster.Config(),
 		OnResult: func(r publisher.Result) {
 			for _, attempt := range r.Failed {
 				failures++
@@ -40,10 +39,10 @@ func Example_failover() {
 			log.Fatal(err)
 		}
 	}
-	for _, m := range cluster.Messages("orders")[:1] {
+	for _, m := range messagesIn(cluster, "orders")[:1] {
 		fmt.Println("stored by", m.BrokerName)
 	}
-	fmt.Println(len(cluster.Messages("orders")), "messages stored,", failures, "attempt failed")
+	fmt.Println(len(messagesIn(cluster, "orders")), "messages stored,", failures, "attempt failed")
 	// Output:
 	// broker-a failed, not sent
 	// stored by broker-b
@@ -56,8 +55,7 @@ func Example_goAway() {
 	cluster := startBroker(embedded.WithBrokers(2), embedded.WithTopic("orders", 1))
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster: cluster.Config(),
 		OnResult: func(r publisher.Result) {
 			for _, attempt := range r.Failed {
 				fmt.Println(attempt.MessageQueue.BrokerName, errors.Is(attempt.Err, &headers.StatusError{Code: headers.GoAway}), attempt.Outcome)
@@ -69,14 +67,16 @@ func Example_goAway() {
 	}
 	defer pub.Close()
 
-	cluster.Broker(0).SetCondition(embedded.GoingAway)
-	for i := range 4 {
+	for i := range 6 {
+		if i == 2 { // both brokers have a message
+			cluster.Broker(0).SetCondition(embedded.GoingAway)
+		}
 		if err := pub.Publish("orders", message.NewMessage(fmt.Sprint(i), []byte("a book"))); err != nil {
 			log.Fatal(err)
 		}
 	}
-	fmt.Println(cluster.Stored("orders"), "stored")
+	fmt.Println(storedIn(cluster, "orders"), "stored")
 	// Output:
 	// broker-a true not sent
-	// 4 stored
+	// 6 stored
 }

@@ -25,8 +25,7 @@ func ExampleHooks() {
 		return embedded.Fault{}
 	})
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster: cluster.Config(),
 		Hooks: publisher.Hooks{
 			BeforeSend: func(e publisher.SendEvent) {
 				fmt.Println("send", e.UUIDs, "to", e.MessageQueue.BrokerName, "try", e.Try)

@@ -14,8 +14,7 @@ func ExamplePublisher_PublishOneway() {
 	cluster := startBroker()
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster: cluster.Config(),
 		OnResult: func(r publisher.Result) {
 			fmt.Println(r.Outcome, r.Err)
 		},
@@ -29,7 +28,7 @@ func ExamplePublisher_PublishOneway() {
 	if err := pub.Close(); err != nil { // says goodbye to the broker behind the message
 		log.Fatal(err)
 	}
-	fmt.Println(cluster.Stored("temperatures"), "stored")
+	fmt.Println(storedIn(cluster, "temperatures"), "stored")
 	// Output:
 	// may be stored <nil>
 	// 1 stored

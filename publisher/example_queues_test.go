@@ -19,7 +19,7 @@ func (firstBroker) Select(r *routing.Route, avoid []string) routing.MessageQueue
 	if len(avoid) > 0 {
 		return routing.RoundRobin{}.Select(r, avoid)
 	}
-	return r.Queues()[0]
+	return r.WriteQueues()[0]
 }
 
 // Messages without an ordering key go where the selector says.
@@ -27,9 +27,8 @@ func ExampleQueuesConfig() {
 	cluster := startBroker(embedded.WithBrokers(2), embedded.WithTopic("orders", 4))
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
-		Queues:      publisher.QueuesConfig{Selector: firstBroker{}}, // or routing.Random{}
+		Cluster: cluster.Config(),
+		Queues:  publisher.QueuesConfig{Selector: firstBroker{}}, // or routing.Random{}
 	}, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -41,7 +40,7 @@ func ExampleQueuesConfig() {
 			log.Fatal(err)
 		}
 	}
-	for _, m := range cluster.Messages("orders") {
+	for _, m := range messagesIn(cluster, "orders") {
 		fmt.Println(m.BrokerName, m.QueueID, string(m.Body))
 	}
 	// Output:
@@ -51,14 +50,13 @@ func ExampleQueuesConfig() {
 
 // Where rocketmq-client-go publishes to the same topic, a key has one queue only if
 // both hash it the same way.
-func ExampleKeyHash() {
+func ExampleQueuesConfig_keyHash() {
 	cluster := startBroker(embedded.WithTopic("orders", 8))
 	defer cluster.Close()
 
-	for _, hash := range []publisher.KeyHash{publisher.JavaHash, publisher.FNV1a} {
+	for _, hash := range []routing.KeyHash{routing.JavaHash, routing.FNV1a} {
 		pub, err := publisher.New(publisher.Config{
-			NameServers: cluster.NameServers(),
-			Dial:        cluster.Dial,
+			Cluster:     cluster.Config(),
 			OrderingKey: func(_ string, msg *message.Message) (string, error) { return msg.Metadata.Get("customer"), nil },
 			Queues:      publisher.QueuesConfig{KeyHash: hash},
 			OnResult:    func(r publisher.Result) { fmt.Println(hash, r.MessageQueue.QueueID) },
@@ -85,8 +83,7 @@ func ExampleQueuesConfig_keyHashFunc() {
 	cluster := startBroker(embedded.WithTopic("orders", 8))
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster:     cluster.Config(),
 		OrderingKey: func(_ string, msg *message.Message) (string, error) { return msg.Metadata.Get("shard"), nil },
 		Queues: publisher.QueuesConfig{KeyHashFunc: func(key string) uint64 {
 			shard, err := strconv.ParseUint(key, 10, 64)
@@ -121,9 +118,8 @@ func ExampleQueuesConfig_random() {
 	cluster := startBroker(embedded.WithTopic("orders", 4))
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
-		Queues:      publisher.QueuesConfig{Selector: routing.Random{}},
+		Cluster: cluster.Config(),
+		Queues:  publisher.QueuesConfig{Selector: routing.Random{}},
 	}, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -136,7 +132,7 @@ func ExampleQueuesConfig_random() {
 		}
 	}
 	used := make(map[int32]bool)
-	for _, m := range cluster.Messages("orders") {
+	for _, m := range messagesIn(cluster, "orders") {
 		used[m.QueueID] = true
 	}
 	fmt.Println(len(used), "queues used")
@@ -150,8 +146,7 @@ func ExampleConfig_orderTopic() {
 	cluster := startBroker(embedded.WithBrokers(2), embedded.WithTopic("orders", 3), embedded.WithOrderTopic("orders", "broker-b:3;broker-a:2"))
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster:     cluster.Config(),
 		OrderingKey: func(_ string, msg *message.Message) (string, error) { return msg.Metadata.Get("customer"), nil },
 		OnResult:    func(r publisher.Result) { fmt.Println(r.MessageQueue.BrokerName, r.MessageQueue.QueueID) },
 	}, nil)

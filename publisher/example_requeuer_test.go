@@ -19,7 +19,7 @@ import (
 func Example_requeuer() {
 	cluster := startBroker(embedded.WithTopic("orders", 1))
 	defer cluster.Close()
-	pub, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, nil)
+	pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

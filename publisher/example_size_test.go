@@ -20,8 +20,7 @@ func ExampleMessageTooLargeError() {
 	defer cluster.Close()
 	publish := func(compression publisher.Compression) error {
 		pub, err := publisher.New(publisher.Config{
-			NameServers: cluster.NameServers(),
-			Dial:        cluster.Dial,
+			Cluster:     cluster.Config(),
 			Compression: publisher.CompressionConfig{Codec: compression},
 		}, nil)
 		if err != nil {
@@ -46,8 +45,7 @@ func ExampleCompressionConfig() {
 	cluster := startBroker(embedded.WithTopic("orders", 1))
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster:     cluster.Config(),
 		Compression: publisher.CompressionConfig{Codec: publisher.Zstd, Threshold: 1024},
 	}, nil)
 	if err != nil {
@@ -60,7 +58,7 @@ func ExampleCompressionConfig() {
 			log.Fatal(err)
 		}
 	}
-	for _, m := range cluster.Messages("orders") {
+	for _, m := range messagesIn(cluster, "orders") {
 		fmt.Println(m.SysFlag&headers.SysFlagCompressed != 0, len(m.Body) < 100)
 	}
 	// Output:

@@ -29,7 +29,7 @@ func Example() {
 	cluster := startBroker()
 	defer cluster.Close()
 
-	pub, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, nil)
+	pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func Example() {
 func ExamplePublisher_Publish() {
 	cluster := startBroker()
 	defer cluster.Close()
-	pub, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, nil)
+	pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -73,15 +73,15 @@ func ExamplePublisher_Publish() {
 	if err := pub.Publish("orders", first, second); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(cluster.Stored("orders"), "stored")
+	fmt.Println(storedIn(cluster, "orders"), "stored")
 
-	second.Metadata.Set("_watermill_message_uuid", "3")
+	second.Metadata.Set(marshaler.MetadataTag, "paid|shipped")
 	err = pub.Publish("orders", first, second)
-	fmt.Println(errors.Is(err, marshaler.ErrReservedMetadata))
-	fmt.Println(cluster.Stored("orders"), "stored")
+	fmt.Println(errors.Is(err, publisher.ErrPermanent), errors.Is(err, marshaler.ErrIllegalTag))
+	fmt.Println(storedIn(cluster, "orders"), "stored")
 	// Output:
 	// 2 stored
-	// true
+	// true true
 	// 2 stored
 }
 
@@ -90,8 +90,7 @@ func ExampleConfig() {
 	cluster := startBroker(embedded.WithTopic("orders", 1))
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
+		Cluster: cluster.Config(),
 		OnResult: func(r publisher.Result) {
 			fmt.Println(r.UUID, r.Outcome, r.MessageQueue.BrokerName, r.MessageQueue.QueueID, r.QueueOffset, r.Err)
 		},
@@ -122,7 +121,7 @@ func ExampleError() {
 		}
 		return embedded.Fault{}
 	})
-	pub, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, nil)
+	pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

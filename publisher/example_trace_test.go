@@ -18,9 +18,8 @@ func ExampleTraceConfig() {
 	cluster := startBroker(embedded.WithTopic(publisher.DefaultTraceTopic, 1))
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers: cluster.NameServers(),
-		Dial:        cluster.Dial,
-		Trace:       publisher.TraceConfig{Enabled: true},
+		Cluster: cluster.Config(),
+		Trace:   publisher.TraceConfig{Enabled: true},
 	}, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -31,7 +30,7 @@ func ExampleTraceConfig() {
 	if err := pub.Close(); err != nil { // traces are gathered for a second, or until Close
 		log.Fatal(err)
 	}
-	for _, m := range cluster.Messages(publisher.DefaultTraceTopic) {
+	for _, m := range messagesIn(cluster, publisher.DefaultTraceTopic) {
 		fields := strings.Split(string(m.Body), "\x01")
 		fmt.Println("record:", fields[0], "topic:", fields[4], "keys:", fields[7], "success:", strings.TrimSuffix(fields[13], "\x02"))
 	}

@@ -18,8 +18,7 @@ func ExamplePublisher_BeginTransaction() {
 	cluster := startBroker()
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers:   cluster.NameServers(),
-		Dial:          cluster.Dial,
+		Cluster:       cluster.Config(),
 		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
 		Transaction: publisher.TransactionConfig{
 			// Asked when a commit is lost. A real one looks into a database.
@@ -38,11 +37,11 @@ func ExamplePublisher_BeginTransaction() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(cluster.Stored("orders"), "for consumers")
+	fmt.Println(storedIn(cluster, "orders"), "for consumers")
 	if err := tx.Commit(ctx); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(cluster.Stored("orders"), "for consumers")
+	fmt.Println(storedIn(cluster, "orders"), "for consumers")
 	fmt.Println(errors.Is(tx.Rollback(ctx), publisher.ErrTransactionEnded))
 	// Output:
 	// 0 for consumers
@@ -56,8 +55,7 @@ func ExamplePublisher_PublishInTransaction() {
 	cluster := startBroker()
 	defer cluster.Close()
 	pub, err := publisher.New(publisher.Config{
-		NameServers:   cluster.NameServers(),
-		Dial:          cluster.Dial,
+		Cluster:       cluster.Config(),
 		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
 		Transaction: publisher.TransactionConfig{
 			Check: func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
@@ -79,7 +77,7 @@ func ExamplePublisher_PublishInTransaction() {
 				}
 				return publisher.TransactionCommit, nil
 			})
-		fmt.Println(errors.Is(err, errNoMoney), cluster.Stored("orders"))
+		fmt.Println(errors.Is(err, errNoMoney), storedIn(cluster, "orders"))
 	}
 	// Output:
 	// false 1
@@ -94,8 +92,7 @@ func ExampleTransactionConfig() {
 	defer cluster.Close()
 	decided := make(chan string, 15)
 	cfg := publisher.Config{
-		NameServers:   cluster.NameServers(),
-		Dial:          cluster.Dial,
+		Cluster:       cluster.Config(),
 		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
 		Transaction: publisher.TransactionConfig{
 			Check: func(_ context.Context, msg publisher.CheckedMessage) publisher.TransactionState {
@@ -124,7 +121,7 @@ func ExampleTransactionConfig() {
 	if _, err := cluster.AwaitMessages(context.Background(), "orders", 1); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(cluster.Stored("orders"), "for consumers")
+	fmt.Println(storedIn(cluster, "orders"), "for consumers")
 	// Output:
 	// a book in orders
 	// 1 for consumers

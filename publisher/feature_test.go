@@ -4,22 +4,24 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 )
 
 func TestFeaturesThatExcludeEachOther(t *testing.T) {
 	const hint = `: let Config.OrderingKey return "" for it`
 	for _, c := range []struct {
 		has  features
-		want []Feature
+		want []rocketmq.Feature
 	}{
 		{features{}, nil},
 		{features{delay: true, oneway: true}, nil},
 		{features{transaction: true}, nil},
-		{features{transaction: true, delay: true}, []Feature{FeatureTransaction, FeatureDelay}},
-		{features{transaction: true, key: true}, []Feature{FeatureTransaction, FeatureOrderingKey}},
-		{features{transaction: true, oneway: true}, []Feature{FeatureTransaction, FeatureOneway}},
-		{features{key: true, delay: true}, []Feature{FeatureOrderingKey, FeatureDelay}},
-		{features{key: true, oneway: true}, []Feature{FeatureOrderingKey, FeatureOneway}},
+		{features{transaction: true, delay: true}, []rocketmq.Feature{rocketmq.FeatureTransaction, rocketmq.FeatureDelay}},
+		{features{transaction: true, key: true}, []rocketmq.Feature{rocketmq.FeatureTransaction, rocketmq.FeatureOrderingKey}},
+		{features{transaction: true, oneway: true}, []rocketmq.Feature{rocketmq.FeatureTransaction, rocketmq.FeatureOneway}},
+		{features{key: true, delay: true}, nil},
+		{features{key: true, oneway: true}, []rocketmq.Feature{rocketmq.FeatureOrderingKey, rocketmq.FeatureOneway}},
 	} {
 		err := c.has.check()
 		if c.want == nil {

@@ -1,7 +1,6 @@
 package publisher
 
 import (
-	"slices"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
@@ -16,6 +15,10 @@ import (
 // and not Publish or PublishOneway, which may wait for what waits for the hook;
 // PublishAsync is allowed. Slices in events are the publisher's, and good until
 // the hook returns; all else may be kept.
+//
+// With a Config.Client connections and routes are those of all publishers that it was
+// lent to, and each publisher's hooks are told of them, from when it is made until its
+// Close has returned. So Disconnected may tell of a connection that was made before.
 type Hooks struct {
 	// BeforeSend is called right before a send request is handed to its
 	// connection, on the goroutine that sends: a Publish call's or a sender's.
@@ -38,10 +41,16 @@ type Hooks struct {
 	// takes its place.
 	Disconnected func(addr string, cause error)
 	// RouteChanged is called when a topic has got its first route (before is nil
-	// then) or one with other queues or brokers, on the goroutine that looked it
+	// then) or one with other queues to write or other brokers, on the goroutine that looked it
 	// up: for one topic one at a time and in order. Further lookups of the topic
-	// wait for it. topic is RocketMQ's name. Routes do not change.
+	// wait for it; messages do not, and may be sent by the route before the hook is
+	// called. topic is RocketMQ's name. Routes do not change.
 	RouteChanged func(topic string, before, after *routing.Route)
+	// RouteRefreshFailed is called when the route of a topic, which is known, could not
+	// be looked up again, on the goroutine that looked. The route stays in use, unless
+	// err is a *routing.NoQueueError or a *routing.StaticTopicError: the name server
+	// has said that nobody may publish to the topic. topic is RocketMQ's name.
+	RouteRefreshFailed func(topic string, err error)
 	// TracesDropped is called when records of Config.Trace have been lost, with
 	// their number and the reason, on the goroutine that sends the traces.
 	TracesDropped func(records int, cause error)
@@ -76,6 +85,10 @@ type AttemptEvent struct {
 	// its Err nil if a broker has stored the messages. A one-way attempt without
 	// an error is MayBeStored.
 	Attempt Attempt
+	// Status is the broker's answer if it has stored the messages, else StatusNone.
+	// One other than SendOK says that they have less safety than the broker is
+	// configured for.
+	Status SendStatus
 }
 
 // RetryEvent tells that messages are about to be sent again.
@@ -93,65 +106,4 @@ type RetryEvent struct {
 	Pause time.Duration
 	// Err is that of the failed attempt.
 	Err error
-}
-
-// listUUIDs lists the messages of the attempt for hooks, if there are any. None of
-// them has its result yet: later their callers may have it. The outbox's mutex is
-// held.
-func (b *batch) listUUIDs() {
-	hooks := &b.lane.outbox.p.cfg.Hooks
-	if hooks.BeforeSend == nil && hooks.AfterAttempt == nil && hooks.Retry == nil {
-		return
-	}
-	b.uuids = slices.Grow(b.uuids[:0], len(b.entries))
-	for _, e := range b.entries {
-		b.uuids = append(b.uuids, e.result.UUID)
-	}
-}
-
-// tellSend tells BeforeSend of the request.
-func (b *batch) tellSend(queue routing.MessageQueue, addr string, size int) {
-	hook := b.lane.outbox.p.cfg.Hooks.BeforeSend
-	if hook == nil {
-		return
-	}
-	hook(SendEvent{
-		Topic: b.lane.outbox.topic, MessageQueue: queue, Addr: addr, UUIDs: b.uuids,
-		Bytes: size, Try: b.tries, Oneway: b.lane.oneway,
-	})
-}
-
-// tellAttempt tells AfterAttempt of an attempt.
-func (b *batch) tellAttempt(a Attempt) {
-	hook := b.lane.outbox.p.cfg.Hooks.AfterAttempt
-	if hook == nil {
-		return
-	}
-	hook(AttemptEvent{Topic: b.lane.outbox.topic, UUIDs: b.uuids, Try: b.tries, Oneway: b.lane.oneway, Attempt: a})
-}
-
-// tellSent tells AfterAttempt of an attempt that brought the messages to a broker.
-func (b *batch) tellSent(s *storedBatch) {
-	o := b.lane.outbox
-	if o.p.cfg.Hooks.AfterAttempt == nil {
-		return
-	}
-	o.mu.Lock()
-	a := b.current
-	o.mu.Unlock()
-	a.Took = o.p.now().Sub(a.Began)
-	a.MessageQueue = s.queue
-	if !b.lane.oneway {
-		a.Outcome = Stored
-	}
-	b.tellAttempt(a)
-}
-
-// tellRetry tells Retry that the messages are to be sent again.
-func (b *batch) tellRetry(pause time.Duration, err error) {
-	hook := b.lane.outbox.p.cfg.Hooks.Retry
-	if hook == nil {
-		return
-	}
-	hook(RetryEvent{Topic: b.lane.outbox.topic, UUIDs: b.uuids, Failed: b.tries, Pause: pause, Err: err})
 }

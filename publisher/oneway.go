@@ -24,5 +24,5 @@ import "github.com/ThreeDotsLabs/watermill/message"
 // transactions need answers: messages that have one are refused with a
 // *CombinationError.
 func (p *Publisher) PublishOneway(topic string, messages ...*message.Message) error {
-	return p.send(topic, messages, manner{oneway: true})
+	return p.send(topic, messages, mode{oneway: true})
 }

@@ -7,82 +7,86 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/loglimit"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/messageid"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/failed"
 )
-
-// retryTopicPrefix begins the names of topics for messages that a consumer group
-// could not consume (MixAll.RETRY_GROUP_TOPIC_PREFIX).
-const retryTopicPrefix = "%RETRY%"
 
 // mapTopic turns the Watermill topic into a RocketMQ topic that a broker takes.
 func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 	if p.plainTopics {
 		return marshaler.MappedTopic{Name: topic}, nil
 	}
-	mapped, err := p.cfg.Topics.MapTopic(topic)
+	mapped, err := p.topics.Map(topic)
 	if err != nil {
-		return marshaler.MappedTopic{}, err
-	}
-	// A mapper of the user's own is checked like a name of the user's own.
-	if err := marshaler.CheckTopicName(mapped.Name); err != nil {
-		return marshaler.MappedTopic{}, err
-	}
-	if p.cfg.Namespace != "" {
-		mapped.Name = wrapNamespace(p.cfg.Namespace, mapped.Name)
-		if err := marshaler.CheckTopicName(mapped.Name); err != nil {
-			return marshaler.MappedTopic{}, err // too long now
-		}
+		return marshaler.MappedTopic{}, permanently(err)
 	}
 	return mapped, nil
 }
 
-// prepare marshals the message into e, stamps it and checks it against all limits.
-func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler.MappedTopic, msg *message.Message, now time.Time) error {
-	key, err := p.orderingKey(topic, msg)
-	if err != nil {
-		return err
-	}
-	special := features{transaction: how.transaction, oneway: how.oneway, key: key != ""}
-	if err := special.check(); err != nil {
-		return err
-	}
-	list := e.list[:0]
-	if mapped.Property.Name != "" {
-		list = append(list, mapped.Property)
-	}
-	if p.cfg.Namespace != "" {
-		list = append(list, headers.Property{Name: propertyInstanceID, Value: p.cfg.Namespace})
-	}
-	if e.keyed = key != ""; e.keyed {
-		e.keyHash = p.cfg.Queues.sumOf(key)
-		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
-	}
-	if how.transaction {
-		list = p.appendTransaction(list)
-	}
-	own := len(list)
-	m, err := p.marshal(list, topic, msg)
-	if err != nil {
-		return &MarshalError{err}
-	}
-	if len(m.Body) == 0 {
-		return &MarshalError{errors.New("marshaler returned an empty body, which brokers refuse")}
-	}
-	list = m.Properties
-	defer e.keepList(list)
-	if e.keyed && slices.ContainsFunc(list[own:], isShardingKey) {
-		return &MarshalError{errors.New("marshaler returned a __SHARDINGKEY, which is that of OrderingKey")}
-	}
-	if how.transaction {
-		if err := checkTransaction(list[own:]); err != nil {
+// prepare marshals the message into the call, stamps it and checks it against all limits.
+// Its place among the messages of the call is at.
+func (p *Publisher) prepare(c *call, at int, mapped marshaler.MappedTopic, msg *message.Message, now time.Time) error {
+	m, own := &c.Call.Messages()[at], &c.messages[at]
+	var key string
+	if p.cfg.OrderingKey != nil {
+		var err error
+		if key, err = p.orderingKey(c.topic, msg, now); err != nil {
 			return err
 		}
 	}
-	if special.delay, err = e.prepareDelay(list, msg, p.cfg.Delay.Max, now); err != nil {
+	special := features{transaction: c.mode.transaction, oneway: c.mode.oneway, key: key != ""}
+	if special != (features{}) {
+		if err := special.check(); err != nil {
+			return err
+		}
+	}
+	list := c.list[:0]
+	if mapped.Property.Name != "" {
+		list = append(list, mapped.Property)
+	}
+	if p.cfg.Cluster.Namespace != "" {
+		list = append(list, headers.Property{Name: propertyInstanceID, Value: p.cfg.Cluster.Namespace})
+	}
+	if m.Keyed = key != ""; m.Keyed {
+		m.KeyHash = p.cfg.Queues.sumOf(key)
+		list = append(list, headers.Property{Name: headers.PropertyShardingKey, Value: key})
+	}
+	if c.mode.transaction {
+		list = appendTransaction(list, p.cfg.ProducerGroup, &p.cfg.Transaction)
+	}
+	before := len(list)
+	made, err := p.marshal(list, c.topic, msg)
+	if err != nil {
+		return &MarshalError{err}
+	}
+	if len(made.Body) == 0 {
+		return &MarshalError{errors.New("marshaler returned an empty body, which brokers refuse")}
+	}
+	list = made.Properties
+	defer c.keepList(list)
+	if m.Keyed && slices.ContainsFunc(list[before:], isShardingKey) {
+		return &MarshalError{errors.New("marshaler returned a __SHARDINGKEY, which is that of OrderingKey")}
+	}
+	if c.mode.transaction {
+		if err := checkTransaction(list[before:]); err != nil {
+			return err
+		}
+	}
+	if own.delay, err = prepareDelay(list, msg, p.cfg.Delay.Max, now); err != nil {
 		return err
+	}
+	special.delay = own.delay != nil
+	if special.delay && m.Keyed {
+		m.Keyed, special.key = false, false
+		list = slices.DeleteFunc(list, isShardingKey)
+		p.keyDropped(keyOfDelayed, c.topic, msg, now)
 	}
 	prepared := transactionFlag(list) // the marshaler may have made a half message as well
 	if special.delay || prepared != 0 {
@@ -91,68 +95,93 @@ func (p *Publisher) prepare(e *entry, how manner, topic string, mapped marshaler
 			return err
 		}
 	}
-	if e.id, err = p.ids.next(now); err != nil {
+	if own.id, err = p.ids.Next(now); err != nil {
 		return err
 	}
 	sized := list
-	if !e.delay.until.IsZero() {
+	if own.delay != nil && !own.delay.until.IsZero() {
 		sized = append(sized, longestDelayProperty)
 	}
 	if err := marshaler.CheckPropertiesSize(sized, p.cfg.MaxPropertiesSize); err != nil {
 		return &MarshalError{err}
 	}
-	e.data, e.sysFlag, err = p.appendBody(slices.Grow(e.data[:0], len(m.Body)+marshaler.PropertiesSize(list)), m.Body)
-	if err != nil {
+	if !p.ownMarshaler || mapped.Property.Name != "" { // else all of them are made here
+		if err := checkProperties(list); err != nil {
+			return &MarshalError{err}
+		}
+	}
+	if err := p.encode(c, at, made, list, sized); err != nil {
 		return err
 	}
-	size := len(e.data)
-	if err := p.checkSize(size, sized); err != nil {
-		return err
-	}
-	if e.data, err = appendProperties(e.data, &e.id, list); err != nil {
-		return &MarshalError{err}
-	}
-	e.body, e.properties = e.data[:size:size], e.data[size:]
-	e.flag, e.born = m.Flag, now.UnixMilli()
-	e.sysFlag |= prepared
-	e.reconsumed, e.maxReconsumes = 0, 0
-	retry := strings.HasPrefix(mapped.Name, retryTopicPrefix)
+	own.sysFlag |= prepared
+	retry := strings.HasPrefix(mapped.Name, headers.RetryTopicPrefix)
 	if retry {
 		// As DefaultMQProducerImpl.sendKernelImpl (5.5.0): these two fields
 		// count on retry topics only.
-		e.reconsumed, e.maxReconsumes = m.ReconsumeTimes, m.MaxReconsumeTimes
+		own.reconsumed, own.maxReconsumes = made.ReconsumeTimes, made.MaxReconsumeTimes
 	}
-	e.solo = retry || special.delay || e.sysFlag != 0 || slices.ContainsFunc(list, isSolo)
+	m.Solo = retry || special.delay || own.sysFlag != 0 || slices.ContainsFunc(list, isSolo)
 	return nil
 }
 
-// appendMarshal returns a func that marshals a message and puts its properties
-// behind those it is given.
-func appendMarshal(m marshaler.Marshaler) appendFunc {
-	if own, ok := m.(marshaler.Default); ok { // itself, not a type that has it embedded
-		return own.AppendMarshal
+// encode appends the message to the call's buffer, as it stands in a batch.
+func (p *Publisher) encode(c *call, at int, made marshaler.Message, list, sized []headers.Property) (err error) {
+	own, begin := &c.messages[at], len(c.buf)
+	buf := body.BeginBatchMessage(slices.Grow(c.buf, len(made.Body)+marshaler.PropertiesSize(list)+batchRoom))
+	bodyBegin := len(buf)
+	if buf, own.sysFlag, err = p.appendBody(buf, made.Body); err != nil {
+		return err
 	}
-	return func(properties []headers.Property, topic string, msg *message.Message) (marshaler.Message, error) {
-		made, err := m.Marshal(topic, msg)
-		made.Properties = append(properties, made.Properties...)
-		return made, err
+	size := len(buf) - bodyBegin
+	if limit := bodyLimit(p.cfg.MaxMessageSize); limit.mayExceed(size) {
+		if err := limit.check(size, sized); err != nil && !own.delay.refuseTimer(err) {
+			return err
+		}
 	}
+	buf = appendProperties(body.MiddleBatchMessage(buf), &own.id, list)
+	if err := body.EndBatchMessage(buf[begin:], made.Flag, size); err != nil {
+		return &MarshalError{err}
+	}
+	c.buf = buf
+	c.Call.Messages()[at].Data = buf[begin:]
+	return nil
 }
 
-type appendFunc func(properties []headers.Property, topic string, msg *message.Message) (marshaler.Message, error)
+// batchRoom is about what a message takes in a batch beside body and properties.
+const batchRoom = 24
+
+// keepList keeps the memory of the list, and nothing that was in it.
+func (c *call) keepList(list []headers.Property) {
+	clear(list)
+	c.list = list[:0]
+}
+
+// setData has the data of each message refer to the buffer as it is now: it may have
+// moved while it grew. The data of the messages follow each other.
+func (c *call) setData() {
+	at := 0
+	messages := c.Call.Messages()
+	for i := range messages {
+		end := at + len(messages[i].Data)
+		messages[i].Data = c.buf[at:end]
+		at = end
+	}
+}
 
 func isShardingKey(property headers.Property) bool {
 	return property.Name == headers.PropertyShardingKey
 }
 
-// orderingKey returns the message's key, empty if it has none.
-func (p *Publisher) orderingKey(topic string, msg *message.Message) (string, error) {
-	if p.cfg.OrderingKey == nil {
-		return "", nil
-	}
+// orderingKey returns the message's key, empty if it has none. One that has failed may
+// have done so for want of what its key is made of.
+func (p *Publisher) orderingKey(topic string, msg *message.Message, now time.Time) (string, error) {
 	key, err := p.cfg.OrderingKey(topic, msg)
 	if err == nil && key != "" {
 		err = headers.Property{Name: headers.PropertyShardingKey, Value: key}.Check()
+	}
+	if err != nil && failed.HasFailed(msg) {
+		p.keyDropped(keyOfFailed, topic, msg, now)
+		return "", nil
 	}
 	if err != nil {
 		return "", &OrderingKeyError{err}
@@ -167,19 +196,27 @@ func isSolo(property headers.Property) bool {
 	return property.Name == headers.PropertyTransaction || property.Name == headers.PropertyWait
 }
 
-// appendProperties appends the properties string: the unique id and the list.
-func appendProperties(dst []byte, id *messageID, list []headers.Property) ([]byte, error) {
-	dst = headers.AppendProperty(dst, headers.PropertyUniqueKey, string(id[:]))
+// checkProperties refuses what a marshaler or topic mapper of the user's own must not
+// return.
+func checkProperties(list []headers.Property) error {
 	for _, property := range list {
 		if err := property.Check(); err != nil {
-			return nil, err
+			return err
 		}
 		if property.Name == headers.PropertyUniqueKey {
-			return nil, errors.New("UNIQ_KEY is for the publisher to set, not for a marshaler or topic mapper")
+			return errors.New("UNIQ_KEY is for the publisher to set, not for a marshaler or topic mapper")
 		}
+	}
+	return nil
+}
+
+// appendProperties appends the properties string: the unique id and the list.
+func appendProperties(dst []byte, id *messageid.ID, list []headers.Property) []byte {
+	dst = headers.AppendProperty(dst, headers.PropertyUniqueKey, string(id[:]))
+	for _, property := range list {
 		dst = headers.AppendProperty(dst, property.Name, property.Value)
 	}
-	return dst, nil
+	return dst
 }
 
 // transactionFlag returns the bit of a half message for a message that is one by
@@ -209,4 +246,26 @@ func (p *Publisher) appendBody(dst, plain []byte) ([]byte, int32, error) {
 		return append(dst, plain...), 0, nil
 	}
 	return packed, p.compressor.SysFlag(), nil
+}
+
+// Why a message goes without an ordering key.
+const (
+	keyOfDelayed = "Dropped the ordering key of a delayed message, which has no order in RocketMQ"
+	keyOfFailed  = "Publishing a failed message without an ordering key, since OrderingKey has none for it"
+)
+
+// keyDropped logs, now and then, that a message goes without an ordering key.
+func (p *Publisher) keyDropped(why, topic string, msg *message.Message, now time.Time) {
+	p.messageChanged(&p.logs.keys, why, topic, msg, now)
+}
+
+// messageFitted logs in the same way what was changed for a message to fit.
+func (p *Publisher) messageFitted(topic string, msg *message.Message, change string, now time.Time) {
+	p.messageChanged(&p.logs.fitted, change, topic, msg, now)
+}
+
+func (p *Publisher) messageChanged(limit *loglimit.Limit, text, topic string, msg *message.Message, now time.Time) {
+	if missed, ok := limit.Ask(topic, now); ok {
+		p.logger.Debug(text, watermill.LogFields{"topic": topic, "message_uuid": msg.UUID, loglimit.Unlogged: missed})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/stretchr/testify/require"
@@ -22,13 +23,14 @@ func TestPromiseBadMasterAddress(t *testing.T) {
 		c.Broker(1).Kill()
 		require.NoError(t, c.Broker(1).StartAt(bad))
 		logger := watermill.NewCaptureLogger()
-		p, err := publisher.New(publisher.Config{NameServers: c.NameServers(), Dial: c.Dial}, logger)
+		p, err := publisher.New(publisher.Config{Cluster: c.Config()}, logger)
 		require.NoError(t, err)
 		defer p.Close()
 		for range 10 {
 			require.NoError(t, p.Publish(orders, newMessage("x")))
 		}
-		require.Len(t, c.Messages(orders), 10)
+		require.Len(t, messagesIn(c, orders), 10)
+		synctest.Wait() // the route serves before the log line is written
 		require.True(t, slices.ContainsFunc(logger.Captured()[watermill.InfoLogLevel], func(m watermill.CapturedMessage) bool {
 			return m.Msg == "RocketMQ broker cannot be used" && strings.Contains(m.Fields["cause"].(string), bad)
 		}))

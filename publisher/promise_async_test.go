@@ -59,7 +59,7 @@ func TestPromiseAsyncReturnsAtOnce(t *testing.T) {
 			require.NotEmpty(t, r.OffsetMessageID)
 		}
 		require.Empty(t, seen.c)
-		for _, m := range c.Messages(orders) {
+		for _, m := range messagesIn(c, orders) {
 			require.Equal(t, "as it was", string(m.Body))
 		}
 		require.Zero(t, publisher.Inside(p))
@@ -67,8 +67,8 @@ func TestPromiseAsyncReturnsAtOnce(t *testing.T) {
 	})
 }
 
-// What is refused is returned and told of at once, on the goroutine of the caller,
-// and nothing of the call is sent.
+// What is refused is returned at once and told to nobody else, and nothing of the
+// call is sent.
 func TestPromiseAsyncRefused(t *testing.T) {
 	ended, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.New("why"))
@@ -85,22 +85,46 @@ func TestPromiseAsyncRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-				var told []publisher.Result // without a lock: only this goroutine may touch it
+				told := newResults()
 				p := publisherOn(t, c, func(c *publisher.Config) {
-					c.OnResult = func(r publisher.Result) { told = append(told, r) }
+					c.OnResult = told.add
 					c.MaxMessageSize = 50
 				})
 				err := p.PublishAsync(test.topic, newMessage("x"), test.second, newMessage("x"))
 				requireRefused(t, c, err, test.at)
-				require.Equal(t, failureOf(t, err).Results, told)
 				if test.want != nil {
 					require.ErrorIs(t, err, test.want)
 				}
 				require.Zero(t, publisher.Inside(p))
 				require.NoError(t, p.Flush(t.Context()))
+				require.Empty(t, told.c)
 			})
 		})
 	}
+}
+
+// An OnResult that hands over again what was not published ends with the publisher:
+// the refusal is returned to it, and not told to it again.
+func TestPromiseAsyncOnResultHandsOverAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		everySend(c, embedded.Ignore())
+		var told, refused atomic.Int64
+		var p *publisher.Publisher
+		p = unclosedPublisherOn(t, c, func(c *publisher.Config) {
+			c.CloseTimeout = 10 * time.Second
+			c.OnResult = func(r publisher.Result) {
+				told.Add(1)
+				if r.Err != nil && p.PublishAsync(orders, newMessage("again")) != nil {
+					refused.Add(1)
+				}
+			}
+		})
+		require.NoError(t, p.PublishAsync(orders, newMessage("x")))
+		time.Sleep(10 * time.Second) // it is handed over again at 3, 6 and 9 s
+		require.NoError(t, p.Close())
+		require.EqualValues(t, 4, told.Load())
+		require.EqualValues(t, 1, refused.Load())
+	})
 }
 
 // Without OnResult nobody would learn of a failure.
@@ -122,7 +146,7 @@ func TestPromiseAsyncClosed(t *testing.T) {
 		err := p.PublishAsync(orders, newMessage("x"))
 		require.ErrorIs(t, err, publisher.ErrClosed)
 		requireRefused(t, c, err, 0)
-		require.ErrorIs(t, seen.next(t).Err, publisher.ErrClosed)
+		require.Empty(t, seen.c)
 		require.NoError(t, p.Flush(t.Context()))
 	})
 }
@@ -144,7 +168,7 @@ func TestPromiseAsyncSlowOnResult(t *testing.T) {
 			require.NoError(t, p.PublishAsync(orders, newMessage("x")))
 			synctest.Wait()
 		}
-		require.Equal(t, 5, c.Stored(orders))
+		require.Equal(t, 5, storedIn(c, orders))
 		require.Zero(t, told.Load())
 		require.Equal(t, 5, publisher.Inside(p).Messages)
 
@@ -172,14 +196,14 @@ func TestPromiseAsyncWaitingFull(t *testing.T) {
 		err := p.PublishAsync(orders, newMessage("x"))
 		require.ErrorIs(t, err, publisher.ErrWaitingFull)
 		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
-		require.ErrorIs(t, seen.next(t).Err, publisher.ErrWaitingFull)
+		require.Empty(t, seen.c)
 		waiting := publishing(p, orders, newMessage("x"))
 		require.NoError(t, p.Flush(t.Context()))
 		require.Len(t, seen.c, 2)
 		requirePublished(t, waiting)
 		require.NoError(t, p.PublishAsync(orders, newMessage("x")))
 		require.NoError(t, p.Flush(t.Context()))
-		require.Equal(t, 4, c.Stored(orders))
+		require.Equal(t, 4, storedIn(c, orders))
 	})
 }
 
@@ -418,7 +442,7 @@ func TestPromiseAsyncFate(t *testing.T) {
 		require.ErrorIs(t, seen.next(t).Err, &headers.StatusError{Code: headers.MessageIllegal})
 		require.Equal(t, publisher.ErrNotAttempted, seen.next(t).Err)
 		require.NoError(t, seen.next(t).Err)
-		require.Equal(t, 2, c.Stored(orders))
+		require.Equal(t, 2, storedIn(c, orders))
 	})
 }
 
@@ -451,7 +475,7 @@ func TestPromiseAsyncOrder(t *testing.T) {
 		wg.Wait()
 		require.NoError(t, p.Flush(t.Context()))
 		count := make(map[string]int)
-		for _, m := range c.Messages(sorted) {
+		for _, m := range messagesIn(c, sorted) {
 			key, number, _ := strings.Cut(string(m.Body), "-")
 			require.Equal(t, fmt.Sprint(count[key]), number)
 			count[key]++
@@ -483,7 +507,7 @@ func TestPromiseAsyncFromOnResult(t *testing.T) {
 			}
 		})
 		require.NoError(t, p.PublishAsync(orders, newMessage("x")))
-		for c.Stored(orders) < 100 && !t.Failed() {
+		for storedIn(c, orders) < 100 && !t.Failed() {
 			require.NoError(t, p.Flush(t.Context()))
 		}
 	})
@@ -583,7 +607,6 @@ func TestPromiseAsyncCloseRace(t *testing.T) {
 					for p.PublishAsync(orders, newMessage("x")) == nil {
 						handed.Add(1)
 					}
-					handed.Add(1)
 				})
 			}
 			for handed.Load() < 100 {

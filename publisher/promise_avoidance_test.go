@@ -147,7 +147,7 @@ func TestPromiseNoAvoidance(t *testing.T) {
 func TestPromiseAvoidanceConfig(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		a := startAt(c, "broker-a", embedded.Answer(headers.SystemBusy, "[REJECTREQUEST]"))
-		off := publisherOn(t, c, func(c *publisher.Config) { c.Avoidance.Off = true })
+		off := publisherOn(t, c, func(c *publisher.Config) { c.Avoidance.Disabled = true })
 		publishTo(t, off, orders, 40)
 		require.Equal(t, 20, a.take())
 
@@ -228,7 +228,7 @@ func TestPromiseAvoidanceIsAPreference(t *testing.T) {
 		p := publisherOn(t, c, nil)
 		publishTo(t, p, orders, 30)
 		perBroker := make(map[string]int)
-		for _, m := range c.Messages(orders) {
+		for _, m := range messagesIn(c, orders) {
 			perBroker[m.BrokerName]++
 		}
 		for _, name := range []string{"broker-a", "broker-b", "broker-c"} {

@@ -64,7 +64,7 @@ func TestPromiseBatchCancelledInFlight(t *testing.T) {
 		require.Equal(t, publisher.MayBeStored, result.Failed[0].Outcome)
 		requirePublished(t, calls...)
 		require.Equal(t, 2*time.Second, calls[held].took, "they are not held up")
-		require.Len(t, c.Messages(orders), held+3, "here it is stored")
+		require.Len(t, messagesIn(c, orders), held+3, "here it is stored")
 	})
 }
 
@@ -261,7 +261,7 @@ func TestPromiseBatchCancelledInACallInFlight(t *testing.T) {
 		require.ErrorIs(t, failed.Results[1].Err, context.DeadlineExceeded)
 		require.NoError(t, failed.Results[2].Err)
 		require.EqualValues(t, 2, failed.Results[2].QueueOffset, "its place is that in the batch, whoever has left")
-		require.Equal(t, c.Messages(orders)[2].OffsetMessageID, failed.Results[2].OffsetMessageID)
+		require.Equal(t, messagesIn(c, orders)[2].OffsetMessageID, failed.Results[2].OffsetMessageID)
 	})
 }
 
@@ -305,7 +305,7 @@ func TestPromiseBatchResults(t *testing.T) {
 			byUUID[result.UUID] = result
 		}
 		require.Len(t, byUUID, held+20)
-		for i, m := range c.Messages(orders) {
+		for i, m := range messagesIn(c, orders) {
 			result := byUUID[m.Keys]
 			require.Equal(t, publisher.Stored, result.Outcome)
 			require.Equal(t, publisher.SendOK, result.Status)

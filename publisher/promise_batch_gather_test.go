@@ -33,7 +33,7 @@ func TestPromiseBatchGathers(t *testing.T) {
 		require.Equal(t, [][]string{numbered(10)}, seen.groups(held))
 		require.Equal(t, headers.CodeSendBatchMessage, seen.list()[held].code)
 		require.Equal(t, time.Second, calls[len(calls)-1].took, "no longer than the requests before")
-		require.Len(t, c.Messages(orders), held+10)
+		require.Len(t, messagesIn(c, orders), held+10)
 	})
 }
 
@@ -118,12 +118,12 @@ func TestPromiseBatchCall(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, func(c *publisher.Config) { c.Batch.MaxMessages = 4 })
 		for n, want := range map[int]int{1: 1, 2: 1, 4: 1, 5: 2, 8: 2, 9: 3, 100: 25} {
-			before, stored := sends(c), c.Stored(orders)
+			before, stored := sends(c), storedIn(c, orders)
 			elapsed := stopwatch()
 			require.NoError(t, p.Publish(orders, newMessages(n)...))
 			require.Zero(t, elapsed())
 			require.Equal(t, want, sends(c)-before, "requests for %d messages", n)
-			require.Equal(t, n, c.Stored(orders)-stored)
+			require.Equal(t, n, storedIn(c, orders)-stored)
 		}
 	})
 }

@@ -58,7 +58,7 @@ func TestPromiseBatchHangingBroker(t *testing.T) {
 			require.NoError(t, p.Publish(orders, newMessage("x")))
 			require.Equal(t, time.Millisecond, elapsed())
 		}
-		require.Len(t, c.Messages(orders), 100)
+		require.Len(t, messagesIn(c, orders), 100)
 		for _, r := range seen.list()[1:] {
 			require.NotEqual(t, seen.list()[0].broker, r.broker)
 		}

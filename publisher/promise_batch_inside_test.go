@@ -6,18 +6,17 @@ import "time"
 
 // Inside is what the gate counts as not yet published.
 func Inside(p *Publisher) WaitingConfig {
-	p.gate.mu.Lock()
-	defer p.gate.mu.Unlock()
-	return p.gate.inside
+	return WaitingConfig(p.gate.Inside())
 }
 
-// Outboxes is the number of topics that the publisher keeps an outbox for.
-func Outboxes(p *Publisher) int {
-	p.outboxes.mu.RLock()
-	defer p.outboxes.mu.RUnlock()
-	return len(p.outboxes.byTopic)
-}
+// Topics is the number of topics that the publisher's engine keeps something for.
+func Topics(p *Publisher) int { return p.engine.Topics() }
 
 // NeverHurry lets messages wait behind a request for as long as it takes. It has
 // to be called before the first Publish.
-func NeverHurry(p *Publisher) { p.hurryAfter = 100 * time.Hour }
+func NeverHurry(p *Publisher) {
+	if p.hurryAfter == 0 {
+		p.hurryAfter = 100 * time.Hour
+		p.engine = p.newEngine()
+	}
+}

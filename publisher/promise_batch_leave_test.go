@@ -23,8 +23,8 @@ func TestPromiseBatchLeftWhileDialing(t *testing.T) {
 				broker := c.Broker(0).Addr()
 				p := publisherOn(t, c, func(config *publisher.Config) {
 					oneAttempt(config)
-					config.DialTimeout = time.Minute
-					config.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					config.Cluster.DialTimeout = time.Minute
+					config.Cluster.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 						if addr == broker {
 							<-ctx.Done() // as with a host that drops packets
 							return nil, context.Cause(ctx)
@@ -93,7 +93,7 @@ func TestPromiseBatchContextOfAnyType(t *testing.T) {
 		p := publisherOn(t, c, nil)
 		one, two := messageIn(valueContext{Context: t.Context()}), messageIn(valueContext{Context: t.Context()})
 		require.NotPanics(t, func() { require.NoError(t, p.Publish(orders, one, two)) })
-		require.Len(t, c.Messages(orders), 2)
+		require.Len(t, messagesIn(c, orders), 2)
 	})
 }
 

@@ -24,7 +24,7 @@ func TestPromiseBatchAnswerLost(t *testing.T) {
 				results := newResults()
 				p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = results.add })
 				require.NoError(t, p.Publish(orders, newMessages(5)...))
-				stored := c.Messages(orders)
+				stored := messagesIn(c, orders)
 				require.Len(t, stored, 10)
 				ids := make(map[string]bool)
 				for i := range 5 {
@@ -63,7 +63,7 @@ func TestPromiseBatchAnswerLostGathered(t *testing.T) {
 		requirePublished(t, calls...)
 		require.Equal(t, [][]string{numbered(4), numbered(4)}, seen.groups(held))
 		copies := make(map[string]int)
-		for _, m := range c.Messages(orders)[held:] {
+		for _, m := range messagesIn(c, orders)[held:] {
 			copies[m.UniqueKey+string(m.Body)]++
 		}
 		require.Len(t, copies, 4)
@@ -134,12 +134,12 @@ func TestPromiseBatchDoubtIsKept(t *testing.T) {
 func TestPromiseBatchNotDurable(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		everySend(c, embedded.StoreThenAnswer(headers.FlushDiskTimeout, ""))
-		failed := failureOf(t, publisherOn(t, c, nil).Publish(orders, newMessages(3)...))
+		failed := failureOf(t, publisherOn(t, c, func(c *publisher.Config) { c.RequireDurable = true }).Publish(orders, newMessages(3)...))
 		for i, r := range failed.Results {
 			require.Equal(t, &publisher.NotDurableError{Status: publisher.FlushDiskTimeout}, r.Err)
 			require.Equal(t, publisher.Stored, r.Outcome)
 			require.EqualValues(t, i, r.QueueOffset)
 		}
-		require.Len(t, c.Messages(orders), 3)
+		require.Len(t, messagesIn(c, orders), 3)
 	})
 }

@@ -65,7 +65,7 @@ func TestPromiseBatchRefused(t *testing.T) {
 		require.Equal(t, publisher.NotSent, bad.Outcome)
 		require.Equal(t, len(refusals), bad.Attempts)
 		require.Len(t, bad.Failed, bad.Attempts)
-		for _, m := range c.Messages(orders)[held:] {
+		for _, m := range messagesIn(c, orders)[held:] {
 			result := byUUID[m.Keys]
 			require.Equal(t, len(with(groups, string(m.Body))), result.Attempts)
 			require.Len(t, result.Failed, result.Attempts-1)
@@ -123,7 +123,7 @@ func TestPromiseBatchTooLarge(t *testing.T) {
 				large := strings.Repeat("x", 600)
 				require.NoError(t, p.Publish(orders, newMessage(large), newMessage(large), newMessage(large)))
 				require.Len(t, seen.list()[0].bodies, 3)
-				require.Len(t, c.Messages(orders), 3)
+				require.Len(t, messagesIn(c, orders), 3)
 			}, embedded.WithVersion(version), embedded.WithMaxMessageSize(1000))
 		})
 	}

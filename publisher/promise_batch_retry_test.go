@@ -44,6 +44,6 @@ func TestPromiseBatchRetriesStayFew(t *testing.T) {
 		}
 		requirePublished(t, calls...)
 		require.LessOrEqual(t, most, 4, "requests at once; %d in all", len(seen.list()))
-		require.Len(t, c.Messages(orders), 200)
+		require.Len(t, messagesIn(c, orders), 200)
 	})
 }

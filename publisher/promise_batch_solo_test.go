@@ -91,7 +91,7 @@ func TestPromiseBatchSoloInACall(t *testing.T) {
 		p := publisherOn(t, c, func(c *publisher.Config) { c.Marshaler = soloMarshaler(headers.Property{Name: "WAIT", Value: "false"}) })
 		require.NoError(t, p.Publish(orders, newMessage("solo 1"), newMessage("a"), newMessage("b"), newMessage("solo 2")))
 		require.ElementsMatch(t, [][]string{{"solo 1"}, {"a", "b"}, {"solo 2"}}, seen.groups(0))
-		for _, m := range c.Messages(orders) {
+		for _, m := range messagesIn(c, orders) {
 			require.Equal(t, strings.HasPrefix(string(m.Body), "solo"), m.Properties["WAIT"] == "false", "%q", m.Body)
 		}
 	})
@@ -105,6 +105,6 @@ func TestPromiseBatchRetryTopic(t *testing.T) {
 		p := publisherOn(t, c, func(c *publisher.Config) { c.Topics = fixedTopic("%RETRY%consumers") })
 		require.NoError(t, p.Publish(orders, newMessages(3)...))
 		require.Equal(t, [][]string{{"x"}, {"x"}, {"x"}}, seen.groups(0))
-		require.Len(t, c.Messages("%RETRY%consumers"), 3)
+		require.Len(t, messagesIn(c, "%RETRY%consumers"), 3)
 	})
 }

@@ -85,20 +85,27 @@ func randomCall(ctx context.Context, name string) (messages []*message.Message, 
 // that it is stored there, and of one that is not sent that it is not stored.
 func TestPromiseBatchStress(t *testing.T) {
 	t.Run("Publish", func(t *testing.T) {
-		stress(t, func(p *publisher.Publisher, topic string, messages []*message.Message) {
+		stress(t, func(p *publisher.Publisher, _ *results, topic string, messages []*message.Message) {
 			_ = p.Publish(topic, messages...) // what becomes of it is in the results
 		})
 	})
 	t.Run("PublishAsync", func(t *testing.T) {
-		stress(t, func(p *publisher.Publisher, topic string, messages []*message.Message) {
-			if err := p.PublishAsync(topic, messages...); errors.Is(err, publisher.ErrWaitingFull) || rand.IntN(3) == 0 {
+		stress(t, func(p *publisher.Publisher, refused *results, topic string, messages []*message.Message) {
+			err := p.PublishAsync(topic, messages...)
+			if err != nil {
+				for _, r := range failureOf(t, err).Results {
+					refused.add(r)
+				}
+			}
+			if errors.Is(err, publisher.ErrWaitingFull) || rand.IntN(3) == 0 {
 				_ = p.Flush(context.Background())
 			}
 		})
 	})
 }
 
-func stress(t *testing.T, publish func(*publisher.Publisher, string, []*message.Message)) {
+// stress gives publish the results to add those to that OnResult is not told.
+func stress(t *testing.T, publish func(*publisher.Publisher, *results, string, []*message.Message)) {
 	topics := []string{"one", "two", "three"}
 	var opts []embedded.Option
 	for _, topic := range topics {
@@ -125,7 +132,7 @@ func stress(t *testing.T, publish func(*publisher.Publisher, string, []*message.
 						payloads[msg.UUID] = string(msg.Payload)
 					}
 					mu.Unlock()
-					publish(p, topics[rand.IntN(len(topics))], messages)
+					publish(p, results, topics[rand.IntN(len(topics))], messages)
 					for _, msg := range messages {
 						clear(msg.Payload) // nobody may look at it any more
 					}
@@ -142,7 +149,7 @@ func stress(t *testing.T, publish func(*publisher.Publisher, string, []*message.
 
 		byID := make(map[string][]stored)
 		for _, topic := range topics {
-			for _, m := range c.Messages(topic) {
+			for _, m := range messagesIn(c, topic) {
 				s := fromEmbedded(t, m)
 				require.Equal(t, payloads[s.Keys], string(s.Body))
 				byID[s.UniqueID] = append(byID[s.UniqueID], s)

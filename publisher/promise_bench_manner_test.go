@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/nullbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
@@ -100,7 +101,7 @@ func benchPublisher(b *testing.B, change func(*publisher.Config)) *publisher.Pub
 	broker, err := nullbroker.Start()
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, broker.Close()) })
-	cfg := publisher.Config{NameServers: []string{broker.Addr()}}
+	cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{broker.Addr()}}}
 	change(&cfg)
 	p, err := publisher.New(cfg, nil)
 	require.NoError(b, err)

@@ -12,11 +12,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/check"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/testcert"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
 // onRequest makes one thing happen to all requests of a code, until remove.
@@ -39,7 +42,7 @@ func withBody(t testing.TB, body string) func(r embedded.Request) embedded.Fault
 }
 
 // When the context has ended already, the report has all that would have been
-// looked at, as not known.
+// looked at, as unknown.
 func TestCheckWithoutTime(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, nil)
@@ -48,10 +51,10 @@ func TestCheckWithoutTime(t *testing.T) {
 		cancel(cause)
 		report, err := p.Check(ctx, orders, "bad name\x00")
 		require.NoError(t, err)
-		require.NoError(t, report.Without(publisher.CheckTLS).Err())
-		require.Equal(t, 1, report.Count(publisher.CheckOK), "TLS is off whatever the time is: %s", report)
-		for _, aspect := range []publisher.CheckAspect{publisher.CheckNameServer, publisher.CheckBrokers, publisher.CheckBroker, publisher.CheckClock} {
-			requireVerdict(t, publisher.CheckNotKnown, report, aspect, "no time")
+		require.NoError(t, report.Without(check.TLS).Err())
+		require.Equal(t, 1, report.Count(check.OK), "TLS is off whatever the time is: %s", report)
+		for _, aspect := range []check.Aspect{check.NameServer, check.Brokers, check.Broker, check.Clock} {
+			requireStatus(t, check.Unknown, report, aspect, "no time")
 		}
 		require.Zero(t, c.Stats().Requests(headers.CodeHeartbeat))
 	})
@@ -62,27 +65,27 @@ func TestCheckHangingServers(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, nil)
 		onRequest(c, headers.CodeHeartbeat, func(embedded.Request) embedded.Fault { return embedded.Ignore() })
-		report := check(t, p, orders)
+		report := checked(t, p, orders)
 		require.Equal(t, 3*time.Second, report.Took)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckHeartbeat, "no answer within 3s")
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckCredentials, "the heartbeat failed")
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckMessageSize, "4194304")
+		requireStatus(t, check.Bad, report, check.Heartbeat, "no answer within 3s")
+		requireStatus(t, check.Unknown, report, check.Credentials, "the heartbeat failed")
+		requireStatus(t, check.OK, report, check.MessageSize, "4194304")
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		report, err := p.Check(ctx, orders)
 		require.NoError(t, err)
 		require.Equal(t, time.Second, report.Took)
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckHeartbeat, "the check has ended")
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckMessageSize, "the check has ended")
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckClock, "the check has ended")
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "exists")
+		requireStatus(t, check.Unknown, report, check.Heartbeat, "the check has ended")
+		requireStatus(t, check.Unknown, report, check.MessageSize, "the check has ended")
+		requireStatus(t, check.Unknown, report, check.Clock, "the check has ended")
+		requireStatus(t, check.OK, report, check.Topic, "exists")
 
 		onRequest(c, headers.CodeClusterInfo, func(embedded.Request) embedded.Fault { return embedded.Ignore() })
-		report = check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckNameServer, "no answer within 3s")
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckBrokers, "no name server has told")
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckTopic, "no name server answers")
+		report = checked(t, p, orders)
+		requireStatus(t, check.Bad, report, check.NameServer, "no answer within 3s")
+		requireStatus(t, check.Unknown, report, check.Brokers, "no name server has told")
+		requireStatus(t, check.Unknown, report, check.Topic, "no name server answers")
 	})
 }
 
@@ -91,7 +94,7 @@ func TestCheckAndClose(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := unclosedPublisherOn(t, c, func(cfg *publisher.Config) { cfg.CloseTimeout = time.Second })
 		onRequest(c, headers.CodeHeartbeat, func(embedded.Request) embedded.Fault { return embedded.Ignore() })
-		done := make(chan publisher.CheckReport, 1)
+		done := make(chan check.Report, 1)
 		go func() {
 			report, err := p.Check(context.Background(), orders)
 			if err == nil {
@@ -102,7 +105,7 @@ func TestCheckAndClose(t *testing.T) {
 		synctest.Wait()
 		require.ErrorIs(t, p.Close(), publisher.ErrCloseTimeout)
 		report := <-done
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckHeartbeat, "publisher closed")
+		requireStatus(t, check.Unknown, report, check.Heartbeat, "publisher closed")
 		_, err := p.Check(t.Context(), orders)
 		require.ErrorIs(t, err, publisher.ErrClosed)
 	})
@@ -111,8 +114,8 @@ func TestCheckAndClose(t *testing.T) {
 func TestCheckNameServers(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, nil)
-		report := check(t, p, orders)
-		require.Len(t, itemsOf(report, publisher.CheckNameServer), 2)
+		report := checked(t, p, orders)
+		require.Len(t, itemsOf(report, check.NameServer), 2)
 		require.NoError(t, report.Err())
 
 		// One of two does not know the topic, as for a while after its start.
@@ -125,30 +128,29 @@ func TestCheckNameServers(t *testing.T) {
 			}
 			return withBody(t, `{"brokerAddrTable":{},"clusterAddrTable":{}}`)(r)
 		})
-		report = check(t, p, orders)
-		requireWarning(t, report, publisher.CheckTopic, "name server "+c.NameServer(1).Addr()+" does not know it")
-		requireWarning(t, report, publisher.CheckBrokers, c.NameServer(1).Addr()+" does not know broker-a")
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckBroker, "5.5.0")
+		report = checked(t, p, orders)
+		requireWarning(t, report, check.Topic, "name server "+c.NameServer(1).Addr()+" does not know it")
+		requireWarning(t, report, check.Brokers, c.NameServer(1).Addr()+" does not know broker-a")
+		requireStatus(t, check.OK, report, check.Broker, "5.5.0")
 		require.NoError(t, publisherOn(t, c, nil).Publish(orders, newMessage("x")))
 		remove()
 
 		c.NameServer(1).Stop()
-		report = check(t, p, orders)
-		servers := itemsOf(report, publisher.CheckNameServer)
-		require.Equal(t, publisher.CheckOK, servers[0].Verdict)
-		require.Equal(t, publisher.CheckBad, servers[1].Verdict)
-		require.True(t, servers[1].Warning, "the other is asked instead")
+		report = checked(t, p, orders)
+		servers := itemsOf(report, check.NameServer)
+		require.Equal(t, check.OK, servers[0].Status)
+		require.Equal(t, check.Warning, servers[1].Status, "the other is asked instead")
 		require.Equal(t, c.NameServer(1).Addr(), servers[1].Subject)
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "exists")
+		requireStatus(t, check.OK, report, check.Topic, "exists")
 
 		// A proxy in the name server's place knows routes only.
 		onRequest(c, headers.CodeClusterInfo, func(embedded.Request) embedded.Fault { return embedded.Answer(headers.RequestNotSupported, "no") })
-		report = check(t, p, orders)
-		require.Contains(t, itemsOf(report, publisher.CheckNameServer)[0].Reason, "it is a proxy")
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckBrokers, "no name server has told")
-		requireVerdict(t, publisher.CheckOK, report, publisher.CheckBroker, "5.5.0")
+		report = checked(t, p, orders)
+		require.Contains(t, itemsOf(report, check.NameServer)[0].Reason, "it is a proxy")
+		requireStatus(t, check.Unknown, report, check.Brokers, "no name server has told")
+		requireStatus(t, check.OK, report, check.Broker, "5.5.0")
 		creates := publisherOn(t, c, func(cfg *publisher.Config) { cfg.CreateTopics.Enabled = true })
-		requireVerdict(t, publisher.CheckBad, check(t, creates, "missing"), publisher.CheckTopic, "a proxy creates none")
+		requireStatus(t, check.Bad, checked(t, creates, "missing"), check.Topic, "a proxy creates none")
 	}, embedded.WithNameServers(2))
 }
 
@@ -156,25 +158,25 @@ func TestCheckBrokersGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, nil)
 		c.Broker(0).Kill()
-		report := check(t, p, orders)
-		brokers := itemsOf(report, publisher.CheckBroker)
+		report := checked(t, p, orders)
+		brokers := itemsOf(report, check.Broker)
 		require.Len(t, brokers, 2)
-		require.Equal(t, publisher.CheckBad, brokers[0].Verdict, report)
+		require.Equal(t, check.Bad, brokers[0].Status, report)
 		require.Contains(t, brokers[0].Advice, "brokerIP1")
-		require.Equal(t, publisher.CheckOK, brokers[1].Verdict, report)
+		require.Equal(t, check.OK, brokers[1].Status, report)
 
 		// Without any master there is none that gets the others' messages.
 		remove := onRequest(c, headers.CodeClusterInfo, withBody(t, `{"brokerAddrTable":{
 			"broker-a":{"cluster":"c","brokerName":"broker-a","brokerAddrs":{1:"`+c.Broker(0).Addr()+`"}}}}`))
-		requireVerdict(t, publisher.CheckBad, check(t, p), publisher.CheckBroker, "it has no master")
+		requireStatus(t, check.Bad, checked(t, p), check.Broker, "it has no master")
 		remove()
 
 		c.Broker(0).Unregister()
 		c.Broker(1).Unregister()
-		report = check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckBrokers, "no broker is registered")
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "does not exist, as far as is known without a broker")
-		requireVerdict(t, publisher.CheckNotKnown, report, publisher.CheckBroker, "no name server has told of a broker")
+		report = checked(t, p, orders)
+		requireStatus(t, check.Bad, report, check.Brokers, "no broker is registered")
+		requireStatus(t, check.Bad, report, check.Topic, "does not exist, as far as is known without a broker")
+		requireStatus(t, check.Unknown, report, check.Broker, "no name server has told of a broker")
 	}, embedded.WithBrokers(2))
 }
 
@@ -183,18 +185,18 @@ func TestCheckTopics(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.Topics = marshaler.PlainTopics{} })
 		c.Broker(0).SetPermission(orders, headers.PermRead)
-		report := check(t, p, orders)
-		requireWarning(t, report, publisher.CheckWritePermission, "broker-a does not let producers write; others get all messages")
+		report := checked(t, p, orders)
+		requireWarning(t, report, check.WritePermission, "broker-a does not let producers write; others get all messages")
 		c.Broker(1).SetPermission(orders, headers.PermRead)
-		report = check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckWritePermission, "no broker lets producers write")
+		report = checked(t, p, orders)
+		requireStatus(t, check.Bad, report, check.WritePermission, "no broker lets producers write")
 		c.Broker(0).SetQueues(orders, 1, 0)
 		c.Broker(1).SetQueues(orders, 1, 0)
-		report = check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "no queues to write to")
+		report = checked(t, p, orders)
+		requireStatus(t, check.Bad, report, check.Topic, "no queues to write to")
 
-		report = check(t, p, "not.a.topic")
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "not.a.topic")
+		report = checked(t, p, "not.a.topic")
+		requireStatus(t, check.Bad, report, check.Topic, "not.a.topic")
 
 		remove := onRequest(c, headers.CodeTopicRoute, withBody(t, `{"queueDatas":[
 			{"brokerName":"broker-a","readQueueNums":4,"writeQueueNums":4,"perm":6},
@@ -202,9 +204,9 @@ func TestCheckTopics(t *testing.T) {
 			"brokerDatas":[
 			{"cluster":"c","brokerName":"broker-a","brokerAddrs":{"1":"127.0.0.1:1"}},
 			{"cluster":"c","brokerName":"broker-b","brokerAddrs":{"0":"`+c.Broker(1).Addr()+`"}}]}`))
-		report = check(t, p, orders)
-		requireWarning(t, report, publisher.CheckMaster, "broker-a has no master: its queues get no messages")
-		require.True(t, itemsOf(report, publisher.CheckBroker)[0].Warning, report)
+		report = checked(t, p, orders)
+		requireWarning(t, report, check.Master, "broker-a has no master: its queues get no messages")
+		require.Equal(t, check.Warning, itemsOf(report, check.Broker)[0].Status, report)
 		require.NoError(t, report.Err())
 		remove()
 		// The one with a master is closed: nothing is left.
@@ -214,13 +216,16 @@ func TestCheckTopics(t *testing.T) {
 			"brokerDatas":[
 			{"cluster":"c","brokerName":"broker-a","brokerAddrs":{"1":"127.0.0.1:1"}},
 			{"cluster":"c","brokerName":"broker-b","brokerAddrs":{"0":"`+c.Broker(1).Addr()+`"}}]}`))
-		report = check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckMaster, "broker-a has no master")
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckWritePermission, "broker-b does not let producers write")
+		report = checked(t, p, orders)
+		requireStatus(t, check.Bad, report, check.Master, "broker-a has no master")
+		requireStatus(t, check.Bad, report, check.WritePermission, "broker-b does not let producers write")
+		remove()
+		remove = onRequest(c, headers.CodeTopicRoute, withBody(t, `{"queueDatas":[],"brokerDatas":[]}`))
+		requireStatus(t, check.Bad, checked(t, p, orders), check.Topic, "a route without queues")
 		remove()
 		onRequest(c, headers.CodeTopicRoute, withBody(t, `{"queueDatas":[],"brokerDatas":[],"topicQueueMappingByBroker":{"broker-a":{}}}`))
-		report = check(t, p, orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "static topic")
+		report = checked(t, p, orders)
+		requireStatus(t, check.Bad, report, check.Topic, "static topic")
 	}, embedded.WithBrokers(2))
 }
 
@@ -228,9 +233,9 @@ func TestCheckTopics(t *testing.T) {
 func TestCheckRevealsLittle(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, nil)
-		info := func(body string) publisher.CheckReport {
+		info := func(body string) check.Report {
 			defer onRequest(c, headers.CodeRuntimeInfo, withBody(t, body))()
-			return check(t, p, orders)
+			return checked(t, p, orders)
 		}
 		// The broker's seconds are whole, so half a second is added to them.
 		started := func(ago time.Duration) string {
@@ -238,25 +243,25 @@ func TestCheckRevealsLittle(t *testing.T) {
 			return fmt.Sprintf(body, time.Now().Add(-ago-500*time.Millisecond).UnixMilli())
 		}
 		const up = 26*time.Hour + 3*time.Minute + 4*time.Second
-		requireVerdict(t, publisher.CheckOK, info(started(up)), publisher.CheckClock, "the same as this machine's")
-		requireVerdict(t, publisher.CheckOK, info(started(up+3*time.Second)), publisher.CheckClock, "within 5s of this machine's")
-		i := requireWarning(t, info(started(up-time.Minute)), publisher.CheckClock, "about 1m0s ahead of this machine's")
+		requireStatus(t, check.OK, info(started(up)), check.Clock, "the same as this machine's")
+		requireStatus(t, check.OK, info(started(up+3*time.Second)), check.Clock, "within 5s of this machine's")
+		i := requireWarning(t, info(started(up-time.Minute)), check.Clock, "about 1m0s ahead of this machine's")
 		require.Contains(t, i.Advice, "NTP")
-		requireWarning(t, info(started(up+2*time.Hour)), publisher.CheckClock, "about 2h0m0s behind this machine's")
-		requireVerdict(t, publisher.CheckNotKnown, info(`{"table":{"runtime":"for ever"}}`), publisher.CheckClock, "no bootTimestamp and runtime")
-		requireVerdict(t, publisher.CheckNotKnown, info(`{}`), publisher.CheckClock, "malformed")
+		requireWarning(t, info(started(up+2*time.Hour)), check.Clock, "about 2h0m0s behind this machine's")
+		requireStatus(t, check.Unknown, info(`{"table":{"runtime":"for ever"}}`), check.Clock, "no bootTimestamp and runtime")
+		requireStatus(t, check.Unknown, info(`{}`), check.Clock, "malformed")
 
 		no := func(embedded.Request) embedded.Fault {
 			return embedded.Answer(headers.NoPermission, "User:x has no permission to access Cluster:y from 127.0.0.1")
 		}
 		onRequest(c, headers.CodeRuntimeInfo, no)
 		onRequest(c, headers.CodeBrokerConfig, no)
-		report := check(t, p, orders)
-		for _, aspect := range []publisher.CheckAspect{
-			publisher.CheckClock, publisher.CheckMessageSize, publisher.CheckTimer, publisher.CheckRecall, publisher.CheckAutoCreate,
+		report := checked(t, p, orders)
+		for _, aspect := range []check.Aspect{
+			check.Clock, check.MessageSize, check.Timer, check.Recall, check.AutoCreate,
 		} {
-			i := requireVerdict(t, publisher.CheckNotKnown, report, aspect, "no permission")
-			var refused *publisher.PermissionError
+			i := requireStatus(t, check.Unknown, report, aspect, "no permission")
+			var refused *rocketmq.PermissionError
 			require.ErrorAs(t, i.Err, &refused)
 		}
 		require.NoError(t, report.Err())
@@ -269,51 +274,51 @@ func TestCheckTLSRequired(t *testing.T) {
 	require.NoError(t, err)
 	w := embeddedWorld(t, embedded.WithTLS(&tls.Config{Certificates: []tls.Certificate{certificate}}), embedded.WithTLSRequired(),
 		embedded.WithTopic(orders, 1), embedded.WithoutAutoCreateTopic())
-	report := check(t, publisherIn(t, w, func(c *publisher.Config) { c.TLS = &tls.Config{RootCAs: pool} }), orders)
+	report := checked(t, publisherIn(t, w, func(c *publisher.Config) { c.Cluster.TLS = &tls.Config{RootCAs: pool} }), orders)
 	require.NoError(t, report.Err(), report)
-	plain := itemsOf(report, publisher.CheckPlaintext)
+	plain := itemsOf(report, check.Plaintext)
 	require.Len(t, plain, 2)
 	for _, i := range plain {
-		require.Equal(t, publisher.CheckOK, i.Verdict, report)
+		require.Equal(t, check.OK, i.Status, report)
 	}
-	report = check(t, publisherIn(t, w, nil), orders)
-	i := requireVerdict(t, publisher.CheckBad, report, publisher.CheckNameServer, "")
-	require.Contains(t, i.Advice, "Config.TLS")
+	report = checked(t, publisherIn(t, w, nil), orders)
+	i := requireStatus(t, check.Bad, report, check.NameServer, "")
+	require.Contains(t, i.Advice, "Cluster.TLS")
 }
 
 // What becomes of a topic that does not exist, by the settings for its creation.
 func TestCheckCreateTopics(t *testing.T) {
-	for version, want := range map[headers.Version]publisher.CheckVerdict{
-		headers.Version5_5_0: publisher.CheckOK, headers.Version4_9_7: publisher.CheckBad,
+	for version, want := range map[headers.Version]check.Status{
+		headers.Version5_5_0: check.OK, headers.Version4_9_7: check.Bad,
 	} {
 		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 			p := publisherOn(t, c, func(cfg *publisher.Config) {
-				cfg.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, MessageType: publisher.DelayTopic}
+				cfg.CreateTopics = topics.Config{Enabled: true, MessageType: topics.Delay}
 			})
-			report := check(t, p, "missing")
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckTopic, "4 queues on each broker, message type DELAY")
-			requireVerdict(t, want, report, publisher.CheckMessageType, "DELAY")
-			require.Equal(t, want == publisher.CheckOK, report.Err() == nil, report)
-			requireVerdict(t, publisher.CheckOK, report, publisher.CheckCreateTopics, "access control is off")
-			require.NoError(t, check(t, p, orders).Err(), "a type that is not needed")
+			report := checked(t, p, "missing")
+			requireStatus(t, check.OK, report, check.Topic, "4 queues on each broker, message type DELAY")
+			requireStatus(t, want, report, check.MessageType, "DELAY")
+			require.Equal(t, want == check.OK, report.Err() == nil, report)
+			requireStatus(t, check.OK, report, check.CreateTopics, "access control is off")
+			require.NoError(t, checked(t, p, orders).Err(), "a type that is not needed")
 
 			mixed := publisherOn(t, c, func(cfg *publisher.Config) {
-				cfg.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, MessageType: publisher.MixedTopic}
+				cfg.CreateTopics = topics.Config{Enabled: true, MessageType: topics.Mixed}
 			})
-			requireVerdict(t, publisher.CheckBad, check(t, mixed, "missing"), publisher.CheckMessageType, "MIXED")
+			requireStatus(t, check.Bad, checked(t, mixed, "missing"), check.MessageType, "MIXED")
 
 			onRequest(c, headers.CodeClusterInfo, withBody(t, `{"brokerAddrTable":{
 				"broker-a":{"cluster":"one","brokerName":"broker-a","brokerAddrs":{0:"`+c.Broker(0).Addr()+`"}},
 				"broker-b":{"cluster":"two","brokerName":"broker-b","brokerAddrs":{0:"`+c.Broker(0).Addr()+`"}}}}`))
-			report = check(t, p, "missing")
-			require.ErrorIs(t, report.Err(), publisher.ErrSeveralClusters)
-			requireVerdict(t, publisher.CheckBad, report, publisher.CheckTopic, "cannot be created")
-			require.ErrorIs(t, p.Publish("missing", newMessage("x")), publisher.ErrSeveralClusters)
+			report = checked(t, p, "missing")
+			require.ErrorIs(t, report.Err(), topics.ErrSeveralClusters)
+			requireStatus(t, check.Bad, report, check.Topic, "cannot be created")
+			require.ErrorIs(t, p.Publish("missing", newMessage("x")), topics.ErrSeveralClusters)
 
 			named := publisherOn(t, c, func(cfg *publisher.Config) {
-				cfg.CreateTopics = publisher.CreateTopicsConfig{Enabled: true, Cluster: "one"}
+				cfg.CreateTopics = topics.Config{Enabled: true, Cluster: "one"}
 			})
-			i := requireVerdict(t, publisher.CheckOK, check(t, named, "missing"), publisher.CheckCreateTopics, "access control is off")
+			i := requireStatus(t, check.OK, checked(t, named, "missing"), check.CreateTopics, "access control is off")
 			require.Contains(t, i.Subject, "broker-a", "the only one of its cluster")
 			require.NoError(t, named.Publish("missing", newMessage("x")))
 			require.Contains(t, topicsIn(t, &world{embedded: c}, "missing"), topicOn{4, 4, headers.PermRead | headers.PermWrite, ""})
@@ -324,36 +329,36 @@ func TestCheckCreateTopics(t *testing.T) {
 // What does not go with the brokers' version or ports.
 func TestCheckAddressing(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		report := check(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.NamespaceV2 = "shop" }), orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckNamespace, "4.9.7 knows none")
-		report = check(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.VIPChannel = true }), orders)
-		brokers := itemsOf(report, publisher.CheckBroker)
+		report := checked(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.Cluster.NamespaceV2 = "shop" }), orders)
+		requireStatus(t, check.Bad, report, check.Namespace, "4.9.7 knows none")
+		report = checked(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.Cluster.VIPChannel = true }), orders)
+		brokers := itemsOf(report, check.Broker)
 		require.Len(t, brokers, 2)
-		require.Equal(t, publisher.CheckBad, brokers[1].Verdict)
-		require.Contains(t, brokers[1].Advice, "Config.VIPChannel")
+		require.Equal(t, check.Bad, brokers[1].Status)
+		require.Contains(t, brokers[1].Advice, "Cluster.VIPChannel")
 	}, embedded.WithVersion(headers.Version4_9_7), embedded.WithoutAutoCreateTopic())
 }
 
-// Err has what keeps messages from being published, Warnings the rest of the bad.
+// Err has what keeps messages from being published, Warnings the rest that is not as it should be.
 func TestCheckWarnings(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		report := check(t, publisherOn(t, c, nil), orders)
+		report := checked(t, publisherOn(t, c, nil), orders)
 		require.NoError(t, report.Err())
 		warnings := report.Warnings()
 		require.Len(t, warnings, 1, report)
-		require.Equal(t, publisher.CheckAutoCreate, warnings[0].Aspect)
-		require.Contains(t, report.String(), " 1 bad (warnings only), 0 not known")
-		require.Contains(t, report.String(), "\nwarn       auto-create ")
+		require.Equal(t, check.AutoCreate, warnings[0].Aspect)
+		require.Contains(t, report.String(), " 1 warning, 0 bad, 0 unknown")
+		require.Contains(t, report.String(), "\nwarning  auto-create ")
 		require.NotContains(t, report.String(), "BAD")
 
 		// A broker's limit refuses messages that pass here: no mere warning.
-		report = check(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.MaxMessageSize = 8 << 20 }), orders)
-		requireVerdict(t, publisher.CheckBad, report, publisher.CheckMessageSize, "4194304 bytes at most")
-		require.Contains(t, report.String(), " 2 bad (1 of them warnings), 0 not known")
-		require.Contains(t, report.String(), "\nBAD        message size ")
-		var item *publisher.CheckError
+		report = checked(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.MaxMessageSize = 8 << 20 }), orders)
+		requireStatus(t, check.Bad, report, check.MessageSize, "4194304 bytes at most")
+		require.Contains(t, report.String(), " 1 warning, 1 bad, 0 unknown")
+		require.Contains(t, report.String(), "\nBAD      message size ")
+		var item *check.Error
 		require.ErrorAs(t, report.Err(), &item)
-		require.Equal(t, publisher.CheckMessageSize, item.Item.Aspect)
+		require.Equal(t, check.MessageSize, item.Item.Aspect)
 		require.NotContains(t, report.Err().Error(), "auto-create")
 	})
 }
@@ -363,15 +368,15 @@ func TestCheckWarnings(t *testing.T) {
 func TestCheckAdviceOnTopics(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, nil)
-		require.Contains(t, requireVerdict(t, publisher.CheckBad, check(t, p, "missing"), publisher.CheckTopic, "Publish fails").Advice,
+		require.Contains(t, requireStatus(t, check.Bad, checked(t, p, "missing"), check.Topic, "Publish fails").Advice,
 			"mqadmin updateTopic -n "+c.NameServer(0).Addr()+" -c DefaultCluster -t missing -r 8 -w 8;")
 
 		onRequest(c, headers.CodeClusterInfo, withBody(t, `{"brokerAddrTable":{
 			"broker-a":{"cluster":"one","brokerName":"broker-a","brokerAddrs":{0:"`+c.Broker(0).Addr()+`"}},
 			"broker-b":{"cluster":"two","brokerName":"broker-b","brokerAddrs":{0:"`+c.Broker(0).Addr()+`"}}}}`))
-		require.Contains(t, item(t, check(t, p, "missing"), publisher.CheckTopic).Advice, " -c CLUSTER -t missing -r 8 -w 8, where CLUSTER is one of one, two;")
+		require.Contains(t, item(t, checked(t, p, "missing"), check.Topic).Advice, " -c CLUSTER -t missing -r 8 -w 8, where CLUSTER is one of one, two;")
 		named := publisherOn(t, c, func(cfg *publisher.Config) { cfg.CreateTopics.Cluster = "two" })
-		require.Contains(t, item(t, check(t, named, "missing"), publisher.CheckTopic).Advice, " -c two -t missing ")
+		require.Contains(t, item(t, checked(t, named, "missing"), check.Topic).Advice, " -c two -t missing ")
 	}, embedded.WithoutAutoCreateTopic())
 }
 
@@ -384,23 +389,23 @@ func TestCheckTraceTopic(t *testing.T) {
 			opts, lost = append(opts, embedded.WithoutAutoCreateTopic()), "does not exist: traces are lost"
 		}
 		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-			require.Empty(t, itemsOf(check(t, publisherOn(t, c, nil), orders), publisher.CheckTrace))
-			to := func(topic string) publisher.CheckReport {
-				return check(t, publisherOn(t, c, func(cfg *publisher.Config) {
+			require.Empty(t, itemsOf(checked(t, publisherOn(t, c, nil), orders), check.TraceTopic))
+			to := func(topic string) check.Report {
+				return checked(t, publisherOn(t, c, func(cfg *publisher.Config) {
 					cfg.Trace = publisher.TraceConfig{Enabled: true, Topic: topic}
 				}), orders)
 			}
-			requireVerdict(t, publisher.CheckOK, to("traces"), publisher.CheckTrace, "exists")
+			requireStatus(t, check.OK, to("traces"), check.TraceTopic, "exists")
 			report := to("")
-			i := requireWarning(t, report, publisher.CheckTrace, lost)
+			i := requireWarning(t, report, check.TraceTopic, lost)
 			require.Equal(t, publisher.DefaultTraceTopic, i.Subject)
 			require.Contains(t, i.Advice, "traceTopicEnable=true")
 			require.NoError(t, report.Err())
-			require.Equal(t, "create the topic", requireWarning(t, to("others"), publisher.CheckTrace, lost).Advice)
+			require.Equal(t, "create the topic", requireWarning(t, to("others"), check.TraceTopic, lost).Advice)
 			c.Broker(0).SetPermission("traces", headers.PermRead)
-			requireWarning(t, to("traces"), publisher.CheckTrace, "no queues that can be written to")
+			requireWarning(t, to("traces"), check.TraceTopic, "no queues that can be written to")
 			onRequest(c, headers.CodeTopicRoute, func(embedded.Request) embedded.Fault { return embedded.Ignore() })
-			requireWarning(t, to("traces"), publisher.CheckTrace, "no answer within 3s")
+			requireWarning(t, to("traces"), check.TraceTopic, "no answer within 3s")
 		}, opts...)
 	}
 }
@@ -431,13 +436,12 @@ func TestCheckCertificateEnd(t *testing.T) {
 				embedded.WithTLSRequired(), embedded.WithTopic(orders, 1), embedded.WithoutAutoCreateTopic())
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, c.Close()) })
-			report := check(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.TLS = &tls.Config{RootCAs: authority.Pool()} }), orders)
+			report := checked(t, publisherOn(t, c, func(cfg *publisher.Config) { cfg.Cluster.TLS = &tls.Config{RootCAs: authority.Pool()} }), orders)
 			require.NoError(t, report.Err())
-			for _, i := range itemsOf(report, publisher.CheckTLS) {
-				require.Equal(t, tc.warns, i.Warning, "%+v: %s", tc, report)
-				require.Equal(t, tc.warns, i.Verdict == publisher.CheckBad, report)
+			for _, i := range itemsOf(report, check.TLS) {
+				require.Equal(t, tc.warns, i.Status == check.Warning, "%+v: %s", tc, report)
 			}
-			require.Len(t, itemsOf(report, publisher.CheckTLS), 2)
+			require.Len(t, itemsOf(report, check.TLS), 2)
 		})
 	}
 }

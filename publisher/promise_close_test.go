@@ -82,7 +82,7 @@ func TestPromiseCloseDrains(t *testing.T) {
 		require.NoError(t, e.closed)
 		require.Equal(t, 3*time.Second, e.publishedAt)
 		require.Equal(t, 3*time.Second, e.closedAt)
-		require.Len(t, c.Messages(orders), 2)
+		require.Len(t, messagesIn(c, orders), 2)
 	})
 }
 
@@ -97,7 +97,7 @@ func TestPromiseCloseDrainsWhatWaits(t *testing.T) {
 		require.NoError(t, e.published)
 		require.NoError(t, e.closed)
 		require.Equal(t, 7*time.Second, e.publishedAt, "both messages of the call are sent")
-		require.Len(t, c.Messages(orders), 2)
+		require.Len(t, messagesIn(c, orders), 2)
 	})
 }
 
@@ -145,7 +145,7 @@ func TestPromiseCloseCutsOff(t *testing.T) {
 					c.SendTimeout, c.AttemptTimeout, c.CloseTimeout = time.Hour, time.Hour, 5*time.Second
 					c.Batch.MaxMessages = 1
 					if cut.dial != nil {
-						c.Dial, c.DialTimeout = cut.dial, time.Hour
+						c.Cluster.Dial, c.Cluster.DialTimeout = cut.dial, time.Hour
 					}
 				})
 				e := closing(p)
@@ -167,7 +167,7 @@ func TestPromiseCloseDespiteDial(t *testing.T) {
 		release := make(chan struct{})
 		p := unclosedPublisherOn(t, c, func(config *publisher.Config) {
 			config.CloseTimeout = time.Second
-			config.Dial = func(_ context.Context, network, addr string) (net.Conn, error) {
+			config.Cluster.Dial = func(_ context.Context, network, addr string) (net.Conn, error) {
 				<-release
 				return c.Dial(context.Background(), network, addr)
 			}
@@ -245,7 +245,7 @@ func TestPromiseCloseInACrowd(t *testing.T) {
 		wg.Wait()
 		require.NotZero(t, published)
 		require.NotZero(t, refused)
-		require.Len(t, c.Messages(orders), published)
+		require.Len(t, messagesIn(c, orders), published)
 	})
 }
 

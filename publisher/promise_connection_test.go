@@ -3,13 +3,16 @@ package publisher_test
 import (
 	"context"
 	"crypto/tls"
+	"maps"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/testcert"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -35,8 +38,8 @@ func TestPromiseDialTimeout(t *testing.T) {
 		broker, seen, dials := c.Broker(0).Addr(), newResults(), 0 // one dial at a time
 		p := publisherOn(t, c, func(config *publisher.Config) {
 			config.OnResult = seen.add
-			config.DialTimeout = 100 * time.Millisecond
-			config.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			config.Cluster.DialTimeout = 100 * time.Millisecond
+			config.Cluster.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if addr == broker {
 					if dials++; dials == 1 {
 						<-ctx.Done() // as with a host that drops packets
@@ -53,22 +56,70 @@ func TestPromiseDialTimeout(t *testing.T) {
 	})
 }
 
+// A connection that has died without a word is replaced by the attempt after the one
+// that found out, though each spends some of its time before its request is written.
+func TestPromiseDeadConnectionIsReplaced(t *testing.T) {
+	slowly := func(wait time.Duration) rocketmq.CredentialsProvider {
+		return rocketmq.CredentialsFunc(func(context.Context) (rocketmq.Credentials, error) {
+			time.Sleep(wait) // the provider's own, on the bubble's clock
+			return rocketmq.NewCredentials("user", "secret"), nil
+		})
+	}
+	for name, change := range map[string]func(*publisher.Config){
+		"defaults":    nil,
+		"credentials": func(c *publisher.Config) { c.Cluster.Credentials = slowly(400 * time.Millisecond) },
+		"short attempts": func(c *publisher.Config) {
+			c.AttemptTimeout, c.SendTimeout = 500*time.Millisecond, 2*time.Second
+			c.Cluster.Credentials = slowly(100 * time.Millisecond)
+		},
+		"short sends": func(c *publisher.Config) { c.SendTimeout = 900 * time.Millisecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				var mu sync.Mutex
+				known, dead := map[string]bool{}, map[string]bool{}
+				c.Intercept(func(r embedded.Request) embedded.Fault {
+					mu.Lock()
+					defer mu.Unlock()
+					if r.Addr != c.Broker(0).Addr() {
+						return embedded.Fault{}
+					}
+					known[r.RemoteAddr] = true
+					if dead[r.RemoteAddr] {
+						return embedded.Ignore()
+					}
+					return embedded.Fault{}
+				})
+				p := publisherOn(t, c, change)
+				require.NoError(t, p.Publish(orders, newMessage("x")))
+				mu.Lock()
+				maps.Copy(dead, known)
+				mu.Unlock()
+				if name == "short sends" { // one attempt has all of the time
+					require.Error(t, p.Publish(orders, newMessage("x")))
+				}
+				require.NoError(t, p.Publish(orders, newMessage("x")))
+			})
+		})
+	}
+}
+
 // With TLS all servers are spoken to in TLS, and their certificates are verified.
 func TestPromiseTLS(t *testing.T) {
 	certificate, pool, err := testcert.SelfSigned()
 	require.NoError(t, err)
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		p := publisherOn(t, c, func(c *publisher.Config) { c.TLS = &tls.Config{RootCAs: pool} })
+		p := publisherOn(t, c, func(c *publisher.Config) { c.Cluster.TLS = &tls.Config{RootCAs: pool} })
 		require.NoError(t, p.Publish(orders, newMessage("x")))
 
-		trusting := publisherOn(t, c, func(c *publisher.Config) { c.TLS = &tls.Config{} })
+		trusting := publisherOn(t, c, func(c *publisher.Config) { c.Cluster.TLS = &tls.Config{} })
 		elapsed := stopwatch()
 		e := failureOf(t, trusting.Publish(orders, newMessage("x")))
 		require.Zero(t, elapsed(), "it will not get better")
 		var untrusted *tls.CertificateVerificationError
 		require.ErrorAs(t, e, &untrusted)
 		require.Equal(t, publisher.NotSent, e.Outcome())
-		require.Len(t, c.Messages(orders), 1)
+		require.Len(t, messagesIn(c, orders), 1)
 	}, embedded.WithTLS(&tls.Config{Certificates: []tls.Certificate{certificate}}), embedded.WithTLSRequired())
 }
 
@@ -93,8 +144,8 @@ func TestPromiseBrokersCertificate(t *testing.T) {
 				require.NoError(t, err)
 				t.Cleanup(func() { require.NoError(t, other.Close()) })
 				p := publisherOn(t, c, func(config *publisher.Config) {
-					config.TLS = &tls.Config{RootCAs: authority.Pool()}
-					config.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					config.Cluster.TLS = &tls.Config{RootCAs: authority.Pool()}
+					config.Cluster.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 						if addr == c.Broker(0).Addr() {
 							return other.Dial(ctx, network, other.Broker(0).Addr())
 						}
@@ -104,7 +155,7 @@ func TestPromiseBrokersCertificate(t *testing.T) {
 				elapsed := stopwatch()
 				e := failureOf(t, p.Publish(orders, newMessage("x")))
 				require.Zero(t, elapsed())
-				var certificate *publisher.CertificateError
+				var certificate *rocketmq.CertificateError
 				require.ErrorAs(t, e, &certificate)
 				require.Equal(t, tt.byPeer, certificate.ByPeer)
 				require.Equal(t, publisher.NotSent, e.Outcome())

@@ -13,6 +13,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -166,7 +167,7 @@ func TestPromiseDelayLevels(t *testing.T) {
 		lasts   string // instead of the delay's own
 		after   time.Duration
 		levels  levels
-		exact   string // without RoundUpToLevel; "refused" if it is
+		exact   string // with RequireLevel; "refused" if it is
 		rounded string
 	}{
 		{name: "a level", delay: delay.For(10 * time.Second), exact: "DELAY=3", rounded: "DELAY=3"},
@@ -188,7 +189,7 @@ func TestPromiseDelayLevels(t *testing.T) {
 					time.Sleep(637 * time.Millisecond)
 					seen := delayedBy(c)
 					p := publisherOn(t, c, func(c *publisher.Config) {
-						c.Delay = publisher.DelayConfig{Levels: test.levels, RoundUpToLevel: round}
+						c.Delay = publisher.DelayConfig{Levels: test.levels, RequireLevel: !round}
 					})
 					// Made here, since the time is that of the bubble.
 					lasts, err := time.ParseDuration(delayed(test.delay).Metadata.Get(forKey))
@@ -255,7 +256,7 @@ func TestPromiseDelayTooLong(t *testing.T) {
 		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 			p := publisherOn(t, c, nil)
 			require.NoError(t, p.Publish(orders, delayed(delay.For(3*24*time.Hour-2*time.Second))))
-			require.Equal(t, 1, c.Stored("rmq_sys_wheel_timer"))
+			require.Equal(t, 1, storedIn(c, "rmq_sys_wheel_timer"))
 			err := p.Publish(orders, delayed(delay.For(3*24*time.Hour+time.Second)))
 			var long *publisher.DelayTooLongError
 			require.ErrorAs(t, err, &long)
@@ -276,11 +277,11 @@ func TestPromiseDelayTooLong(t *testing.T) {
 	t.Run("by the broker", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 			p := publisherOn(t, c, nil)
-			err := p.Publish(orders, delayed(delay.For(time.Hour)))
+			err := p.Publish(orders, delayed(delay.For(3*time.Hour)))
 			var long *publisher.DelayTooLongError
 			require.ErrorAs(t, err, &long)
 			require.Zero(t, long.Max)
-			require.Greater(t, long.Delay, time.Hour-time.Second)
+			require.Greater(t, long.Delay, 3*time.Hour-time.Second)
 			require.ErrorIs(t, err, &headers.StatusError{Code: headers.MessageIllegal})
 			require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 			require.Equal(t, 1, sends(c))
@@ -290,10 +291,53 @@ func TestPromiseDelayTooLong(t *testing.T) {
 
 func TestPromiseDelayWithoutTimers(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		err := publisherOn(t, c, nil).Publish(orders, delayed(delay.For(time.Minute)))
+		err := publisherOn(t, c, nil).Publish(orders, delayed(delay.For(3*time.Hour)))
 		requireTimersDisabled(t, err)
 		require.Equal(t, 1, sends(c))
+		err = publisherOn(t, c, func(c *publisher.Config) { c.Delay.RequireLevel = true }).Publish(orders, delayed(delay.For(11*time.Second)))
+		requireTimersDisabled(t, err)
+		require.Equal(t, 2, sends(c))
 	}, embedded.WithoutTimers())
+}
+
+// A broker that refuses a timer message gets it with a delay level.
+func TestPromiseDelayByLevelWhereTimersAreRefused(t *testing.T) {
+	for name, opt := range map[string]embedded.Option{"off": embedded.WithoutTimers(), "shorter": embedded.WithMaxDelay(time.Second)} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				seen, by := newResults(), delayedBy(c)
+				p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+				require.NoError(t, p.Publish(orders, delayed(delay.For(11*time.Second))))
+				result := seen.next(t)
+				require.Equal(t, 2, result.Attempts)
+				require.Equal(t, publisher.NotSent, result.Failed[0].Outcome)
+				require.Len(t, *by, 2)
+				require.Equal(t, "DELAY=4", (*by)[1])
+				since := stopwatch()
+				awaitStored(t, c, orders, 1)
+				require.InDelta(t, 30*time.Second, since(), float64(time.Millisecond), "from when it was stored")
+			}, opt)
+		})
+	}
+}
+
+// A broker that takes the timer message goes before a level.
+func TestPromiseDelayByTimerOfAnotherBroker(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		c.Intercept(func(r embedded.Request) embedded.Fault {
+			if r.Send != nil && r.Server == "broker-b" {
+				return embedded.Answer(headers.SystemError, "accurate timer message is not enabled, timerWheelEnable is false")
+			}
+			return embedded.Fault{}
+		})
+		seen := newResults()
+		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+		for range 4 {
+			require.NoError(t, p.Publish(orders, delayed(delay.For(11*time.Second))))
+			require.Equal(t, "broker-a", seen.next(t).MessageQueue.BrokerName)
+		}
+		require.Equal(t, 4, storedIn(c, "rmq_sys_wheel_timer"))
+	}, embedded.WithBrokers(2))
 }
 
 func requireTimersDisabled(t testing.TB, err error) {
@@ -313,8 +357,8 @@ func TestPromiseDelayedMessagesGoAlone(t *testing.T) {
 		require.NoError(t, p.Publish(orders,
 			delayed(delay.For(-time.Hour)), delayed(delay.For(time.Hour)), newMessage("x"), delayed(delay.For(time.Hour)), delayed(delay.For(-time.Hour))))
 		require.Equal(t, 3, sends(c))
-		require.Equal(t, 3, c.Stored(orders))
-		require.Equal(t, 2, c.Stored("rmq_sys_wheel_timer"))
+		require.Equal(t, 3, storedIn(c, orders))
+		require.Equal(t, 2, storedIn(c, "rmq_sys_wheel_timer"))
 	})
 }
 
@@ -338,10 +382,10 @@ func TestPromiseDelayByMarshaler(t *testing.T) {
 				since := stopwatch()
 				err := p.Publish(orders, msg)
 				if !test.levels && version < headers.Version5_0_0 {
-					var unsupported *publisher.UnsupportedError
+					var unsupported *rocketmq.UnsupportedError
 					require.ErrorAs(t, err, &unsupported)
-					require.Equal(t, publisher.UnsupportedError{
-						Feature: publisher.FeatureTimer, Addr: c.Broker(0).Addr(), Version: version, Since: "5.0.0",
+					require.Equal(t, rocketmq.UnsupportedError{
+						Feature: rocketmq.FeatureTimer, Addr: c.Broker(0).Addr(), Version: version, Since: "5.0.0",
 					}, *unsupported)
 					require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 					require.Zero(t, sends(c))
@@ -364,15 +408,15 @@ func TestPromiseDelayCombinations(t *testing.T) {
 		for name, test := range map[string]struct {
 			change func(*publisher.Config)
 			msg    *message.Message
-			want   []publisher.Feature
+			want   []rocketmq.Feature
 		}{
-			"key": {func(c *publisher.Config) { c.OrderingKey = key }, ahead, []publisher.Feature{publisher.FeatureOrderingKey, publisher.FeatureDelay}},
+			"key": {func(c *publisher.Config) { c.OrderingKey = key }, ahead, nil},
 			"key, marshaler": {func(c *publisher.Config) {
 				c.OrderingKey, c.Marshaler = key, soloMarshaler(headers.Property{Name: "DELAY", Value: "1"})
-			}, newMessage("solo"), []publisher.Feature{publisher.FeatureOrderingKey, publisher.FeatureDelay}},
+			}, newMessage("solo"), nil},
 			"half message": {func(c *publisher.Config) {
 				c.Marshaler = soloMarshaler(headers.Property{Name: "TRAN_MSG", Value: "true"})
-			}, soloDelayed(), []publisher.Feature{publisher.FeatureTransaction, publisher.FeatureDelay}},
+			}, soloDelayed(), []rocketmq.Feature{rocketmq.FeatureTransaction, rocketmq.FeatureDelay}},
 			"key, time is past": {func(c *publisher.Config) { c.OrderingKey = key }, delayed(delay.For(-time.Hour)), nil},
 			"key, level 0": {func(c *publisher.Config) {
 				c.OrderingKey, c.Marshaler = key, soloMarshaler(headers.Property{Name: "DELAY", Value: "0"})
@@ -411,7 +455,7 @@ func TestPromiseDelayCountsAgainstPropertiesSize(t *testing.T) {
 				break
 			}
 		}
-		waits := c.Messages("rmq_sys_wheel_timer")
+		waits := messagesIn(c, "rmq_sys_wheel_timer")
 		require.Len(t, waits, 1)
 		sent := 0
 		for _, property := range strings.SplitAfter(waits[0].RawProperties, "\x02") {
@@ -425,17 +469,25 @@ func TestPromiseDelayCountsAgainstPropertiesSize(t *testing.T) {
 }
 
 // Brokers lose a timer message that is too large to be read back, so a delayed
-// message has less room.
+// message that is has a delay level.
 func TestPromiseDelayLeavesRoomInTheMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, func(c *publisher.Config) { c.Compression.Codec = publisher.NoCompression })
 		msg := newMessage(strings.Repeat("x", 4<<20))
 		require.NoError(t, p.Publish(orders, msg))
-		delay.Message(msg, delay.For(time.Minute))
+		by := delayedBy(c)
+		delay.Message(msg, delay.For(90*time.Second))
+		require.NoError(t, p.Publish(orders, msg))
+		require.Equal(t, []string{"DELAY=6"}, *by)
+		awaitStored(t, c, orders, 2)
+
+		delay.Message(msg, delay.For(3*time.Hour))
+		err := p.Publish(orders, msg)
 		var large *publisher.MessageTooLargeError
-		require.ErrorAs(t, p.Publish(orders, msg), &large)
+		require.ErrorAs(t, err, &large)
 		require.True(t, large.Timer)
-		require.Equal(t, 1, sends(c))
+		require.ErrorIs(t, err, publisher.ErrPermanent)
+		require.Equal(t, 2, sends(c))
 	})
 }
 
@@ -445,7 +497,7 @@ func TestPromiseDelayWithBrokersOfTwoVersions(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		saysItIsOld(t, c, "broker-b")
 		seen := newResults()
-		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult, c.Delay.RequireLevel = seen.add, true })
 		handedOn := 0
 		for range 8 {
 			require.NoError(t, p.Publish(orders, delayed(delay.For(11*time.Second))))

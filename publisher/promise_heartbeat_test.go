@@ -1,6 +1,11 @@
 package publisher_test
 
 import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +66,55 @@ func TestPromiseHeartbeatOfHangingBroker(t *testing.T) {
 	}, embedded.WithBrokers(2))
 }
 
+// Brokers that a route names without a queue of the topic are not dialed. A publisher
+// with many brokers asks some of them at a time, the connected ones first.
+func TestPromiseHeartbeatsToManyBrokers(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		const many = 200
+		brokers := []string{`{"brokerName":"broker-a","brokerAddrs":{"0":"` + c.Broker(0).Addr() + `"}}`}
+		queues := []string{`{"brokerName":"broker-a","writeQueueNums":1,"perm":6}`}
+		for i := range many {
+			brokers = append(brokers,
+				fmt.Sprintf(`{"brokerName":"dead-%d","brokerAddrs":{"0":"dead-%d:1"}}`, i, i),
+				fmt.Sprintf(`{"brokerName":"stray-%d","brokerAddrs":{"0":"stray-%d:1"}}`, i, i))
+			queues = append(queues, fmt.Sprintf(`{"brokerName":"dead-%d","writeQueueNums":1,"perm":4}`, i))
+		}
+		onRequest(c, headers.CodeTopicRoute, withBody(t, `{"queueDatas":[`+strings.Join(queues, ",")+`],"brokerDatas":[`+strings.Join(brokers, ",")+`]}`))
+		var mu sync.Mutex
+		dialed := make(map[string]int)
+		now, most := 0, 0
+		p := publisherOn(t, c, func(cfg *publisher.Config) {
+			cfg.Cluster.DialTimeout = 2 * time.Second // less than a heartbeat's time: one goes on when its dial has ended
+			cfg.Cluster.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if strings.HasPrefix(addr, "dead") || strings.HasPrefix(addr, "stray") {
+					mu.Lock()
+					dialed[addr]++
+					now++
+					most = max(most, now)
+					mu.Unlock()
+					<-ctx.Done()
+					mu.Lock()
+					now--
+					mu.Unlock()
+					return nil, ctx.Err()
+				}
+				return c.Dial(ctx, network, addr)
+			}
+		})
+		require.NoError(t, p.Publish(orders, newMessage("x")))
+		time.Sleep(29 * time.Second)
+		require.Equal(t, 1, heartbeats(c, "broker-a"))
+		time.Sleep(time.Second)
+		require.Equal(t, 2, heartbeats(c, "broker-a"), "at once, whatever the others do")
+		time.Sleep(29 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		require.Equal(t, 32, most)
+		require.Len(t, dialed, many)
+		require.NotContains(t, dialed, "stray-0:1")
+	})
+}
+
 // A publisher that is seldom used keeps its connection.
 func TestPromiseConnectionOutlivesQuietHours(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
@@ -95,7 +149,7 @@ func TestPromiseIdleCloseIsNoError(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		seen := newResults()
 		p := publisherOn(t, c, func(c *publisher.Config) {
-			c.OnResult, c.HeartbeatInterval, c.RouteRefreshInterval = seen.add, 24*time.Hour, 24*time.Hour
+			c.OnResult, c.Cluster.HeartbeatInterval, c.Cluster.RouteRefreshInterval = seen.add, 24*time.Hour, 24*time.Hour
 		})
 		publishOne(t, p, seen)
 		for closed := range 3 {

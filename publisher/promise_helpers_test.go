@@ -11,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -43,10 +44,11 @@ func publisherOn(t testing.TB, c *embedded.Cluster, change func(*publisher.Confi
 	return p
 }
 
-// unclosedPublisherOn leaves closing the publisher to the test.
+// unclosedPublisherOn leaves closing the publisher to the test. Whatever the cluster
+// wants of clients beside knowing where it is, change has to bring.
 func unclosedPublisherOn(t testing.TB, c *embedded.Cluster, change func(*publisher.Config)) *publisher.Publisher {
 	t.Helper()
-	cfg := publisher.Config{NameServers: c.NameServers(), Dial: c.Dial}
+	cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: c.NameServers(), Dial: c.Dial}}
 	if change != nil {
 		change(&cfg)
 	}

@@ -82,9 +82,12 @@ func TestPromiseHooks(t *testing.T) {
 		require.NoError(t, p.Publish(orders, call...))
 		require.NoError(t, p.Close())
 
+		// The messages do not wait for the hook that tells of their route.
+		told := slices.Index(log.order, "route of orders")
+		require.Positive(t, told, "after the name server was connected to")
 		require.Equal(t, []string{
-			"up", "route of orders", "up", "send", "attempt", "retry", "send", "attempt", "result", "result", "down", "down",
-		}, log.order)
+			"up", "up", "send", "attempt", "retry", "send", "attempt", "result", "result", "down", "down",
+		}, slices.Delete(slices.Clone(log.order), told, told+1))
 		nameServer, broker := c.NameServers()[0], c.Brokers()[0].Addr()
 		require.Equal(t, []string{nameServer, broker}, log.ups)
 		require.ElementsMatch(t, log.ups, log.downs)
@@ -92,7 +95,7 @@ func TestPromiseHooks(t *testing.T) {
 			require.ErrorIs(t, cause, publisher.ErrClosed)
 		}
 		require.Nil(t, log.routes[0][0])
-		require.Len(t, log.routes[0][1].Queues(), 1)
+		require.Len(t, log.routes[0][1].WriteQueues(), 1)
 
 		queue := routing.MessageQueue{Topic: orders, BrokerName: "broker-a"}
 		first, second := log.sends[0], log.sends[1]
@@ -122,6 +125,29 @@ func TestPromiseHooks(t *testing.T) {
 		require.Equal(t, 1, retry.Failed)
 		require.Equal(t, bad.Attempt.Err, retry.Err)
 		require.Equal(t, began.Add(time.Second), good.Attempt.Began.Add(-retry.Pause))
+	})
+}
+
+// A hook that is told of a route holds up neither the messages that the route was looked
+// up for nor those that find it known.
+func TestPromiseHooksRouteHoldsUpNoMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		published := make(chan struct{})
+		told := false
+		p := unclosedPublisherOn(t, c, func(c *publisher.Config) {
+			c.Hooks.RouteChanged = func(string, *routing.Route, *routing.Route) {
+				<-published
+				told = true
+			}
+		})
+		elapsed := stopwatch()
+		for range 2 {
+			require.NoError(t, p.Publish(orders, newMessage("x")))
+		}
+		require.Zero(t, elapsed())
+		close(published)
+		require.NoError(t, p.Close())
+		require.True(t, told)
 	})
 }
 
@@ -244,4 +270,36 @@ func TestPromiseHooksStress(t *testing.T) {
 		require.Positive(t, count["send"])
 		require.Equal(t, count["up"], count["down"])
 	}, embedded.WithTopic("noted", 1))
+}
+
+// Attempts are counted on when a request is split, in events as in results, and so
+// grow the pauses between them.
+func TestPromiseHooksCountOnAfterSplit(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		onSend(c, func(_ int, r embedded.Request) embedded.Fault {
+			if r.Code == headers.CodeSendBatchMessage {
+				return embedded.Answer(headers.MessageIllegal, "")
+			}
+			return embedded.Fault{}
+		})
+		var mu sync.Mutex
+		tries := make(map[string]int)
+		seen := newResults()
+		p := publisherOn(t, c, func(c *publisher.Config) {
+			c.OnResult = seen.add
+			c.Hooks.AfterAttempt = func(e publisher.AttemptEvent) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, uuid := range e.UUIDs {
+					tries[uuid] = e.Try
+				}
+			}
+		})
+		require.NoError(t, p.Publish(orders, newMessages(4)...))
+		for range 4 {
+			r := seen.next(t)
+			require.Equal(t, 3, r.Attempts, "as one of four, of two, and alone")
+			require.Equal(t, r.Attempts, tries[r.UUID])
+		}
+	})
 }

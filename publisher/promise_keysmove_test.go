@@ -17,7 +17,7 @@ func TestPromiseKeysMoveAfterTheLastRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, func(c *publisher.Config) {
 			byPayload(c)
-			c.SendTimeout, c.AttemptTimeout, c.RouteRefreshInterval = time.Minute, time.Minute, time.Second
+			c.SendTimeout, c.AttemptTimeout, c.Cluster.RouteRefreshInterval = time.Minute, time.Minute, time.Second
 		})
 		// Of two queues a has number 1 and b number 0; of four, 1 and 2.
 		require.NoError(t, p.Publish(sorted, newMessage("a-0")))
@@ -37,7 +37,7 @@ func TestPromiseKeysMoveAfterTheLastRequest(t *testing.T) {
 		require.Equal(t, 3*time.Second, finds.took)
 		var stored []string
 		var queues []int32
-		for _, m := range c.Messages(sorted) {
+		for _, m := range messagesIn(c, sorted) {
 			if strings.HasPrefix(string(m.Body), "b") {
 				stored, queues = append(stored, string(m.Body)), append(queues, m.QueueID)
 			}

@@ -42,7 +42,7 @@ func TestPromiseLingerGathers(t *testing.T) {
 		wg.Wait()
 		require.Equal(t, 5*time.Millisecond, elapsed())
 		require.Equal(t, 1, sends(c))
-		require.Len(t, c.Messages(orders), 3)
+		require.Len(t, messagesIn(c, orders), 3)
 	})
 }
 
@@ -65,7 +65,7 @@ func TestPromiseFullRequestDoesNotLinger(t *testing.T) {
 		}
 		wg.Wait()
 		require.Equal(t, time.Millisecond, elapsed())
-		require.Len(t, c.Messages(orders), 14)
+		require.Len(t, messagesIn(c, orders), 14)
 	})
 }
 
@@ -94,6 +94,6 @@ func TestPromiseCloseWaitsForLingering(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, p.Close())
 		wg.Wait()
-		require.Len(t, c.Messages(orders), 1)
+		require.Len(t, messagesIn(c, orders), 1)
 	})
 }

@@ -3,6 +3,9 @@ package publisher_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
@@ -19,7 +23,7 @@ import (
 // that text.
 func loggedOn(t *testing.T, c *embedded.Cluster, change func(*publisher.Config)) (*publisher.Publisher, func(watermill.LogLevel, string) []watermill.CapturedMessage) {
 	t.Helper()
-	cfg := publisher.Config{NameServers: c.NameServers(), Dial: c.Dial}
+	cfg := publisher.Config{Cluster: c.Config()}
 	if change != nil {
 		change(&cfg)
 	}
@@ -54,8 +58,8 @@ func TestPromiseLogIsNotFlooded(t *testing.T) {
 		},
 		"resolver": {
 			change: func(c *publisher.Config) {
-				c.NameServers = nil
-				c.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) { return nil, errors.New("no directory today") })
+				c.Cluster.NameServers = nil
+				c.Cluster.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) { return nil, errors.New("no directory today") })
 			},
 			level: watermill.ErrorLogLevel, line: "Cannot find the RocketMQ name servers, keeping the ones known, if any",
 		},
@@ -113,6 +117,74 @@ func TestPromiseDeadBrokersAreLogged(t *testing.T) {
 		}
 		require.Len(t, failed(), 2)
 		require.Greater(t, failed()[1].Fields["unlogged"], 2)
+	})
+}
+
+// Neither do connections that are lost again and again flood the log. Hooks hear of
+// each.
+func TestPromiseLostConnectionsAreLoggedNowAndThen(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		var lost atomic.Int64
+		p, lines := loggedOn(t, c, func(c *publisher.Config) {
+			c.Hooks.Disconnected = func(string, error) { lost.Add(1) }
+		})
+		const times = 50
+		for range times {
+			require.NoError(t, p.Publish(orders, newMessage("x")))
+			c.Broker(0).DropConnections()
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		require.EqualValues(t, times, lost.Load())
+		found := lines(watermill.InfoLogLevel, "Connection to RocketMQ lost")
+		require.Len(t, found, 2)
+		require.Equal(t, 0, found[0].Fields["unlogged"])
+		require.Equal(t, 29, found[1].Fields["unlogged"])
+		require.Equal(t, c.Broker(0).Addr(), found[1].Fields["addr"])
+	})
+}
+
+// A name server that tells of many brokers that nobody can dial, others each time, is
+// worth a line now and then, which names a few of them.
+func TestPromiseUnusableBrokersAreLoggedSeldom(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		var turn atomic.Int64
+		onRequest(c, headers.CodeTopicRoute, func(r embedded.Request) embedded.Fault {
+			brokers := []string{`{"brokerName":"broker-a","brokerAddrs":{"0":"` + c.Broker(0).Addr() + `"}}`}
+			queues := []string{`{"brokerName":"broker-a","writeQueueNums":1,"perm":6}`}
+			for i := range 500 {
+				name := fmt.Sprintf(`"lost-%d-%d"`, turn.Load(), i)
+				brokers = append(brokers, `{"brokerName":`+name+`,"brokerAddrs":{"0":"nowhere"}}`)
+				queues = append(queues, `{"brokerName":`+name+`,"writeQueueNums":1,"perm":6}`)
+			}
+			turn.Add(1)
+			return withBody(t, `{"queueDatas":[`+strings.Join(queues, ",")+`],"brokerDatas":[`+strings.Join(brokers, ",")+`]}`)(r)
+		})
+		p, lines := loggedOn(t, c, func(cfg *publisher.Config) { cfg.Cluster.RouteRefreshInterval = time.Second })
+		require.NoError(t, p.Publish(orders, newMessage("x")))
+		time.Sleep(40500 * time.Millisecond)
+		require.Equal(t, int64(41), turn.Load())
+		found := lines(watermill.InfoLogLevel, "RocketMQ broker cannot be used")
+		require.Len(t, found, 2)
+		require.Equal(t, 500, found[0].Fields["brokers"])
+		require.Contains(t, found[0].Fields["cause"], "nowhere")
+		require.Less(t, len(found[0].Fields["cause"].(string)), 1000)
+		require.Equal(t, 29, found[1].Fields["unlogged"])
+	})
+}
+
+// So is a cluster whose brokers, which may ask about transactions, cannot be found.
+func TestPromiseSearchForBrokersIsLoggedSeldom(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		c.NameServer(0).Stop()
+		_, lines := loggedOn(t, c, func(cfg *publisher.Config) {
+			cfg.ProducerGroup = shop
+			cfg.Transaction.Check = func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
+				return publisher.TransactionUnknown
+			}
+		})
+		time.Sleep(100 * time.Second)
+		require.Len(t, lines(watermill.InfoLogLevel, "Cannot find the RocketMQ brokers that may ask about transactions"), 4)
 	})
 }
 

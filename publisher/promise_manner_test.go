@@ -41,7 +41,7 @@ func TestPromiseAsyncAfterTransaction(t *testing.T) {
 			require.NoError(t, p.Flush(t.Context()))
 			r := seen.next(t)
 			require.NoError(t, r.Err)
-			require.Len(t, c.Messages(orders), 2*(i+1), "both can be seen")
+			require.Len(t, messagesIn(c, orders), 2*(i+1), "both can be seen")
 		}
 	})
 }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -19,7 +21,7 @@ func TestPromiseNamespaceOneway(t *testing.T) {
 		require.NoError(t, c.CreateTopic("ns%orders", 1))
 		var seen []publisher.Result
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
-			cfg.Namespace = "ns"
+			cfg.Cluster.Namespace = "ns"
 			cfg.OnResult = func(r publisher.Result) { seen = append(seen, r) }
 		})
 		require.NoError(t, p.Publish(orders, newMessage("x")))
@@ -35,7 +37,7 @@ func TestPromiseNamespaceAttempts(t *testing.T) {
 		require.NoError(t, c.CreateTopic("ns%orders", 1))
 		var attempts []publisher.AttemptEvent
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
-			cfg.Namespace = "ns"
+			cfg.Cluster.Namespace = "ns"
 			cfg.Hooks.AfterAttempt = func(e publisher.AttemptEvent) { attempts = append(attempts, e) }
 		})
 		require.NoError(t, p.Publish(orders, newMessage("x")))
@@ -57,12 +59,75 @@ func TestPromiseNamespaceAttempts(t *testing.T) {
 	})
 }
 
+// Whatever the topics are called, each is a RocketMQ topic of its own in the namespace,
+// and none is outside.
+func TestPromiseNamespaceKeepsTopicsApart(t *testing.T) {
+	topics := []string{
+		orders, "ns%orders", "ns%ns%orders", "ns%", "%orders", "other%orders", "nsx%orders", "ns", "CID_RMQ_SYS_orders", "CID_RMQ_SYS_",
+		"_wm_ns-25orders", "ns.orders", "ns%orders.new", strings.Repeat("x", 124), strings.Repeat("x", 125), strings.Repeat("x", 128),
+		"ns%" + strings.Repeat("x", 121), "ns%" + strings.Repeat("x", 122), strings.Repeat(".", 40), strings.Repeat(".", 41), strings.Repeat("é", 500),
+	}
+	for _, mapper := range []marshaler.TopicMapper{nil, marshaler.EscapeTopics{}, &marshaler.EscapeTopics{}, marshaler.EscapeTopics{Namespace: "ns"}, marshaler.PlainTopics{}} {
+		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+			p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.Cluster.Namespace, cfg.Topics = "ns", mapper })
+			taken := make(map[string]bool)
+			for _, topic := range topics {
+				err := p.Publish(topic, newMessage(topic))
+				if _, plain := mapper.(marshaler.PlainTopics); plain && err != nil {
+					var refused *marshaler.TopicError
+					require.ErrorAs(t, err, &refused, topic)
+					continue
+				}
+				require.NoError(t, err, topic)
+				taken[topic] = true
+			}
+			require.Contains(t, taken, "other%orders")
+			found := make(map[string]bool)
+			for _, topic := range c.Broker(0).Topics() {
+				for _, m := range messagesIn(c, topic.Name) {
+					name := unmarshal(t, fromEmbedded(t, m)).Payload
+					require.False(t, found[string(name)], "twice")
+					found[string(name)] = true
+					require.True(t, strings.HasPrefix(topic.Name, "ns%"), topic.Name)
+				}
+				require.LessOrEqual(t, len(messagesIn(c, topic.Name)), 1, "%s is more than one topic", topic.Name)
+			}
+			require.Equal(t, taken, found)
+		})
+	}
+}
+
+// A mapper that has EscapeTopics in it maps by itself; what it makes is checked.
+func TestPromiseNamespaceOfAMapperOfOnesOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := publisherOn(t, c, func(cfg *publisher.Config) { cfg.Cluster.Namespace, cfg.Topics = "ns", prefixed{} })
+		require.NoError(t, p.Publish("x", newMessage("x")))
+		require.Len(t, messagesIn(c, "ns%own-x"), 1)
+		err := p.Publish("", newMessage("x"))
+		require.ErrorIs(t, err, marshaler.ErrTopicNotInNamespace)
+		var refused *marshaler.TopicError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, "CID_RMQ_SYS_x", refused.Topic)
+	})
+}
+
+// prefixed maps all topics but one.
+type prefixed struct{ marshaler.EscapeTopics }
+
+func (prefixed) MapTopic(topic string) (marshaler.MappedTopic, error) {
+	if topic == "" {
+		return marshaler.MappedTopic{Name: "CID_RMQ_SYS_x"}, nil
+	}
+	return marshaler.MappedTopic{Name: "own-" + topic}, nil
+}
+
 // Any group and namespace that a publisher may have will do for traces too.
 func TestTraceInNamespace(t *testing.T) {
 	for _, traced := range []bool{false, true} {
 		p, err := publisher.New(publisher.Config{
-			NameServers: []string{"127.0.0.1:1"}, ProducerGroup: strings.Repeat("g", 80), Namespace: strings.Repeat("n", 20),
-			Trace: publisher.TraceConfig{Enabled: traced},
+			Cluster:       rocketmq.Cluster{NameServers: []string{"127.0.0.1:1"}, Namespace: strings.Repeat("n", 20)},
+			ProducerGroup: strings.Repeat("g", 80),
+			Trace:         publisher.TraceConfig{Enabled: traced},
 		}, nil)
 		require.NoError(t, err)
 		require.NoError(t, p.Close())

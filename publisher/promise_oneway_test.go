@@ -13,6 +13,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -72,7 +73,7 @@ func TestPromiseOneway(t *testing.T) {
 		time.Sleep(time.Minute)
 		oneway, twoWay := counts()
 		require.Equal(t, [2]int{1, 1}, [2]int{oneway, twoWay}, "three messages in one request")
-		require.Equal(t, 4, c.Stored(orders))
+		require.Equal(t, 4, storedIn(c, orders))
 		require.NoError(t, p.PublishOneway(orders), "no messages")
 	})
 }
@@ -84,7 +85,7 @@ func TestPromiseOnewayRefusedByBroker(t *testing.T) {
 		p := publisherOn(t, c, nil)
 		require.NoError(t, p.PublishOneway(orders, newMessage("x")))
 		require.Equal(t, 1, sends(c))
-		require.Zero(t, c.Stored(orders))
+		require.Zero(t, storedIn(c, orders))
 	})
 }
 
@@ -95,7 +96,7 @@ func TestPromiseOnewayWithKey(t *testing.T) {
 		err := p.PublishOneway(orders, newMessage("key-1"))
 		var refused *publisher.CombinationError
 		require.ErrorAs(t, err, &refused)
-		require.Equal(t, []publisher.Feature{publisher.FeatureOrderingKey, publisher.FeatureOneway}, refused.Features)
+		require.Equal(t, []rocketmq.Feature{rocketmq.FeatureOrderingKey, rocketmq.FeatureOneway}, refused.Features)
 		requireRefused(t, c, err, 0)
 		require.NoError(t, p.PublishOneway(orders, newMessage("")), "a message without a key")
 	})
@@ -131,7 +132,7 @@ func TestPromiseOnewaySolo(t *testing.T) {
 		large := newMessage(string(make([]byte, 10_000)))
 		require.NoError(t, p.PublishOneway(orders, newMessage("a"), large, newMessage("b"), newMessage("c")))
 		synctest.Wait()
-		require.Equal(t, 4, c.Stored(orders))
+		require.Equal(t, 4, storedIn(c, orders))
 		require.Len(t, seen.list(), 3)
 	})
 }
@@ -145,7 +146,7 @@ func TestPromiseOnewayRetriesWhatWasNotSent(t *testing.T) {
 		seen := newResults()
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
 			cfg.OnResult = seen.add
-			cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			cfg.Cluster.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if addr == broker && failures != 0 {
 					failures--
 					return nil, refused
@@ -200,7 +201,7 @@ func TestPromiseOnewayDoesNotRepeat(t *testing.T) {
 		seen := newResults()
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
 			cfg.OnResult = seen.add
-			cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			cfg.Cluster.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				conn, err := c.Dial(ctx, network, addr)
 				return stuckConn{conn, stuck, make(chan struct{}), new(sync.Once)}, err
 			}
@@ -230,7 +231,7 @@ func TestPromiseOnewayEnds(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		require.NoError(t, p.PublishOneway(orders, []*message.Message{newMessage("last")}...))
 		require.NoError(t, p.Close())
-		require.Equal(t, 1, c.Stored(orders), "what was handed to the network before Close")
+		require.Equal(t, 1, storedIn(c, orders), "what was handed to the network before Close")
 		require.ErrorIs(t, p.PublishOneway(orders, newMessage("x")), publisher.ErrClosed)
 		require.Zero(t, publisher.Inside(p))
 	})

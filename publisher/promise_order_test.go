@@ -16,6 +16,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
 // sorted is a topic for ordering keys: the key of a message is what is before the
@@ -58,7 +59,7 @@ func TestPromiseKeyHasOneQueue(t *testing.T) {
 		queueOf := make(map[string]string)
 		count := make(map[string]int)
 		used := make(map[string]int)
-		for _, m := range c.Messages(sorted) {
+		for _, m := range messagesIn(c, sorted) {
 			key, number, _ := strings.Cut(string(m.Body), "-")
 			require.Equal(t, key, m.Properties["__SHARDINGKEY"])
 			queue := fmt.Sprint(m.BrokerName, m.QueueID)
@@ -88,7 +89,7 @@ func TestPromiseEmptyKeyIsNone(t *testing.T) {
 			require.NoError(t, p.Publish(sorted, newMessage("x")))
 		}
 		var queues []int32
-		for _, m := range c.Messages(sorted) {
+		for _, m := range messagesIn(c, sorted) {
 			queues = append(queues, m.QueueID)
 			require.NotContains(t, m.Properties, "__SHARDINGKEY")
 		}
@@ -128,7 +129,7 @@ func TestPromiseOneRequestPerKeyedQueue(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		require.Len(t, c.Messages(sorted), 2001)
+		require.Len(t, messagesIn(c, sorted), 2001)
 		mu.Lock()
 		defer mu.Unlock()
 		require.Equal(t, 1, most)
@@ -223,9 +224,9 @@ func TestPromiseFailedCallStopsAllItsKeys(t *testing.T) {
 func TestPromiseKeysMoveInOrder(t *testing.T) {
 	const most = 10 // of 20 keys
 	t.Run("java", func(t *testing.T) { keysMoveInOrder(t, publisher.QueuesConfig{}, most) })
-	t.Run("siphash", func(t *testing.T) { keysMoveInOrder(t, publisher.QueuesConfig{KeyHash: publisher.SipHash}, most) })
+	t.Run("siphash", func(t *testing.T) { keysMoveInOrder(t, publisher.QueuesConfig{KeyHash: routing.SipHash}, most) })
 	// A consistent hash is one that moves few keys.
-	t.Run("proxy", func(t *testing.T) { keysMoveInOrder(t, publisher.QueuesConfig{KeyHash: publisher.ProxyHash}, 0) })
+	t.Run("proxy", func(t *testing.T) { keysMoveInOrder(t, publisher.QueuesConfig{KeyHash: routing.ProxyHash}, 0) })
 	own := func(key string) uint64 { return uint64(len(key)) + uint64(key[len(key)-1]) }
 	t.Run("own", func(t *testing.T) { keysMoveInOrder(t, publisher.QueuesConfig{KeyHashFunc: own}, most) })
 }
@@ -238,7 +239,7 @@ func keysMoveInOrder(t *testing.T, queuesConfig publisher.QueuesConfig, more int
 		p := publisherOn(t, c, func(c *publisher.Config) {
 			byPayload(c)
 			c.Queues = queuesConfig
-			c.RouteRefreshInterval = time.Second
+			c.Cluster.RouteRefreshInterval = time.Second
 			c.SendTimeout = time.Hour
 			c.Batch.MaxMessages = 3
 			c.OnResult = seen.add
@@ -263,7 +264,7 @@ func keysMoveInOrder(t *testing.T, queuesConfig publisher.QueuesConfig, more int
 		}
 		wg.Wait()
 		<-done
-		all := c.Messages(sorted)
+		all := messagesIn(c, sorted)
 		require.Len(t, all, keys*each, "each once")
 		byKey := make(map[string][]embedded.Message)
 		queues := make(map[string]map[int32]bool)

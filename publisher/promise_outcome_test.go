@@ -63,7 +63,7 @@ func TestPromiseConnectionDropped(t *testing.T) {
 		require.ErrorAs(t, result.Failed[0].Err, &op)
 		require.True(t, op.Sent)
 		require.Equal(t, publisher.Stored, result.Outcome, "a good end makes up for the doubt before")
-		require.Len(t, c.Messages(orders), 1)
+		require.Len(t, messagesIn(c, orders), 1)
 		require.Equal(t, 2, c.Stats()["broker-a"].Accepted)
 	})
 }
@@ -75,7 +75,7 @@ func TestPromiseAnswerCut(t *testing.T) {
 		seen := newResults()
 		result := publishOne(t, publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add }), seen)
 		require.Equal(t, publisher.MayBeStored, result.Failed[0].Outcome)
-		require.Len(t, c.Messages(orders), 2)
+		require.Len(t, messagesIn(c, orders), 2)
 	})
 }
 
@@ -86,7 +86,7 @@ func TestPromiseDuplicateHasOneID(t *testing.T) {
 		firstSend(c, embedded.StoreThenDrop())
 		seen := newResults()
 		result := publishOne(t, publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add }), seen)
-		stored := c.Messages(orders)
+		stored := messagesIn(c, orders)
 		require.Len(t, stored, 2)
 		require.Equal(t, result.MessageID, stored[0].UniqueKey)
 		require.Equal(t, result.MessageID, stored[1].UniqueKey)
@@ -155,7 +155,10 @@ func TestPromiseMiddleOfACall(t *testing.T) {
 					}
 					return embedded.Fault{}
 				})
-				p := publisherOn(t, cluster, oneByOne)
+				p := publisherOn(t, cluster, func(c *publisher.Config) {
+					oneByOne(c)
+					c.RequireDurable = true
+				})
 				messages := newMessages(5)
 				err := p.Publish(orders, messages...)
 				if c.target != nil {
@@ -168,6 +171,7 @@ func TestPromiseMiddleOfACall(t *testing.T) {
 				require.Same(t, &failed.Results[2], failed.Cause())
 				require.Equal(t, errors.Unwrap(err), failed.Results[2].Err)
 				for i, r := range failed.Results {
+					require.Equal(t, orders, r.Topic)
 					require.Equal(t, messages[i].UUID, r.UUID)
 					require.Len(t, r.MessageID, 32)
 					switch {

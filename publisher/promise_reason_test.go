@@ -45,8 +45,8 @@ func TestPromiseTimeoutTellsTheReason(t *testing.T) {
 		"name server is down": {harm: func(c *embedded.Cluster) { c.NameServer(0).Stop() }, want: requireServers},
 		"resolver fails": {
 			change: func(c *publisher.Config) {
-				c.NameServers = nil
-				c.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) { return nil, errOwn })
+				c.Cluster.NameServers = nil
+				c.Cluster.Resolver = routing.ResolverFunc(func(context.Context) ([]string, error) { return nil, errOwn })
 			},
 			want: func(t *testing.T, _ *embedded.Cluster, err error) {
 				var failed *routing.ResolveError
@@ -91,8 +91,10 @@ func TestPromiseTimeoutNamesWhoWasAsked(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
 			impatient(cfg)
-			cfg.NameServers = nil
-			cfg.Resolver = routing.HTTPResolver{URL: "http://user:secret@directory.test/nsaddr", Client: &http.Client{Transport: silence{}}}
+			cfg.Cluster.NameServers = nil
+			directory := routing.NewHTTPResolver("http://user:secret@directory.test/nsaddr")
+			directory.Client = &http.Client{Transport: silence{}}
+			cfg.Cluster.Resolver = directory
 		})
 		synctest.Wait()
 		err := p.Publish(orders, newMessage("x"))

@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/components/delay"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -48,7 +49,7 @@ func TestPromiseRecall(t *testing.T) {
 		require.NoError(t, other.Recall(t.Context(), gone))
 		require.NoError(t, p.Recall(t.Context(), gone), "and again")
 		time.Sleep(2 * time.Hour)
-		all := c.Messages(orders)
+		all := messagesIn(c, orders)
 		require.Len(t, all, 1)
 		require.Equal(t, stays.UUID, all[0].Keys)
 	}, embedded.WithRecall(), embedded.WithBrokers(2))
@@ -65,7 +66,7 @@ func TestPromiseRecallHandle(t *testing.T) {
 			require.NoError(t, p.Publish(orders, delayed(delay.For(time.Minute))))
 			require.Equal(t, has, seen.next(t).RecallHandle != "", "%d", version)
 			require.NoError(t, p.Publish(orders, newMessage("x")))
-			require.Empty(t, seen.next(t).RecallHandle)
+			require.Zero(t, len(seen.next(t).RecallHandle))
 		}, embedded.WithVersion(version))
 	}
 }
@@ -137,9 +138,9 @@ func TestPromiseRecallIsRefused(t *testing.T) {
 
 func requireRecallUnsupported(t testing.TB, err error) {
 	t.Helper()
-	var unsupported *publisher.UnsupportedError
+	var unsupported *rocketmq.UnsupportedError
 	require.ErrorAs(t, err, &unsupported)
-	require.Equal(t, publisher.FeatureRecall, unsupported.Feature)
+	require.Equal(t, rocketmq.FeatureRecall, unsupported.Feature)
 	require.Equal(t, "5.3.3", unsupported.Since)
 	require.NotZero(t, unsupported.Version)
 	require.Equal(t, publisher.NotSent, recallErrorOf(t, err).Outcome)
@@ -180,7 +181,7 @@ func TestPromiseRecallTriesAgain(t *testing.T) {
 				require.NoError(t, p.Recall(t.Context(), handle))
 				require.Equal(t, 2, recallRequests(c))
 				time.Sleep(2 * time.Hour)
-				require.Zero(t, c.Stored(orders))
+				require.Zero(t, storedIn(c, orders))
 			}, embedded.WithRecall())
 		})
 	}
@@ -258,4 +259,31 @@ func TestPromiseRecallEnds(t *testing.T) {
 			require.Equal(t, publisher.MayBeStored, recallErrorOf(t, err).Outcome)
 		}, embedded.WithRecall())
 	})
+}
+
+// Only a message that goes alone can have a handle. One that came with the answer to a
+// batch, or a handle of absurd length, would be kept once for each message.
+func TestPromiseRecallHandleOfNoTimer(t *testing.T) {
+	for name, test := range map[string]struct{ messages, handle int }{
+		"batch": {16, 64}, "long": {1, 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				onSend(c, func(_ int, r embedded.Request) embedded.Fault {
+					frame, err := headers.AppendAnswer(nil, headers.JSON, headers.Version5_5_0, r.Command.Opaque, headers.Success, "",
+						&headers.SendResult{OffsetMessageID: "7F00000100002A9F0000000000000000", RecallHandle: strings.Repeat("x", test.handle)}, nil)
+					if err != nil {
+						t.Error(err)
+					}
+					return embedded.AnswerBytes(frame)
+				})
+				seen := newResults()
+				p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+				require.NoError(t, p.Publish(orders, newMessages(test.messages)...))
+				for range test.messages {
+					require.Zero(t, len(seen.next(t).RecallHandle))
+				}
+			})
+		})
+	}
 }

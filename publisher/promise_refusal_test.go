@@ -33,7 +33,7 @@ func TestPromiseNilMeansStored(t *testing.T) {
 		seen := newResults()
 		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
 		require.NoError(t, p.Publish(orders, newMessages(3)...))
-		stored := c.Messages(orders)
+		stored := messagesIn(c, orders)
 		require.Len(t, stored, 3)
 		for _, m := range stored {
 			r := seen.next(t)
@@ -152,10 +152,10 @@ func TestPromiseDefaultMarshalerRefuses(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		p := publisherOn(t, c, func(c *publisher.Config) { c.MaxMessageSize = 10; c.MaxPropertiesSize = 1000 })
 
-		reserved := newMessage("x")
-		reserved.Metadata.Set("_watermill_message_uuid", "1")
-		err := p.Publish(orders, newMessage("x"), reserved)
-		require.ErrorIs(t, err, marshaler.ErrReservedMetadata)
+		illegal := newMessage("x")
+		illegal.Metadata.Set(marshaler.MetadataTag, "a|b")
+		err := p.Publish(orders, newMessage("x"), illegal)
+		require.ErrorIs(t, err, marshaler.ErrIllegalTag)
 		requireRefused(t, c, err, 1)
 
 		large := newMessage("x")

@@ -87,7 +87,7 @@ func TestPromiseManyGoroutines(t *testing.T) {
 		require.Empty(t, seen.c)
 		require.Len(t, uuids, 2*workers*calls)
 		require.Len(t, ids, 2*workers*calls)
-		for _, m := range c.Messages(orders) {
+		for _, m := range messagesIn(c, orders) {
 			require.True(t, ids[m.UniqueKey])
 			delete(ids, m.UniqueKey)
 		}
@@ -156,7 +156,7 @@ func TestPromiseSameMessageFromMany(t *testing.T) {
 		}
 		wg.Wait()
 		ids := make(map[string]bool)
-		for _, m := range c.Messages(orders) {
+		for _, m := range messagesIn(c, orders) {
 			require.Equal(t, "shared", string(m.Body))
 			ids[m.UniqueKey] = true
 		}
@@ -183,7 +183,7 @@ func TestPromiseNothingIsKept(t *testing.T) {
 			msg.UUID = "another"
 			msg.Metadata.Set("k", "after")
 			time.Sleep(time.Second)
-			stored := c.Messages(orders)
+			stored := messagesIn(c, orders)
 			last := stored[len(stored)-1]
 			require.Equal(t, bytes.Repeat([]byte("a"), size), last.Body)
 			require.Equal(t, "before", last.Properties["k"])

@@ -62,7 +62,7 @@ func TestPromiseBridgesARestart(t *testing.T) {
 		result := publishOne(t, p, seen)
 		require.Greater(t, result.Attempts, 45)
 		require.LessOrEqual(t, elapsed(), 46*time.Second, "at most one pause late")
-		require.Len(t, c.Messages(orders), 2)
+		require.Len(t, messagesIn(c, orders), 2)
 	})
 }
 
@@ -77,7 +77,7 @@ func TestPromiseAvoidsTheFailedBroker(t *testing.T) {
 			return embedded.Fault{}
 		})
 		seen := newResults()
-		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult, c.Avoidance.Off = seen.add, true })
+		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult, c.Avoidance.Disabled = seen.add, true })
 		failed := 0
 		for range 24 {
 			result := publishOne(t, p, seen)
@@ -130,7 +130,7 @@ func TestPromiseSlowBroker(t *testing.T) {
 		p := publisherOn(t, c, func(c *publisher.Config) { c.AttemptTimeout = time.Second })
 		failed := failureOf(t, p.Publish(orders, newMessage("x")))
 		require.Equal(t, publisher.MayBeStored, failed.Outcome())
-		stored := c.Messages(orders)
+		stored := messagesIn(c, orders)
 		require.Len(t, stored, failed.Results[0].Attempts)
 		for _, m := range stored {
 			require.Equal(t, failed.Results[0].MessageID, m.UniqueKey)

@@ -22,18 +22,8 @@ import (
 func pipeline(t *testing.T, p message.Publisher, handle message.HandlerFunc, middlewares ...message.HandlerMiddleware) func(payload string) {
 	t.Helper()
 	in := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
-	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
-	require.NoError(t, err)
-	router.AddMiddleware(middlewares...)
-	router.AddHandler("relay", "in", in, orders, p, handle)
-	ended := make(chan error, 1)
-	go func() { ended <- router.Run(context.Background()) }()
-	<-router.Running()
-	t.Cleanup(func() {
-		require.NoError(t, router.Close())
-		require.NoError(t, <-ended)
-		require.NoError(t, in.Close())
-	})
+	t.Cleanup(func() { require.NoError(t, in.Close()) }) // after the router
+	runRouter(t, in, p, orders, handle, middlewares...)
 	return func(payload string) { require.NoError(t, in.Publish("in", newMessage(payload))) }
 }
 
@@ -43,7 +33,7 @@ func relay(msg *message.Message) ([]*message.Message, error) {
 
 func bodies(c *embedded.Cluster, topic string) []string {
 	var list []string
-	for _, m := range c.Messages(topic) {
+	for _, m := range messagesIn(c, topic) {
 		list = append(list, string(m.Body))
 	}
 	return list
@@ -139,7 +129,7 @@ func TestPromiseAsPoisonQueue(t *testing.T) {
 		topic, err := marshaler.EscapeTopics{}.MapTopic("orders.poison")
 		require.NoError(t, err)
 		awaitStored(t, c, topic.Name, 1)
-		msg := unmarshal(t, fromEmbedded(t, c.Messages(topic.Name)[0]))
+		msg := unmarshal(t, fromEmbedded(t, messagesIn(c, topic.Name)[0]))
 		require.Equal(t, "bad", string(msg.Payload))
 		require.Equal(t, reason, msg.Metadata.Get("reason_poisoned"))
 		require.Equal(t, "relay", msg.Metadata.Get("handler_poisoned"))
@@ -154,7 +144,7 @@ func TestPromiseUnderADecorator(t *testing.T) {
 		p, err := decorate(unclosedPublisherOn(t, c, nil))
 		require.NoError(t, err)
 		require.NoError(t, p.Publish(orders, newMessage("x")))
-		require.Equal(t, "decorator", c.Messages(orders)[0].Properties["by"])
+		require.Equal(t, "decorator", messagesIn(c, orders)[0].Properties["by"])
 		require.NoError(t, p.Close())
 		require.ErrorIs(t, p.Publish(orders, newMessage("x")), publisher.ErrClosed)
 	})

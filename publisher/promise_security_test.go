@@ -16,6 +16,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/components/delay"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -35,7 +36,7 @@ func signedBy(r embedded.Request, u embedded.User) bool {
 // the default topic and of the cluster, sends, heartbeats, the goodbye.
 func TestPromiseEveryRequestIsSigned(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		p := unclosedPublisherOn(t, c, func(c *publisher.Config) { c.Credentials = publisher.NewCredentials(alice, aliceSecret) })
+		p := unclosedPublisherOn(t, c, func(c *publisher.Config) { c.Cluster.Credentials = rocketmq.NewCredentials(alice, aliceSecret) })
 		var unsigned atomic.Int32
 		c.Intercept(func(r embedded.Request) embedded.Fault {
 			if !signedBy(r, aliceIn) {
@@ -73,7 +74,7 @@ func TestPromiseEveryFeatureIsSigned(t *testing.T) {
 		})
 		var handle string
 		p := unclosedPublisherOn(t, c, func(c *publisher.Config) {
-			c.Credentials = publisher.NewCredentials(alice, aliceSecret)
+			c.Cluster.Credentials = rocketmq.NewCredentials(alice, aliceSecret)
 			c.ProducerGroup = shop
 			c.Transaction.Check = func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
 				return publisher.TransactionCommit
@@ -90,7 +91,7 @@ func TestPromiseEveryFeatureIsSigned(t *testing.T) {
 		checkNow(t, c)
 		require.NoError(t, p.Publish(orders, delayed(delay.For(time.Hour))))
 		require.NoError(t, p.Recall(t.Context(), handle))
-		check(t, p, orders)
+		checked(t, p, orders)
 		require.Error(t, p.CreateTopic(t.Context(), "new"), "that is for administrators")
 		synctest.Wait()
 		require.NoError(t, p.Close())
@@ -102,7 +103,7 @@ func TestPromiseEveryFeatureIsSigned(t *testing.T) {
 		} {
 			require.NotZero(t, stats.Requests(code), code)
 		}
-		require.Equal(t, 2, c.Stored(orders))
+		require.Equal(t, 2, storedIn(c, orders))
 	}, embedded.WithACL(aliceIn), embedded.WithRecall())
 }
 
@@ -128,11 +129,11 @@ func TestPromiseProviderFails(t *testing.T) {
 		sealed := errors.New("vault is sealed")
 		var failing atomic.Bool
 		p := publisherOn(t, c, func(c *publisher.Config) {
-			c.Credentials = publisher.CredentialsFunc(func(context.Context) (publisher.Credentials, error) {
+			c.Cluster.Credentials = rocketmq.CredentialsFunc(func(context.Context) (rocketmq.Credentials, error) {
 				if failing.Load() {
-					return publisher.Credentials{}, sealed
+					return rocketmq.Credentials{}, sealed
 				}
-				return publisher.NewCredentials(alice, aliceSecret), nil
+				return rocketmq.NewCredentials(alice, aliceSecret), nil
 			})
 		})
 		// With a route that is known, and without.
@@ -143,7 +144,7 @@ func TestPromiseProviderFails(t *testing.T) {
 			e := failureOf(t, p.Publish(topic, newMessages(3)...))
 			require.Zero(t, elapsed(), "no other attempt")
 			require.Equal(t, before, sends(c))
-			var none *publisher.CredentialsError
+			var none *rocketmq.CredentialsError
 			require.ErrorAs(t, e, &none)
 			require.ErrorIs(t, e, sealed)
 			require.Equal(t, publisher.NotSent, e.Outcome())
@@ -159,12 +160,12 @@ func TestPromiseProviderHangs(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		var hanging atomic.Bool
 		p := publisherOn(t, c, func(c *publisher.Config) {
-			c.Credentials = publisher.CredentialsFunc(func(ctx context.Context) (publisher.Credentials, error) {
+			c.Cluster.Credentials = rocketmq.CredentialsFunc(func(ctx context.Context) (rocketmq.Credentials, error) {
 				if hanging.Load() {
 					<-ctx.Done()
-					return publisher.Credentials{}, context.Cause(ctx)
+					return rocketmq.Credentials{}, context.Cause(ctx)
 				}
-				return publisher.NewCredentials(alice, aliceSecret), nil
+				return rocketmq.NewCredentials(alice, aliceSecret), nil
 			})
 		})
 		require.NoError(t, p.Publish(orders, newMessage("x")))
@@ -200,7 +201,7 @@ func TestPromiseNameServersRefuse(t *testing.T) {
 		elapsed := stopwatch()
 		e := failureOf(t, publisherOn(t, c, nil).Publish(orders, newMessage("x")))
 		require.Zero(t, elapsed())
-		var permission *publisher.PermissionError
+		var permission *rocketmq.PermissionError
 		require.ErrorAs(t, e, &permission)
 		require.Equal(t, publisher.NotSent, e.Outcome())
 		require.Equal(t, 1, e.Results[0].Attempts)
@@ -215,8 +216,8 @@ func TestPromiseRotation(t *testing.T) {
 		seen := newResults()
 		p := publisherOn(t, c, func(c *publisher.Config) {
 			c.OnResult = seen.add
-			c.Credentials = publisher.CredentialsFunc(func(context.Context) (publisher.Credentials, error) {
-				return publisher.NewCredentials(alice, secret.Load().(string)), nil
+			c.Cluster.Credentials = rocketmq.CredentialsFunc(func(context.Context) (rocketmq.Credentials, error) {
+				return rocketmq.NewCredentials(alice, secret.Load().(string)), nil
 			})
 		})
 		publishOne(t, p, seen)
@@ -225,9 +226,9 @@ func TestPromiseRotation(t *testing.T) {
 		changed.SecretKey = "tomorrow's secret"
 		require.NoError(t, c.SetUsers(changed))
 		e := failureOf(t, p.Publish(orders, newMessage("x")))
-		var authentication *publisher.AuthenticationError
+		var authentication *rocketmq.AuthenticationError
 		require.ErrorAs(t, e, &authentication)
-		require.Equal(t, publisher.WrongSignature, authentication.Reason)
+		require.Equal(t, rocketmq.WrongSignature, authentication.Reason)
 		require.Equal(t, 1, seen.next(t).Attempts, "final for this message")
 		secret.Store("tomorrow's secret")
 		require.Equal(t, 1, publishOne(t, p, seen).Attempts)
@@ -251,12 +252,12 @@ func TestPromiseRotationUnderLoad(t *testing.T) {
 	})
 	p := publisherOn(t, c, func(c *publisher.Config) {
 		c.SendTimeout = time.Minute
-		c.Credentials = publisher.CredentialsFunc(func(context.Context) (publisher.Credentials, error) {
-			keys := publisher.NewCredentials(alice, aliceSecret)
+		c.Cluster.Credentials = rocketmq.CredentialsFunc(func(context.Context) (rocketmq.Credentials, error) {
+			keys := rocketmq.NewCredentials(alice, aliceSecret)
 			if asked.Add(1)%2 == 0 {
-				keys = publisher.NewCredentials(bobby, bobbySecret)
+				keys = rocketmq.NewCredentials(bobby, bobbySecret)
 			}
-			keys.SecurityToken = publisher.NewSecret("token of " + keys.AccessKey)
+			keys.SecurityToken = rocketmq.NewSecret("token of " + keys.AccessKey)
 			return keys, nil
 		})
 	})
@@ -275,7 +276,7 @@ func TestPromiseRotationUnderLoad(t *testing.T) {
 		require.NoError(t, <-errs)
 	}
 	require.Zero(t, mixed.Load())
-	require.Len(t, c.Messages(orders), callers*calls)
+	require.Len(t, messagesIn(c, orders), callers*calls)
 }
 
 // Whatever is printed, in whatever way: the secret key and the token are not in
@@ -286,8 +287,8 @@ func TestPromiseSecretsAreNotShown(t *testing.T) {
 
 func secretsAreNotShown(t *testing.T) {
 	const secret, token = "5ecret-key", "5ecret-token"
-	credentials := publisher.NewCredentials(alice, secret)
-	credentials.SecurityToken = publisher.NewSecret(token)
+	credentials := rocketmq.NewCredentials(alice, secret)
+	credentials.SecurityToken = rocketmq.NewSecret(token)
 	var out, logged bytes.Buffer // the handler of logged has a lock
 	logger := watermill.NewSlogLogger(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug - 10})))
 	show := func(values ...any) {
@@ -302,13 +303,13 @@ func secretsAreNotShown(t *testing.T) {
 		}
 	}
 	type hidden struct {
-		credentials publisher.Credentials
-		pointer     *publisher.Credentials
-		provider    publisher.CredentialsProvider
-		secret      publisher.Secret
+		credentials rocketmq.Credentials
+		pointer     *rocketmq.Credentials
+		provider    rocketmq.CredentialsProvider
+		secret      rocketmq.Secret
 	}
-	show(credentials, &credentials, credentials.SecretKey, &credentials.SecurityToken, map[string]publisher.Secret{"a": credentials.SecretKey},
-		hidden{credentials, &credentials, credentials, credentials.SecretKey}, []publisher.Credentials{credentials})
+	show(credentials, &credentials, credentials.SecretKey, &credentials.SecurityToken, map[string]rocketmq.Secret{"a": credentials.SecretKey},
+		hidden{credentials, &credentials, credentials, credentials.SecretKey}, []rocketmq.Credentials{credentials})
 
 	good := embedded.User{AccessKey: alice, SecretKey: secret, Publish: []string{orders}}
 	other := good
@@ -316,7 +317,7 @@ func secretsAreNotShown(t *testing.T) {
 	for _, users := range [][]embedded.User{{good}, {other}, {{AccessKey: "somebody", SecretKey: "x"}}} {
 		c, err := embedded.Start(embedded.InMemory(), embedded.WithACL(users...), embedded.WithTopic(orders, 1), embedded.WithTopic("closed", 1))
 		require.NoError(t, err)
-		cfg := publisher.Config{NameServers: c.NameServers(), Dial: c.Dial, Credentials: credentials}
+		cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: c.NameServers(), Dial: c.Dial, Credentials: credentials}}
 		cfg.OnResult = func(r publisher.Result) { show(r) }
 		p, err := publisher.New(cfg, logger)
 		require.NoError(t, err)
@@ -328,7 +329,7 @@ func secretsAreNotShown(t *testing.T) {
 		require.NoError(t, c.Close())
 		show(cfg, &cfg, p, *publisherValue(p))
 	}
-	bad := publisher.Config{NameServers: []string{"127.0.0.1:9876"}, Credentials: publisher.Credentials{SecretKey: credentials.SecretKey}}
+	bad := publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{"127.0.0.1:9876"}, Credentials: rocketmq.Credentials{SecretKey: credentials.SecretKey}}}
 	show(bad.Validate())
 
 	require.Contains(t, logged.String(), "check signature failed")
@@ -344,40 +345,4 @@ func secretsAreNotShown(t *testing.T) {
 // publisherValue is for printing what a Publisher holds.
 func publisherValue(p *publisher.Publisher) *struct{ P *publisher.Publisher } {
 	return &struct{ P *publisher.Publisher }{p}
-}
-
-// A secret is read from a configuration file like a string, and not written back.
-func TestSecretInConfigurationFiles(t *testing.T) {
-	var c publisher.Credentials
-	require.NoError(t, json.Unmarshal([]byte(`{"AccessKey":"user","SecretKey":"top","SecurityToken":""}`), &c))
-	require.Equal(t, "top", c.SecretKey.Reveal())
-	require.True(t, c.SecurityToken.IsEmpty())
-	require.Empty(t, c.SecurityToken.Reveal())
-	text, err := json.Marshal(c)
-	require.NoError(t, err)
-	require.JSONEq(t, `{"AccessKey":"user","SecretKey":"[redacted]","SecurityToken":""}`, string(text))
-	require.ErrorContains(t, json.Unmarshal(text, &c), "redacted")
-}
-
-func TestConfigCredentials(t *testing.T) {
-	for _, c := range []struct {
-		credentials publisher.CredentialsProvider
-		want        string
-	}{
-		{nil, ""},
-		{publisher.NewCredentials("user", "secret"), ""},
-		{publisher.CredentialsFunc(publisher.NewCredentials("user", "secret").Credentials), ""},
-		{publisher.NewCredentials("", "secret"), "Credentials.AccessKey is empty"},
-		{publisher.NewCredentials("user", ""), "Credentials.SecretKey is empty"},
-		{&publisher.Credentials{AccessKey: "user"}, "Credentials.SecretKey is empty"},
-		{(*publisher.Credentials)(nil), "Credentials is a nil *Credentials"},
-		{publisher.CredentialsFunc(nil), "Credentials is a nil CredentialsFunc"},
-	} {
-		err := publisher.Config{NameServers: []string{"127.0.0.1:9876"}, Credentials: c.credentials}.Validate()
-		if c.want == "" {
-			require.NoError(t, err)
-		} else {
-			require.ErrorContains(t, err, c.want)
-		}
-	}
 }

@@ -3,6 +3,7 @@ package publisher_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -153,6 +154,26 @@ func TestPromiseMessageCancelled(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A cause that itself says that the context was canceled is found as well as any.
+func TestPromiseCancelledForACauseThatSaysSo(t *testing.T) {
+	errShutdown := errors.New("shutting down")
+	cause := fmt.Errorf("%w: %w", errShutdown, context.Canceled)
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		everySend(c, embedded.Ignore())
+		p := publisherOn(t, c, nil)
+		for _, after := range []time.Duration{0, time.Second} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			if after == 0 {
+				cancel(cause)
+			}
+			time.AfterFunc(after, func() { cancel(cause) })
+			err := p.Publish(orders, messageIn(ctx))
+			require.ErrorIs(t, err, errShutdown)
+			require.ErrorIs(t, err, context.Canceled)
+		}
+	})
 }
 
 // A message that was cancelled before its turn is not sent, not even once.

@@ -33,7 +33,7 @@ func tracing(seen *results) func(*publisher.Config) {
 func traceFields(t testing.TB, c *embedded.Cluster) map[string][]string {
 	t.Helper()
 	byID := make(map[string][]string)
-	for _, m := range c.Messages(traceTopic) {
+	for _, m := range messagesIn(c, traceTopic) {
 		s := fromEmbedded(t, m)
 		keys := make(map[string]bool)
 		for _, key := range strings.Fields(s.Keys) {
@@ -68,11 +68,11 @@ func TestPromiseTrace(t *testing.T) {
 		require.NoError(t, p.Publish(orders, newMessage(strings.Repeat("compressed", 1000))))
 		time.Sleep(time.Second)
 		synctest.Wait()
-		require.Len(t, c.Messages(traceTopic), 1)
+		require.Len(t, messagesIn(c, traceTopic), 1)
 		traces := traceFields(t, c)
 		require.Len(t, traces, 4)
 		bodies := make(map[string]int)
-		for _, m := range c.Messages(orders) {
+		for _, m := range messagesIn(c, orders) {
 			bodies[m.UniqueKey] = len(m.Body)
 		}
 		for i := range 4 {
@@ -102,7 +102,7 @@ func TestPromiseTraceClose(t *testing.T) {
 		require.NoError(t, p.Close())
 		require.Zero(t, elapsed())
 		require.Len(t, traceFields(t, c), 5000)
-		for _, m := range c.Messages(traceTopic) {
+		for _, m := range messagesIn(c, traceTopic) {
 			require.LessOrEqual(t, len(fromEmbedded(t, m).Body), 128_000)
 		}
 	}, withTrace)
@@ -114,7 +114,7 @@ func TestPromiseTraceIsOff(t *testing.T) {
 		p := unclosedPublisherOn(t, c, nil)
 		require.NoError(t, p.Publish(orders, newMessage("x")))
 		require.NoError(t, p.Close())
-		require.Empty(t, c.Messages(traceTopic))
+		require.Empty(t, messagesIn(c, traceTopic))
 		require.Equal(t, 2, c.Stats().Accepted(), "one connection to the name server, one to the broker")
 	}, withTrace)
 }
@@ -136,8 +136,8 @@ func TestPromiseTraceOnlyStored(t *testing.T) {
 		require.NoError(t, p.PublishOneway(orders, newMessage("one-way")))
 		require.NoError(t, p.Publish("traces", newMessage("mine")))
 		require.NoError(t, p.Close())
-		require.Equal(t, 1, c.Stored("traces"))
-		require.Equal(t, "mine", string(c.Messages("traces")[0].Body))
+		require.Equal(t, 1, storedIn(c, "traces"))
+		require.Equal(t, "mine", string(messagesIn(c, "traces")[0].Body))
 	}, embedded.WithTopic("traces", 1))
 }
 
@@ -148,7 +148,7 @@ func TestPromiseTraceNotDurable(t *testing.T) {
 		firstSend(c, embedded.StoreThenAnswer(headers.FlushDiskTimeout, ""))
 		seen := newResults()
 		p := unclosedPublisherOn(t, c, tracing(seen))
-		require.Error(t, p.Publish(orders, newMessage("x")))
+		require.NoError(t, p.Publish(orders, newMessage("x")))
 		require.NoError(t, p.Close())
 		require.Equal(t, "false", traceFields(t, c)[seen.next(t).MessageID][13])
 	}, withTrace)
@@ -222,7 +222,7 @@ func (l *lossLog) logged() int {
 }
 
 func tracingPublisher(t *testing.T, c *embedded.Cluster, losses *lossLog, change func(*publisher.Config)) *publisher.Publisher {
-	cfg := publisher.Config{NameServers: c.NameServers(), Dial: c.Dial}
+	cfg := publisher.Config{Cluster: c.Config()}
 	cfg.Trace.Enabled = true
 	cfg.Hooks.TracesDropped = losses.add
 	if change != nil {
@@ -319,8 +319,100 @@ func TestPromiseTraceCrowd(t *testing.T) {
 		require.NoError(t, p.Close())
 		traces := traceFields(t, c)
 		require.Len(t, traces, 32*50*4)
-		for _, m := range c.Messages(orders) {
+		for _, m := range messagesIn(c, orders) {
 			require.Equal(t, m.OffsetMessageID, traces[m.UniqueKey][12])
 		}
 	}, withTrace)
+}
+
+// What a broker fills in cannot make up fields or records: what a record does not
+// carry is left out of it.
+func TestPromiseTraceForged(t *testing.T) {
+	for name, forged := range map[string]string{
+		"field":  "north\x01forged",
+		"record": "north\x02Pub\x01forged",
+		"long":   strings.Repeat("north", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				onSend(c, func(_ int, r embedded.Request) embedded.Fault {
+					if r.Send.Topic != orders {
+						return embedded.Fault{}
+					}
+					frame, err := headers.AppendResponse(nil, headers.JSON, r.Command.Opaque, headers.Success, "", headers.FieldList{
+						{Name: "MSG_REGION", Value: forged},
+						{Name: "msgId", Value: forged},
+						{Name: "queueId", Value: "0"},
+						{Name: "queueOffset", Value: "0"},
+					}, nil)
+					if err != nil {
+						t.Error(err)
+					}
+					return embedded.AnswerBytes(frame)
+				})
+				seen := newResults()
+				p := unclosedPublisherOn(t, c, tracing(seen))
+				require.NoError(t, p.Publish(orders, newMessage("x")))
+				require.NoError(t, p.Close())
+				traces := traceFields(t, c)
+				require.Len(t, traces, 1)
+				fields := traces[seen.next(t).MessageID]
+				require.Equal(t, "DefaultRegion", fields[2])
+				require.Empty(t, fields[12])
+			}, withTrace)
+		})
+	}
+}
+
+// The goodbyes to brokers that do not answer, that of the traces' own producer too,
+// are a second in all, and not beyond CloseTimeout.
+func TestPromiseTraceCloseSilentBroker(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{
+		10 * time.Second: time.Second, 100 * time.Millisecond: 100 * time.Millisecond,
+	} {
+		inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+			p := unclosedPublisherOn(t, c, func(c *publisher.Config) {
+				c.Trace.Enabled = true
+				c.CloseTimeout = limit
+			})
+			require.NoError(t, p.Publish(orders, newMessage("x")))
+			time.Sleep(2 * time.Second)
+			require.Len(t, traceFields(t, c), 1, "its producer is connected too")
+			c.Broker(0).SetCondition(embedded.Hanging)
+			elapsed := stopwatch()
+			require.NoError(t, p.Close())
+			require.Equal(t, want, elapsed())
+			c.Broker(0).SetCondition(embedded.Well)
+		}, withTrace)
+	}
+}
+
+// A panic of the hook is logged: it runs on a goroutine that is not the user's.
+func TestPromiseTraceHookPanics(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		logs := watermill.NewCaptureLogger()
+		cfg := publisher.Config{Cluster: c.Config()}
+		cfg.Trace.Enabled = true
+		calls := 0
+		cfg.Hooks.TracesDropped = func(int, error) {
+			calls++
+			panic("mine")
+		}
+		p, err := publisher.New(cfg, logs)
+		require.NoError(t, err)
+		for range 3 {
+			require.NoError(t, p.Publish(orders, newMessage("x")))
+			time.Sleep(2 * time.Second)
+		}
+		require.NoError(t, p.Close())
+		require.Equal(t, 3, calls)
+		told := 0
+		for _, line := range logs.Captured()[watermill.ErrorLogLevel] {
+			if line.Msg == "Hooks.TracesDropped panicked" {
+				require.ErrorContains(t, line.Err, "panic: mine")
+				told++
+			}
+		}
+		require.Equal(t, 1, told, "one in 30 s")
+	}, embedded.WithoutAutoCreateTopic())
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
@@ -134,10 +135,10 @@ func TestPromiseCommitAndRollback(t *testing.T) {
 		j := judging(publisher.TransactionUnknown)
 		p := publisherOn(t, c, withCheck(j))
 		tx := begin(t, p, "committed")
-		require.Zero(t, c.Stored(orders))
+		require.Zero(t, storedIn(c, orders))
 		require.NoError(t, tx.Commit(t.Context()))
-		require.Equal(t, 1, c.Stored(orders))
-		require.Equal(t, tx.Info().MessageID, c.Messages(orders)[0].UniqueKey)
+		require.Equal(t, 1, storedIn(c, orders))
+		require.Equal(t, tx.Info().MessageID, messagesIn(c, orders)[0].UniqueKey)
 
 		requireEnded(t, tx, "committed")
 		tx = begin(t, p, "rolled back")
@@ -145,7 +146,7 @@ func TestPromiseCommitAndRollback(t *testing.T) {
 		requireEnded(t, tx, "rolled back")
 		require.Equal(t, 2, endRequests(c))
 		time.Sleep(time.Hour)
-		require.Equal(t, 1, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, orders))
 		require.Zero(t, j.count())
 	})
 }
@@ -171,10 +172,10 @@ func TestPromiseLostCommit(t *testing.T) {
 				require.Contains(t, failed.Error(), "may be committed; the check will settle it")
 				requireEnded(t, tx, "left to the check")
 				require.Equal(t, 1, endRequests(c))
-				require.Equal(t, test.stored, c.Stored(orders))
+				require.Equal(t, test.stored, storedIn(c, orders))
 				remove()
 				time.Sleep(time.Hour)
-				require.Equal(t, 1, c.Stored(orders), "never twice")
+				require.Equal(t, 1, storedIn(c, orders), "never twice")
 				require.Equal(t, 2*(1-test.stored), j.count(), "unknown, then commit")
 			})
 		})
@@ -200,7 +201,7 @@ func TestPromiseCommitNotSent(t *testing.T) {
 
 		remove()
 		require.NoError(t, tx.Commit(t.Context()))
-		require.Equal(t, 1, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, orders))
 	})
 }
 
@@ -228,16 +229,16 @@ func TestPromiseCommitRefused(t *testing.T) {
 			cfg.Transaction = publisher.TransactionConfig{Check: j.check, CheckAfter: 9500 * time.Millisecond}
 		})
 		tx := begin(t, p, "x")
-		require.Equal(t, "10", c.Messages(halfTopic)[0].Properties[headers.PropertyCheckImmunity])
+		require.Equal(t, "10", messagesIn(c, halfTopic)[0].Properties[headers.PropertyCheckImmunity])
 		time.Sleep(11 * time.Second)
 		failed := failedEnd(t, tx.Commit(t.Context()))
 		require.ErrorIs(t, failed, &headers.StatusError{Code: headers.IllegalOperation})
 		require.Equal(t, publisher.NotSent, failed.Outcome)
 		require.False(t, failed.Open)
 		require.Contains(t, failed.Error(), "is not committed; the check will settle it")
-		require.Zero(t, c.Stored(orders))
+		require.Zero(t, storedIn(c, orders))
 		time.Sleep(30 * time.Second)
-		require.Equal(t, 1, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, orders))
 		require.Equal(t, 1, j.count())
 	})
 }
@@ -255,7 +256,7 @@ func TestPromiseCheckWhileOpen(t *testing.T) {
 		require.Zero(t, endRequests(c))
 		require.NoError(t, tx.Commit(t.Context()))
 		require.Zero(t, c.Broker(0).CheckTransactions(), "no copy is left")
-		require.Equal(t, 1, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, orders))
 	})
 }
 
@@ -267,24 +268,24 @@ func TestPromiseHalfMessageTwice(t *testing.T) {
 		p := publisherOn(t, c, withCheck(j))
 		firstSend(c, embedded.StoreThenDrop())
 		tx := begin(t, p, "x")
-		require.Equal(t, 2, c.Stored(halfTopic))
+		require.Equal(t, 2, storedIn(c, halfTopic))
 		require.NoError(t, tx.Commit(t.Context()))
 		time.Sleep(time.Hour)
-		require.Equal(t, 1, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, orders))
 		require.Zero(t, j.count())
-		require.Zero(t, c.Stored(checkMaxTopic))
+		require.Zero(t, storedIn(c, checkMaxTopic))
 	})
 }
 
-// The answers 10, 11 and 12 to a half message roll it back, as the Java client
-// does, unless they count as success.
+// The answers 10, 11 and 12 to a half message are successes as well, unless they are
+// required to be none: then it is rolled back.
 func TestPromiseHalfMessageNotDurable(t *testing.T) {
 	for _, code := range []headers.ResponseCode{headers.FlushDiskTimeout, headers.SlaveNotAvailable, headers.FlushSlaveTimeout} {
-		for _, accept := range []bool{false, true} {
+		for _, required := range []bool{false, true} {
 			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 				j := judging(publisher.TransactionCommit)
 				p := publisherOn(t, c, func(cfg *publisher.Config) {
-					cfg.ProducerGroup, cfg.Transaction.Check, cfg.AcceptNotDurable = shop, j.check, accept
+					cfg.ProducerGroup, cfg.Transaction.Check, cfg.RequireDurable = shop, j.check, required
 				})
 				firstSend(c, embedded.StoreThenAnswer(code, "slow"))
 				ran := false
@@ -292,18 +293,18 @@ func TestPromiseHalfMessageNotDurable(t *testing.T) {
 					ran = true
 					return publisher.TransactionCommit, nil
 				})
-				require.Equal(t, accept, ran)
+				require.Equal(t, !required, ran)
 				time.Sleep(time.Hour)
 				require.Zero(t, j.count())
-				if accept {
+				if !required {
 					require.NoError(t, err)
-					require.Equal(t, 1, c.Stored(orders))
+					require.Equal(t, 1, storedIn(c, orders))
 					return
 				}
 				var undurable *publisher.NotDurableError
 				require.ErrorAs(t, err, &undurable)
 				require.Equal(t, publisher.Stored, failureOf(t, err).Outcome())
-				require.Zero(t, c.Stored(orders))
+				require.Zero(t, storedIn(c, orders))
 			})
 		}
 	}
@@ -328,7 +329,7 @@ func TestPromiseTransactionRefused(t *testing.T) {
 		_, err = keyed.BeginTransaction(orders, newMessage("x"))
 		var combined *publisher.CombinationError
 		require.ErrorAs(t, err, &combined)
-		require.Equal(t, []publisher.Feature{publisher.FeatureTransaction, publisher.FeatureOrderingKey}, combined.Features)
+		require.Equal(t, []rocketmq.Feature{rocketmq.FeatureTransaction, rocketmq.FeatureOrderingKey}, combined.Features)
 
 		for name, value := range map[string]string{"DELAY": "3", "TIMER_DELAY_MS": "1000"} {
 			delayed := publisherOn(t, c, func(cfg *publisher.Config) {
@@ -337,7 +338,7 @@ func TestPromiseTransactionRefused(t *testing.T) {
 			})
 			_, err = delayed.BeginTransaction(orders, newMessage("x"))
 			require.ErrorAs(t, err, &combined)
-			require.Equal(t, []publisher.Feature{publisher.FeatureTransaction, publisher.FeatureDelay}, combined.Features)
+			require.Equal(t, []rocketmq.Feature{rocketmq.FeatureTransaction, rocketmq.FeatureDelay}, combined.Features)
 		}
 		for _, name := range []string{"TRAN_MSG", "PGROUP", "CHECK_IMMUNITY_TIME_IN_SECONDS"} {
 			meddling := publisherOn(t, c, func(cfg *publisher.Config) {
@@ -374,7 +375,7 @@ func TestPromiseCheckAfterRestart(t *testing.T) {
 		j := judging(publisher.TransactionCommit)
 		p := publisherOn(t, c, withCheck(j))
 		checkNow(t, c)
-		require.Equal(t, 1, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, orders))
 		require.Len(t, j.asked, 1)
 		asked := j.asked[0]
 		require.Equal(t, tx.Info(), asked.TransactionInfo)
@@ -435,7 +436,7 @@ func TestPromiseSlowCheck(t *testing.T) {
 		var calls int
 		slow := make(chan time.Duration, 10)
 		logs := watermill.NewCaptureLogger()
-		cfg := publisher.Config{NameServers: c.NameServers(), Dial: c.Dial, ProducerGroup: shop}
+		cfg := publisher.Config{Cluster: c.Config(), ProducerGroup: shop}
 		cfg.Transaction.Check = func(ctx context.Context, _ publisher.CheckedMessage) publisher.TransactionState {
 			calls++
 			d := <-slow
@@ -467,7 +468,7 @@ func TestPromiseSlowCheck(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		require.Equal(t, 3, calls)
 		require.Equal(t, 1, endRequests(c))
-		require.Equal(t, 1, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, orders))
 		require.Zero(t, c.Broker(0).CheckTransactions(), "no copy is left")
 		require.NoError(t, p.Close())
 	})
@@ -488,8 +489,8 @@ func TestPromiseChecksInARow(t *testing.T) {
 				time.Sleep(hold / 2)
 			}
 			time.Sleep(time.Hour)
-			require.Equal(t, 1, c.Stored(orders))
-			require.Zero(t, c.Stored(checkMaxTopic))
+			require.Equal(t, 1, storedIn(c, orders))
+			require.Zero(t, storedIn(c, checkMaxTopic))
 			require.Equal(t, 1, j.count())
 		})
 	}
@@ -533,7 +534,7 @@ func TestPromiseChecksAtOnce(t *testing.T) {
 		require.Equal(t, 3, most)
 		mu.Unlock()
 		synctest.Wait()
-		require.Equal(t, 3, c.Stored(orders), "the first three came too late, the second three with Close")
+		require.Equal(t, 3, storedIn(c, orders), "the first three came too late, the second three with Close")
 	})
 }
 
@@ -563,7 +564,7 @@ func TestPromisePublishInTransaction(t *testing.T) {
 		require.Equal(t, 3, c.Broker(0).CheckTransactions())
 		synctest.Wait()
 		require.Equal(t, 3, j.count())
-		require.Equal(t, 1, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, orders))
 
 		onEnd(c, embedded.Ignore())
 		err := p.PublishInTransaction(orders, newMessage("7"), local(publisher.TransactionRollback, errLocal))
@@ -600,8 +601,8 @@ func TestPromiseCheckedTooOften(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.Equal(t, 15, j.count())
 		require.Equal(t, 15, j.asked[14].Checks)
-		require.Equal(t, 1, c.Stored(checkMaxTopic))
-		require.Zero(t, c.Stored(orders))
+		require.Equal(t, 1, storedIn(c, checkMaxTopic))
+		require.Zero(t, storedIn(c, orders))
 		require.Zero(t, endRequests(c))
 	})
 }
@@ -615,7 +616,7 @@ func TestPromiseCheckOfPlainPublisher(t *testing.T) {
 		require.NoError(t, first.Close())
 
 		logs := watermill.NewCaptureLogger()
-		plain, err := publisher.New(publisher.Config{NameServers: c.NameServers(), Dial: c.Dial, ProducerGroup: shop}, logs)
+		plain, err := publisher.New(publisher.Config{Cluster: c.Config(), ProducerGroup: shop}, logs)
 		require.NoError(t, err)
 		require.NoError(t, plain.Publish("plain", newMessage("y")))
 		checkNow(t, c)
@@ -630,7 +631,7 @@ func TestPromiseCheckOfPlainPublisher(t *testing.T) {
 
 		publisherOn(t, c, withCheck(judging(publisher.TransactionCommit)))
 		checkNow(t, c)
-		require.Equal(t, 1, c.Stored(orders), "another settles it")
+		require.Equal(t, 1, storedIn(c, orders), "another settles it")
 	})
 }
 
@@ -653,8 +654,8 @@ func TestPromiseTwoGroups(t *testing.T) {
 			require.Len(t, j.asked, 1)
 			require.Equal(t, fmt.Sprint(i), string(j.asked[0].Message.Payload))
 		}
-		require.Equal(t, 1, c.Stored(orders))
-		require.Equal(t, "0", string(c.Messages(orders)[0].Body))
+		require.Equal(t, 1, storedIn(c, orders))
+		require.Equal(t, "0", string(messagesIn(c, orders)[0].Body))
 	})
 }
 
@@ -665,16 +666,16 @@ func TestPromiseTransactionInNamespace(t *testing.T) {
 		j := judging(publisher.TransactionCommit)
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
 			withCheck(j)(cfg)
-			cfg.Namespace = "shop"
+			cfg.Cluster.Namespace = "shop"
 		})
 		tx := begin(t, p, "1")
 		require.NoError(t, tx.Commit(t.Context()))
-		require.Equal(t, 1, c.Stored("shop%orders"))
+		require.Equal(t, 1, storedIn(c, "shop%orders"))
 		left := begin(t, p, "2")
 		left.Unknown()
 		checkNow(t, c)
 		require.Equal(t, left.Info(), j.asked[0].TransactionInfo)
-		require.Equal(t, 2, c.Stored("shop%orders"))
+		require.Equal(t, 2, storedIn(c, "shop%orders"))
 	})
 }
 
@@ -715,7 +716,7 @@ func TestPromiseTransactionCombinations(t *testing.T) {
 		half := func(cfg *publisher.Config) {
 			cfg.Marshaler = addingMarshaler{property: headers.Property{Name: "TRAN_MSG", Value: "true"}}
 		}
-		refused := func(err error, want ...publisher.Feature) {
+		refused := func(err error, want ...rocketmq.Feature) {
 			t.Helper()
 			var combined *publisher.CombinationError
 			require.ErrorAs(t, err, &combined)
@@ -726,51 +727,15 @@ func TestPromiseTransactionCombinations(t *testing.T) {
 			half(cfg)
 			cfg.OrderingKey = func(string, *message.Message) (string, error) { return "key", nil }
 		})
-		refused(keyed.Publish(orders, newMessage("x")), publisher.FeatureTransaction, publisher.FeatureOrderingKey)
-		refused(publisherOn(t, c, half).PublishOneway(orders, newMessage("x")), publisher.FeatureTransaction, publisher.FeatureOneway)
+		refused(keyed.Publish(orders, newMessage("x")), rocketmq.FeatureTransaction, rocketmq.FeatureOrderingKey)
+		refused(publisherOn(t, c, half).PublishOneway(orders, newMessage("x")), rocketmq.FeatureTransaction, rocketmq.FeatureOneway)
 
 		ahead := delayed(delay.For(time.Hour))
 		_, err := publisherOn(t, c, withCheck(judging(publisher.TransactionUnknown))).BeginTransaction(orders, ahead)
-		refused(err, publisher.FeatureTransaction, publisher.FeatureDelay)
+		refused(err, rocketmq.FeatureTransaction, rocketmq.FeatureDelay)
 		require.Zero(t, sends(c))
 
 		require.NoError(t, publisherOn(t, c, half).Publish(orders, newMessage("x")), "by itself it is a half message")
-	})
-}
-
-// The first half message is stored and its answer lost. While BeginTransaction
-// tries again the broker checks it, and Check says rollback, as its documentation
-// asks for of a transaction that it has never heard of. The second half message is
-// stored, the commit of it lost, and Check would say commit: it has to be asked.
-func TestPromiseCheckWhileBeginning(t *testing.T) {
-	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		began := time.Now()
-		var storedFirst bool
-		onSend(c, func(n int, _ embedded.Request) embedded.Fault {
-			switch {
-			case n == 1:
-				storedFirst = true
-				return embedded.StoreThenDrop()
-			case time.Since(began) < 50*time.Second:
-				return embedded.Answer(headers.SystemBusy, "[REJECTREQUEST]system busy")
-			}
-			return embedded.Fault{}
-		})
-		j := judging(publisher.TransactionRollback, publisher.TransactionCommit)
-		p := publisherOn(t, c, func(cfg *publisher.Config) {
-			withCheck(j)(cfg)
-			cfg.SendTimeout = time.Minute // "to bridge the restart of a broker"
-		})
-		tx := begin(t, p, "x")
-		require.True(t, storedFirst)
-		require.Equal(t, 1, j.count())
-		remove := onEnd(c, embedded.Ignore())
-		failed := failedEnd(t, tx.Commit(t.Context()))
-		require.Equal(t, publisher.MayBeStored, failed.Outcome)
-		remove()
-		time.Sleep(time.Hour)
-		require.Equal(t, 2, j.count(), "Check has been asked about the transaction whose commit was lost")
-		require.Equal(t, 1, c.Stored(orders))
 	})
 }
 
@@ -781,7 +746,7 @@ func TestPromiseCommitTurnedAway(t *testing.T) {
 		tx := begin(t, p, "x")
 		onEnd(c, embedded.Answer(headers.NoPermission, "User:rocketmq has no permission to access Topic:orders from 1.2.3.4, pub"))
 		err := tx.Commit(t.Context())
-		var denied *publisher.PermissionError
+		var denied *rocketmq.PermissionError
 		require.ErrorAs(t, err, &denied)
 	})
 }

@@ -1,6 +1,8 @@
 package publisher
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,8 +12,16 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
-	"github.com/watermill-rocketmq/watermill-rocketmq/internal/pool"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/ctxerr"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/lent"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/messageid"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicadmin"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicname"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/failed"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gate"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
@@ -19,41 +29,42 @@ import (
 var _ message.Publisher = (*Publisher)(nil)
 
 // Publisher publishes Watermill messages to RocketMQ. It is safe for concurrent
-// use. Close it to give back its connections and goroutines.
+// use. Close it to give back its connections and goroutines, also if it was lent a
+// Config.Client.
 type Publisher struct {
-	cfg        Config
-	logger     watermill.LoggerAdapter
-	now        func() time.Time
-	ids        *idSource
-	marshal    appendFunc
-	compressor *body.Compressor
-	client     *transport.Client
-	decorator  *decorator // nil if requests go as they are
-	routes     *routing.Table
-	selector   routing.Selector
-	heart      *heart
-	open       transactions
-	checker    *checker
-	creator    *creator
-	outboxes   outboxes
-	health     health
-	quiet      failureLogs
-	calls      callPool
-	batches    batchPool
-	bodies     pool.Buffers
-	limits     timeLimits
-	gate       gate
-	delivery   delivery
-	tracer     *tracer // nil if messages are not traced
-	senders    sync.WaitGroup
-	hurryAfter time.Duration // const hurryAfter, unless a test says otherwise
+	cfg     Config
+	logger  watermill.LoggerAdapter
+	ids     *messageid.Source
+	marshal appendFunc
+	// ownMarshaler says that marshal makes legal properties only.
+	ownMarshaler bool
+	compressor   *body.Compressor
+	cluster      lent.Client // has the session, of which member is this publisher's part
+	session      *session.Session
+	member       *session.Member
+	client       *transport.Client // the member's, as is routes
+	routes       *routing.Table
+	signer       *session.Signer // nil if requests go as they are
+	open         transactions
+	checkbacks   *checkbacks
+	creator      *topicadmin.Creator
+	engine       *dispatch.Engine
+	hurryAfter   time.Duration // dispatch.Config.HurryAfter; 0 unless a test says otherwise
+	logs         failureLogs
+	topics       *topicname.Names
+	calls        callPool
+	uuids        uuidLists
+	gate         *gate.Gate
+	delivery     delivery[*call]
+	tracer       *tracer // nil if messages are not traced
+	messageLog   messageLog
 	// plainTopics says that topics are RocketMQ's, and its own ones too.
 	plainTopics bool
 
 	mu       sync.Mutex // guards what follows
 	closing  bool
 	inFlight int
-	stopped  bool // no sender may be started
+	stopped  bool // calls are cut off, those under way and later ones
 	handed   generations
 	// drained is closed when the publisher is closing and the last call ends.
 	drained chan struct{}
@@ -66,8 +77,14 @@ type Publisher struct {
 
 // New checks the configuration and returns a Publisher. It needs no network: a
 // name server is asked when the first message is published, or, in the
-// background, at once if there is a Config.Transaction.Check. A Config.Resolver is
-// called at once, in the background. A nil logger logs nothing.
+// background, at once if there is a Config.Transaction.Check. A Cluster.Resolver is
+// called at once, in the background.
+//
+// A nil logger logs nothing. Each message that is published has a line at trace level,
+// with its UUID, topic, message id, broker, queue and offset. Nothing is made of it
+// where nobody reads that level. Since a LoggerAdapter does not say whether anybody
+// does, New writes one line at trace level, and goes by whether that is written out;
+// a level that is changed later changes nothing.
 func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -77,74 +94,37 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		logger = watermill.NopLogger{}
 	}
 	p := &Publisher{
-		cfg:      cfg,
-		logger:   logger.With(watermill.LogFields{"producer_group": cfg.ProducerGroup}),
-		now:      time.Now,
-		drained:  make(chan struct{}),
-		cut:      make(chan struct{}),
-		closed:   make(chan struct{}),
-		selector: cfg.Queues.Selector,
-		gate:     gate{limit: cfg.Waiting},
-		health:   health{cfg: cfg.Avoidance, probeTime: cfg.AttemptTimeout},
-
-		hurryAfter: hurryAfter,
-		bodies:     pool.Buffers{Fresh: 4 << 10, Most: 2 * cfg.Batch.MaxBytes},
+		cfg:     cfg,
+		logger:  logger.With(watermill.LogFields{"producer_group": cfg.ProducerGroup}),
+		topics:  topicname.New(cfg.Topics, cfg.Cluster.Namespace),
+		drained: make(chan struct{}),
+		cut:     make(chan struct{}),
+		closed:  make(chan struct{}),
+		gate:    gate.New(gate.Amount(cfg.Waiting)),
 	}
 	var err error
-	if p.ids, err = newIDSource(p.now()); err != nil {
+	if p.ids, err = messageid.NewSource(time.Now()); err != nil {
 		return nil, err
 	}
 	if p.compressor, err = cfg.compressor(); err != nil {
 		return nil, fmt.Errorf("publisher: config: Compression: %w", err)
 	}
-	p.cfg.ProducerGroup = wrapNamespace(cfg.Namespace, cfg.ProducerGroup)
-	p.delivery.p = p
-	p.marshal = appendMarshal(cfg.Marshaler)
-	p.checker = newChecker(p)
-	connections := transport.Config{
-		Dial:          cfg.Dial,
-		TLS:           cfg.TLS,
-		Serialization: cfg.serialization(),
-		DialTimeout:   cfg.DialTimeout,
-		Events:        transport.Events{Connected: p.connected, Disconnected: p.disconnected},
-		Requests:      p.checker.request,
-	}
-	if p.decorator = newDecorator(cfg.namespaceFields(), cfg.Credentials); p.decorator != nil {
-		connections.Decorate = p.decorator.decorate
-	}
-	p.client, err = transport.New(connections)
-	if err != nil {
+	p.cfg.ProducerGroup = topicname.WrapNamespace(cfg.Cluster.Namespace, cfg.ProducerGroup)
+	p.engine = p.newEngine()
+	p.delivery.tell = p.finishAsync
+	p.marshal, p.ownMarshaler = appendMarshal(cfg.Marshaler)
+	p.checkbacks = newCheckbacks(p)
+	if err = p.join(); err != nil {
 		return nil, fmt.Errorf("publisher: %w", err)
 	}
-	p.routes, err = routing.New(routing.Config{
-		NameServers:        cfg.NameServers,
-		Resolver:           cfg.Resolver,
-		ResolveInterval:    cfg.ResolveInterval,
-		RefreshInterval:    cfg.RouteRefreshInterval,
-		DefaultTopic:       cfg.AutoCreate.DefaultTopic,
-		DefaultTopicQueues: int32(cfg.AutoCreate.Queues),
-		Events: routing.Events{
-			RouteChanged: p.routeChanged, RefreshFailed: p.refreshFailed, NameServerFailed: p.nameServerFailed,
-			NameServersChanged: p.nameServersChanged, ResolveFailed: p.resolveFailed,
-		},
-	}, p.client)
-	if err != nil {
-		_ = p.client.Close() // it has no connection yet
-		return nil, fmt.Errorf("publisher: %w", err)
-	}
-	p.creator = newCreator(p)
-	if p.heart, err = newHeart(p); err != nil {
-		_, _ = p.routes.Close(), p.client.Close() // neither has done anything yet
-		return nil, err
-	}
-	// It may connect at once, and connections tell p.heart of themselves.
-	go p.heart.run()
+	p.creator = topicadmin.New(topicadmin.Config{
+		Client: p.client, Routes: p.routes, Topics: cfg.CreateTopics, Logger: p.logger, ErrClosed: ErrClosed,
+	})
 	if p.tracer, err = startTracer(p, logger); err != nil {
-		p.checker.stop()
-		p.heart.stop()
-		_, _ = p.routes.Close(), p.client.Close() // nothing has been published
+		_ = p.Close() // nothing has been published
 		return nil, err
 	}
+	p.messageLog.begin(p.logger)
 	return p, nil
 }
 
@@ -153,76 +133,120 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 func (p *Publisher) String() string { return "rocketmq.Publisher" }
 
 // Publish stores the messages on a broker and returns when the last is stored.
-// Nil means that a broker confirmed every message with code 0. Without messages
-// it returns nil.
+// Nil means that a broker said of every message that it has stored it (for how
+// safely, see Config.RequireDurable). Without messages it returns nil.
 //
 // Every other return is an *Error, which says of each message whether it is
-// stored, not sent, or may be stored. All messages are checked before the first
+// stored, not sent, or may be stored, and whether it can ever be published as it is
+// (ErrPermanent). All messages are checked before the first
 // is sent, so a message that is refused keeps the whole call from being sent.
 // After a message has failed no further request is started for the call.
 //
 // Messages of one call, and of calls that come while a request is under way,
 // share requests (Config.Batch), but not fates: each has its own result.
 //
-// Each message is bounded by its own context and by Config.SendTimeout. Messages
+// Each message is bounded by its own context and by Config.SendTimeout. A context
+// that has ended before the call does not count for a message that a poison queue
+// publishes (metadata reason_poisoned), nor for one that was acknowledged: under
+// Watermill's middlewares Timeout and InstantAck it has ended by then. Messages
 // are read and not changed; they may be used again when Publish has returned.
+//
+// What Watermill's components add to the metadata of a message never makes it one
+// that cannot be published. Error texts (reason_poisoned and its like,
+// _watermill_requestreply_error) that do not fit into a message's properties are cut,
+// with a mark where. The delay of a message that a poison queue or a requeuer
+// publishes is shortened to the longest there is, and what cannot be read as a delay is
+// none; it goes without an ordering key if OrderingKey has none for it. A debug line
+// tells of what was cut, shortened or dropped, one in 30 s for a topic.
+//
 // A message whose answer was lost is sent again under the same message id, so a
 // message may be stored twice: delivery is at least once.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
-	return p.send(topic, messages, manner{})
+	return p.send(topic, messages, mode{})
 }
 
-// send is Publish in any manner that waits.
-func (p *Publisher) send(topic string, messages []*message.Message, how manner) error {
+// send is Publish in any mode that waits.
+func (p *Publisher) send(topic string, messages []*message.Message, how mode) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	c := p.calls.get(messages, p.now())
-	c.manner = how
+	c := p.calls.get(p, topic, messages, how)
 	if p.enter() {
 		defer p.leave()
-		p.publish(c, topic, messages)
+		p.publish(c, messages)
 	} else {
-		refuse(c.results, 0, ErrClosed)
+		c.refuse(0, ErrClosed)
 	}
-	err := p.report(c, topic)
+	err := p.report(c)
 	if err == nil {
 		p.calls.put(c)
 	}
 	return err
 }
 
-// publish prepares all messages, hands them to the topic's outbox and waits. What
-// became of them is in the call's results.
-func (p *Publisher) publish(c *call, topic string, messages []*message.Message) {
-	mapped, ok := p.checkCall(c, topic, messages)
+// publish prepares all messages, hands them to the engine and waits. What became of them
+// is in the call.
+func (p *Publisher) publish(c *call, messages []*message.Message) {
+	mapped, ok := p.checkCall(c, messages)
 	if !ok {
 		return
 	}
+	if _, err := endedContext(messages); err != nil {
+		messages = failed.WithLiveContexts(messages)
+	}
 	need := needOf(messages)
 	now := c.began
-	if !p.gate.tryEnter(need) {
+	if !p.gate.TryEnter(need) {
 		if at, err := p.waitAtGate(c, messages, need); err != nil {
-			refuse(c.results, at, err)
+			c.refuse(at, err)
 			return
 		}
-		now = p.now()
+		now = time.Now()
 	}
-	defer p.gate.leave(need)
-	if !p.prepareAll(c, topic, mapped, messages, now) {
+	defer p.gate.Leave(need)
+	if !p.prepareAll(c, mapped, messages, need, now) {
 		return
 	}
+	if c.mode.transaction {
+		p.open.begin(c.messages[0].id.String())
+	}
 	if live := c.cutEnded(messages); live > 0 {
-		p.outboxes.of(p, mapped.Name).deliver(c, messages[:live], now)
+		c.readContexts(messages[:live])
+		p.engine.Deliver(mapped.Name, &c.Call, p.engine.Moment(now))
+	}
+}
+
+// waitAtGate lets the call in when there is room, or says at which of its messages the wait ended:
+// one whose context is over, or else the first.
+func (p *Publisher) waitAtGate(c *call, messages []*message.Message, need gate.Amount) (at int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SendTimeout-time.Since(c.began))
+	defer cancel()
+	for _, msg := range messages {
+		stop := context.AfterFunc(msg.Context(), cancel)
+		defer stop()
+	}
+	if p.gate.Enter(need, ctx.Done(), p.cut) {
+		return 0, nil
+	}
+	for i, msg := range messages {
+		if err := ctxerr.Of(msg.Context()); err != nil {
+			return i, err
+		}
+	}
+	select {
+	case <-p.cut:
+		return 0, ErrClosed
+	default:
+		return 0, ErrSendTimeout
 	}
 }
 
 // checkCall looks at what is wrong with a call before it has taken any memory. It
 // reports whether the call may go on.
-func (p *Publisher) checkCall(c *call, topic string, messages []*message.Message) (marshaler.MappedTopic, bool) {
-	mapped, err := p.mapTopic(topic)
+func (p *Publisher) checkCall(c *call, messages []*message.Message) (marshaler.MappedTopic, bool) {
+	mapped, err := p.mapTopic(c.topic)
 	if err != nil {
-		refuse(c.results, 0, err)
+		c.refuse(0, err)
 		return mapped, false
 	}
 	if at := slices.Index(messages, nil); at >= 0 {
@@ -230,57 +254,80 @@ func (p *Publisher) checkCall(c *call, topic string, messages []*message.Message
 		if len(messages) > 1 { // it has no UUID that would tell which
 			err = fmt.Errorf("message %d of %d: %w", at+1, len(messages), err)
 		}
-		refuse(c.results, at, err)
+		c.refuse(at, permanently(err))
 		return mapped, false
 	}
 	return mapped, true
 }
 
 // prepareAll prepares the call's messages, and reports whether none was refused.
-func (p *Publisher) prepareAll(c *call, topic string, mapped marshaler.MappedTopic, messages []*message.Message, now time.Time) bool {
+func (p *Publisher) prepareAll(c *call, mapped marshaler.MappedTopic, messages []*message.Message, need gate.Amount, now time.Time) bool {
+	c.Begin(c, len(messages))
+	c.buf = slices.Grow(c.buf, need.Bytes+len(messages)*batchRoom)
+	c.stamped = now
 	for i, msg := range messages {
-		if err := p.prepare(&c.entries[i], c.manner, topic, mapped, msg, now); err != nil {
-			refuse(c.results, i, err)
+		err := p.prepare(c, i, mapped, msg, now)
+		if err != nil {
+			err = p.prepareFitting(c, i, mapped, msg, now, err)
+		}
+		if err != nil {
+			c.refuse(i, err)
 			return false
 		}
 	}
+	c.setData()
 	return true
 }
 
-// refuse makes err the error of one message, for which all of them stay behind.
-func refuse(results []Result, at int, err error) {
-	for i := range results {
-		results[i].Err = ErrNotAttempted
+// prepareFitting prepares a message that was refused for what Watermill's components
+// have added to it, without as much of that as does not fit. Else the refusal stays.
+func (p *Publisher) prepareFitting(c *call, at int, mapped marshaler.MappedTopic, msg *message.Message, now time.Time, refusal error) error {
+	fit := fitter{p.marshal, p.cfg.Delay.Max}
+	for range 2 { // each time for another reason
+		fitting, change := fit.fit(c.topic, msg, refusal, now)
+		if fitting == nil {
+			break
+		}
+		msg = fitting
+		if refusal = p.prepare(c, at, mapped, msg, now); refusal == nil {
+			p.messageFitted(c.topic, msg, change, now)
+			return nil
+		}
 	}
-	results[at].Err = err
+	if errors.Is(refusal, messageid.ErrNoRandom) {
+		return refusal
+	}
+	return permanently(refusal)
 }
 
-// report tells OnResult of each result and makes the error that Publish returns,
-// which takes the call's results with it.
-func (p *Publisher) report(c *call, topic string) error {
-	failed := false
-	for i := range c.results { // a Result is too large to be copied for this
-		failed = failed || c.results[i].Err != nil
-	}
-	if !failed && p.cfg.OnResult == nil {
-		return nil
-	}
+// report tells of each result, and makes the error that Publish returns, with the
+// results in it.
+func (p *Publisher) report(c *call) error {
 	p.tell(c)
-	if failed {
-		return &Error{Topic: topic, Results: c.results}
+	if c.failed() {
+		return &Error{Topic: c.topic, Results: c.results()}
 	}
 	return nil
 }
 
-// tell fills in what is still missing in the call's results and tells OnResult of
-// each, if there is one.
+// tell logs each message of a call if anybody reads that, and tells OnResult of it, if
+// there is one.
 func (p *Publisher) tell(c *call) {
-	c.fillIDs(p.now())
-	if p.cfg.OnResult == nil {
+	logs := p.logsMessages()
+	if !logs && p.cfg.OnResult == nil {
 		return
 	}
-	for _, own := range c.results {
-		own.Failed = slices.Clone(own.Failed)
-		p.cfg.OnResult(own)
+	for i := range c.messages {
+		r := c.result(i)
+		if logs {
+			p.messageLog.write(c.mode, &r)
+		}
+		if p.cfg.OnResult != nil {
+			p.cfg.OnResult(r)
+		}
 	}
 }
+
+// logsMessages reports whether lines about single messages are to be made. There are
+// none about the messages that traces are sent in.
+func (p *Publisher) logsMessages() bool { return p.messageLog.read.Load() && !p.plainTopics }

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"time"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/ctxerr"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
@@ -33,7 +36,7 @@ type RecallError struct {
 	// have it: the message may then be recalled nevertheless.
 	Outcome Outcome
 	// Err matches ErrRecallHandle, ErrRecallDisabled, ErrRecallTooLate,
-	// *UnsupportedError, ErrSendTimeout, ErrClosed or the end of the context, or
+	// *rocketmq.UnsupportedError, ErrSendTimeout, ErrClosed or the end of the context, or
 	// is what went wrong on the way.
 	Err error
 }
@@ -49,6 +52,12 @@ func (e *RecallError) Error() string {
 
 // Unwrap returns the reason.
 func (e *RecallError) Unwrap() error { return e.Err }
+
+// Is reports whether the recall can never succeed, if target is ErrPermanent: the
+// handle is none, or its time is over.
+func (e *RecallError) Is(target error) bool {
+	return target == ErrPermanent && (errors.Is(e.Err, ErrRecallHandle) || errors.Is(e.Err, ErrRecallTooLate))
+}
 
 // Recall takes back a delayed message that is still waiting, by the RecallHandle
 // in its Result. Only timer messages have one, so brokers from 5.3.3 on, and these
@@ -122,7 +131,7 @@ func (r *recall) ended(ctx context.Context) error {
 	case <-r.p.cut:
 		return ErrClosed
 	default:
-		return contextError(ctx)
+		return ctxerr.Of(ctx)
 	}
 }
 
@@ -145,42 +154,36 @@ func (r *recall) attempt(parent context.Context) error {
 	if err != nil {
 		return err
 	}
-	version, err := r.p.brokerVersion(ctx, addr)
+	version, err := r.p.member.Version(ctx, addr)
 	if err != nil {
 		return err
 	}
-	tooOld := &UnsupportedError{Feature: FeatureRecall, Addr: addr, Version: version, Since: "5.3.3"}
+	tooOld := &rocketmq.UnsupportedError{Feature: rocketmq.FeatureRecall, Addr: addr, Version: version, Since: "5.3.3"}
 	if version < headers.Version5_3_3 {
 		return tooOld
 	}
-	answer, err := r.p.client.Invoke(ctx, addr, &r.header, nil)
-	switch {
-	case err != nil:
-		var op *transport.OpError
-		if errors.As(err, &op) && op.Sent {
-			r.outcome = MayBeStored
-		}
-		return err
-	case headers.ResponseCode(answer.Code) == headers.RequestNotSupported:
+	_, err = headers.Successful(r.p.client.Invoke(ctx, addr, &r.header, nil))
+	var op *transport.OpError
+	if status, ok := err.(*headers.StatusError); ok && status.Code == headers.RequestNotSupported {
 		return tooOld
+	} else if errors.As(err, &op) && op.Sent {
+		r.outcome = MayBeStored
 	}
-	return answer.Err() // nil for code 0, whatever the remark is
+	return err
 }
 
 // judge says whether another attempt can help, and gives the error the type that
 // callers look for. Codes are those of RecallMessageProcessor (5.5.0); one covers
 // several causes, which the remark tells apart.
 func (r *recall) judge(err error) (again bool, final error) {
-	if refusal := refusalOf(err); refusal != nil {
+	if refusal := verdict.Refusal(err); refusal != nil {
 		return false, refusal
 	}
 	status, ok := err.(*headers.StatusError)
 	if !ok { // not the broker's word about the recall, whatever is in it
 		v := judge(err)
-		if v.refresh {
-			r.p.routes.Refresh(r.header.Topic)
-		}
-		return v.again(), err
+		r.p.refresh(r.header.Topic, v)
+		return v.Again(), err
 	}
 	switch status.Code {
 	case headers.NoPermission:
@@ -201,14 +204,12 @@ func (r *recall) judge(err error) (again bool, final error) {
 		r.p.routes.Refresh(r.header.Topic)
 		return false, err
 	default:
-		v := judgeStatus(status)
+		v := verdict.Of(status)
 		if status.Code == headers.SlaveNotAvailable {
-			v = verdict{next: retryHere, refresh: true} // a slave, which its master's address led to
+			v = verdict.Verdict{Next: verdict.RetryHere, Refresh: true} // a slave, which its master's address led to
 		}
-		r.outcome = max(r.outcome, v.outcome)
-		if v.refresh {
-			r.p.routes.Refresh(r.header.Topic)
-		}
-		return v.again(), err
+		r.outcome = max(r.outcome, Outcome(v.Outcome))
+		r.p.refresh(r.header.Topic, v)
+		return v.Again(), err
 	}
 }

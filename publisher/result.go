@@ -93,6 +93,9 @@ func storedStatus(code headers.ResponseCode) SendStatus {
 
 // Result is what became of one message. It is a value of the receiver's own.
 type Result struct {
+	// Topic is the Watermill topic that the message was published to. It is always
+	// set.
+	Topic string
 	// UUID of the Watermill message; empty for a nil message.
 	UUID string
 	// MessageID is the unique message id (UNIQ_KEY), the same for all attempts;
@@ -105,6 +108,9 @@ type Result struct {
 	// are also set for a message that was sent one-way without an error, and say
 	// where it was sent to.
 
+	// Status is SendOK unless the broker has stored the message with less safety
+	// than it is configured for, which is a success all the same unless
+	// Config.RequireDurable is set.
 	Status       SendStatus
 	MessageQueue routing.MessageQueue
 	BrokerAddr   string
@@ -144,15 +150,4 @@ type Attempt struct {
 	// Outcome of this attempt alone.
 	Outcome Outcome
 	Err     error
-}
-
-// keptAttempts is how many attempts from either end of a long row are kept.
-const keptAttempts = 8
-
-func (r *Result) addFailed(a Attempt) {
-	if len(r.Failed) == 2*keptAttempts {
-		copy(r.Failed[keptAttempts:], r.Failed[keptAttempts+1:])
-		r.Failed = r.Failed[:2*keptAttempts-1]
-	}
-	r.Failed = append(r.Failed, a)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
@@ -46,10 +47,10 @@ type securedWorld struct {
 }
 
 // publisher returns a publisher of that user, who may be empty.
-func (w *securedWorld) publisher(t testing.TB, credentials publisher.CredentialsProvider, change func(*publisher.Config)) *publisher.Publisher {
+func (w *securedWorld) publisher(t testing.TB, credentials rocketmq.CredentialsProvider, change func(*publisher.Config)) *publisher.Publisher {
 	t.Helper()
 	return publisherIn(t, w.world, func(c *publisher.Config) {
-		c.Credentials = credentials
+		c.Cluster.Credentials = credentials
 		if change != nil {
 			change(c)
 		}
@@ -137,12 +138,12 @@ func TestSecurity(t *testing.T) {
 // storesWhatIsSigned: of whatever form the request is, the broker finds the
 // signature that it computes itself.
 func storesWhatIsSigned(t *testing.T, w *securedWorld) {
-	token := publisher.NewCredentials(bobby, bobbySecret)
-	token.SecurityToken = publisher.NewSecret("a token")
+	token := rocketmq.NewCredentials(bobby, bobbySecret)
+	token.SecurityToken = rocketmq.NewSecret("a token")
 	var sent []*message.Message
-	for _, format := range []publisher.HeaderFormat{publisher.BinaryHeaders, publisher.JSONHeaders} {
-		for _, credentials := range []publisher.Credentials{publisher.NewCredentials(alice, aliceSecret), token} {
-			p := w.publisher(t, credentials, func(c *publisher.Config) { c.Headers = format })
+	for _, format := range []rocketmq.HeaderFormat{rocketmq.BinaryHeaders, rocketmq.JSONHeaders} {
+		for _, credentials := range []rocketmq.Credentials{rocketmq.NewCredentials(alice, aliceSecret), token} {
+			p := w.publisher(t, credentials, func(c *publisher.Config) { c.Cluster.Headers = format })
 			odd := newMessage("body with \"quotes\"")
 			odd.Metadata.Set("ключ", "v\té\u2028\U0001F600")
 			large := newMessage(strings.Repeat("compressible ", 1000))
@@ -165,8 +166,10 @@ func signsHeartbeats(t *testing.T, w *securedWorld) {
 	group := newTopic(t, "group")
 	var tap answerTap
 	p, err := publisher.New(publisher.Config{
-		NameServers: w.nameServers, Dial: tap.dialer(w.dial), ProducerGroup: group,
-		Credentials: publisher.NewCredentials(alice, aliceSecret), SendTimeout: 20 * time.Second,
+		Cluster: rocketmq.Cluster{
+			NameServers: w.nameServers, Dial: tap.dialer(w.dial), Credentials: rocketmq.NewCredentials(alice, aliceSecret),
+		},
+		ProducerGroup: group, SendTimeout: 20 * time.Second,
 	}, nil)
 	require.NoError(t, err)
 	require.NoError(t, p.Publish(allowed, newMessage("x")))
@@ -246,20 +249,20 @@ func (a *answerTap) answers(t testing.TB) []headers.Command {
 func tellsRefusalsApart(t *testing.T, w *securedWorld) {
 	cases := []struct {
 		name        string
-		credentials publisher.CredentialsProvider
+		credentials rocketmq.CredentialsProvider
 		topic       string
-		reason      publisher.AuthenticationReason // empty: no permission
+		reason      rocketmq.AuthenticationReason // empty: no permission
 	}{
-		{"none", nil, allowed, publisher.MissingCredentials},
-		{"unknown user", publisher.NewCredentials("somebody", aliceSecret), allowed, publisher.UnknownUser},
-		{"wrong secret", publisher.NewCredentials(alice, bobbySecret), allowed, publisher.WrongSignature},
-		{"no permission", publisher.NewCredentials(alice, aliceSecret), forbidden, ""},
+		{"none", nil, allowed, rocketmq.MissingCredentials},
+		{"unknown user", rocketmq.NewCredentials("somebody", aliceSecret), allowed, rocketmq.UnknownUser},
+		{"wrong secret", rocketmq.NewCredentials(alice, bobbySecret), allowed, rocketmq.WrongSignature},
+		{"no permission", rocketmq.NewCredentials(alice, aliceSecret), forbidden, ""},
 	}
 	if w.acl2 {
 		cases = append(cases, cases[0])
 		last := &cases[len(cases)-1]
-		last.name, last.credentials = "disabled", publisher.NewCredentials(switchedOff, aliceSecret)
-		last.reason = publisher.DisabledUser
+		last.name, last.credentials = "disabled", rocketmq.NewCredentials(switchedOff, aliceSecret)
+		last.reason = rocketmq.DisabledUser
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -267,14 +270,14 @@ func tellsRefusalsApart(t *testing.T, w *securedWorld) {
 			t.Log(e)
 			require.Equal(t, publisher.NotSent, e.Outcome())
 			require.Equal(t, 1, e.Results[0].Attempts, "no other attempt")
-			var access *publisher.AccessError
+			var access *rocketmq.AccessError
 			require.ErrorAs(t, e, &access)
 			var status *headers.StatusError
 			require.ErrorAs(t, access, &status)
 			require.Equal(t, w.acl2, status.Code == headers.NoPermission)
 			require.Equal(t, !w.acl2, status.Code == headers.SystemError)
-			var authentication *publisher.AuthenticationError
-			var permission *publisher.PermissionError
+			var authentication *rocketmq.AuthenticationError
+			var permission *rocketmq.PermissionError
 			require.Equal(t, c.reason == "", errors.As(e, &permission))
 			require.Equal(t, c.reason != "", errors.As(e, &authentication))
 			if c.reason != "" {
@@ -290,7 +293,7 @@ func tellsRefusalsApart(t *testing.T, w *securedWorld) {
 // judgesBatches: what goes for a message goes for a batch, but with 4.9, whose
 // access control does not know the request SEND_BATCH_MESSAGE.
 func judgesBatches(t *testing.T, w *securedWorld) {
-	p := w.publisher(t, publisher.NewCredentials(alice, aliceSecret), nil)
+	p := w.publisher(t, rocketmq.NewCredentials(alice, aliceSecret), nil)
 	err := p.Publish(forbidden, newMessages(3)...)
 	if w.noBatchCheck {
 		require.NoError(t, err)
@@ -298,7 +301,7 @@ func judgesBatches(t *testing.T, w *securedWorld) {
 		return
 	}
 	e := failureOf(t, err)
-	var permission *publisher.PermissionError
+	var permission *rocketmq.PermissionError
 	for _, r := range e.Results {
 		require.ErrorAs(t, r.Err, &permission)
 		require.Equal(t, publisher.NotSent, r.Outcome)
@@ -310,21 +313,21 @@ func judgesBatches(t *testing.T, w *securedWorld) {
 // rotatesKeys: a message whose signature is refused has failed, the next is
 // signed anew, all on the connections that are there.
 func rotatesKeys(t *testing.T, w *securedWorld) {
-	var current atomic.Pointer[publisher.Credentials]
+	var current atomic.Pointer[rocketmq.Credentials]
 	use := func(accessKey, secretKey string) {
-		c := publisher.NewCredentials(accessKey, secretKey)
+		c := rocketmq.NewCredentials(accessKey, secretKey)
 		current.Store(&c)
 	}
 	use(alice, aliceSecret)
 	var dials atomic.Int32
-	p := w.publisher(t, publisher.CredentialsFunc(func(context.Context) (publisher.Credentials, error) {
+	p := w.publisher(t, rocketmq.CredentialsFunc(func(context.Context) (rocketmq.Credentials, error) {
 		return *current.Load(), nil
 	}), func(c *publisher.Config) {
-		dial := c.Dial
+		dial := c.Cluster.Dial
 		if dial == nil {
 			dial = new(net.Dialer).DialContext
 		}
-		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c.Cluster.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			dials.Add(1)
 			return dial(ctx, network, addr)
 		}
@@ -334,9 +337,9 @@ func rotatesKeys(t *testing.T, w *securedWorld) {
 	connected := dials.Load()
 	use(alice, "yesterday's secret")
 	e := failureOf(t, p.Publish(allowed, newMessage("2")))
-	var authentication *publisher.AuthenticationError
+	var authentication *rocketmq.AuthenticationError
 	require.ErrorAs(t, e, &authentication)
-	require.Equal(t, publisher.WrongSignature, authentication.Reason)
+	require.Equal(t, rocketmq.WrongSignature, authentication.Reason)
 	use(bobby, bobbySecret)
 	require.NoError(t, p.Publish(allowed, newMessage("3")))
 	require.Equal(t, connected, dials.Load(), "no connection was made anew")
@@ -348,7 +351,7 @@ func rotatesKeys(t *testing.T, w *securedWorld) {
 // who may not is told so.
 func settlesTransactions(t *testing.T, w *securedWorld) {
 	before := count(t, w)
-	p := w.publisher(t, publisher.NewCredentials(alice, aliceSecret), func(c *publisher.Config) {
+	p := w.publisher(t, rocketmq.NewCredentials(alice, aliceSecret), func(c *publisher.Config) {
 		c.ProducerGroup = newTopic(t, "group")
 		c.Transaction.Check = func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
 			return publisher.TransactionUnknown
@@ -363,7 +366,7 @@ func settlesTransactions(t *testing.T, w *securedWorld) {
 	require.Equal(t, "committed", string(w.read(t, allowed, before+1)[before].Body))
 
 	_, err = p.BeginTransaction(forbidden, newMessage("x"))
-	var permission *publisher.PermissionError
+	var permission *rocketmq.PermissionError
 	require.ErrorAs(t, err, &permission)
 	require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
 }
@@ -374,7 +377,7 @@ func count(t *testing.T, w *securedWorld) int {
 	if w.real != nil {
 		return len(w.real.Read(t, allowed, 0))
 	}
-	return len(w.embedded.Messages(allowed))
+	return len(messagesIn(w.embedded, allowed))
 }
 
 // speaksTLS: with certificates that fit the message is stored; without, the first
@@ -408,7 +411,7 @@ func speaksTLS(t *testing.T, w *securedWorld) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := w.publisher(t, publisher.NewCredentials(alice, aliceSecret), func(own *publisher.Config) { own.TLS = c.config })
+			p := w.publisher(t, rocketmq.NewCredentials(alice, aliceSecret), func(own *publisher.Config) { own.Cluster.TLS = c.config })
 			before := count(t, w)
 			msg := newMessage("by TLS")
 			err := p.Publish(allowed, msg)
@@ -421,7 +424,7 @@ func speaksTLS(t *testing.T, w *securedWorld) {
 			}
 			e := failureOf(t, err)
 			t.Log(e)
-			var certificate *publisher.CertificateError
+			var certificate *rocketmq.CertificateError
 			require.ErrorAs(t, e, &certificate)
 			require.Equal(t, c.byPeer, certificate.ByPeer)
 			require.Equal(t, publisher.NotSent, e.Outcome())
@@ -448,27 +451,27 @@ func TestSecurityOfProxy(t *testing.T) {
 	w.createTopic(t, forbidden, 1)
 	for _, c := range []struct {
 		name        string
-		credentials publisher.CredentialsProvider
+		credentials rocketmq.CredentialsProvider
 		topic       string
 		want        string
 	}{
 		{"none", nil, allowed, "no credentials were sent"},
-		{"unknown user", publisher.NewCredentials("somebody", aliceSecret), allowed, "unknown user"},
-		{"wrong secret", publisher.NewCredentials(alice, bobbySecret), allowed, "wrong secret key"},
-		{"disabled", publisher.NewCredentials(switchedOff, aliceSecret), allowed, "user is disabled"},
-		{"no permission", publisher.NewCredentials(alice, aliceSecret), forbidden, "no permission"},
+		{"unknown user", rocketmq.NewCredentials("somebody", aliceSecret), allowed, "unknown user"},
+		{"wrong secret", rocketmq.NewCredentials(alice, bobbySecret), allowed, "wrong secret key"},
+		{"disabled", rocketmq.NewCredentials(switchedOff, aliceSecret), allowed, "user is disabled"},
+		{"no permission", rocketmq.NewCredentials(alice, aliceSecret), forbidden, "no permission"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := failureOf(t, w.publisher(t, c.credentials, nil).Publish(c.topic, newMessage("x")))
 			t.Log(e)
 			require.Equal(t, publisher.NotSent, e.Outcome())
 			require.Equal(t, 1, e.Results[0].Attempts)
-			var access *publisher.AccessError
+			var access *rocketmq.AccessError
 			require.ErrorAs(t, e, &access)
 			require.ErrorContains(t, e, "(not sent): "+c.want+": access denied")
 		})
 	}
-	p := w.publisher(t, publisher.NewCredentials(alice, aliceSecret), nil)
+	p := w.publisher(t, rocketmq.NewCredentials(alice, aliceSecret), nil)
 	require.NoError(t, p.Publish(allowed, newMessage("1")))
 	require.NoError(t, p.Publish(allowed, newMessages(5)...))
 	w.read(t, allowed, 6)

@@ -35,12 +35,22 @@ func (e *MessageTooLargeError) Error() string {
 	return fmt.Sprintf("message body of %d bytes (as sent) is over the limit of %d: put the data elsewhere, or raise Config.MaxMessageSize and the brokers' maxMessageSize", e.Size, e.Limit)
 }
 
-// checkSize holds a body, as it is to be sent, against the limit.
-func (p *Publisher) checkSize(body int, list []headers.Property) error {
-	if limit := p.cfg.MaxMessageSize; body > limit {
+// bodyLimit is Config.MaxMessageSize.
+type bodyLimit int
+
+// mayExceed reports whether a body, as it is to be sent, is so large that check has to
+// look at it.
+func (l bodyLimit) mayExceed(body int) bool {
+	return body > max(0, int(l)-timerRoom)-headers.MaxPropertiesSize
+}
+
+// check holds a body, as it is to be sent, against the limit. The properties say whether
+// it is that of a timer message.
+func (l bodyLimit) check(body int, list []headers.Property) error {
+	if limit := int(l); body > limit {
 		return &MessageTooLargeError{Size: body, Limit: limit}
 	}
-	if limit := max(0, p.cfg.MaxMessageSize-timerRoom); body > limit-headers.MaxPropertiesSize && slices.ContainsFunc(list, isTimer) {
+	if limit := max(0, int(l)-timerRoom); slices.ContainsFunc(list, headers.Property.IsTimer) {
 		if size := body + marshaler.PropertiesSize(list); size > limit {
 			return &MessageTooLargeError{Size: size, Limit: limit, Timer: true}
 		}

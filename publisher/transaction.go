@@ -5,24 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
+	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
-
-// TransactionInfo names the message of a transaction.
-type TransactionInfo struct {
-	// Topic is the Watermill topic, UUID that of the Watermill message.
-	Topic, UUID string
-	// MessageID is the unique message id (UNIQ_KEY), by which a check knows the
-	// transaction again: see CheckedMessage. RocketMQ's transaction id is the
-	// same.
-	MessageID string
-	// BrokerName is the broker that has the half message.
-	BrokerName string
-}
 
 // Transaction is a half message: a message that a broker has, and no consumer gets
 // before Commit. Its methods are safe for concurrent use; one of them ends it.
@@ -35,12 +26,15 @@ type TransactionInfo struct {
 // it. Local work has to be shorter than that; it had better be shorter than
 // transactionTimeOut.
 //
-// Close does not end transactions. One that is open then is settled by a check of
-// another producer of the group, or of this program when it runs again.
+// Close does not end transactions, and waits for none unless somebody holds the
+// Publisher, see Hold. One that is open then is settled by a check of another
+// producer of the group, or of this program when it runs again. While Close waits
+// for calls under way transactions can be ended.
 type Transaction struct {
 	p     *Publisher
 	info  TransactionInfo
 	topic string // RocketMQ's
+	addr  string // of the broker, when it stored the half message
 
 	// Guarded by the mutex of Publisher.open.
 	place halfPlace
@@ -59,48 +53,71 @@ func (t *Transaction) Info() TransactionInfo { return t.info }
 // outcome is MayBeStored, the broker may have the half message and will ask about
 // it: Config.Transaction.Check then has to say TransactionRollback for a
 // transaction that it has never heard of. The same is true of a *NotDurableError,
-// for which the half message is rolled back, as the Java client does; with
-// Config.AcceptNotDurable there is none.
+// for which the half message is rolled back; without Config.RequireDurable there is
+// none, and the transaction is begun.
+//
+// A half message whose answer was lost is sent again under the same id, so brokers
+// may have two and ask about both. This Publisher answers none of these questions
+// before the transaction has ended; another producer of the group may be asked
+// already while BeginTransaction is trying. What it then says about the one half
+// message is not held against the other.
 //
 // OnResult is told of the half message. A transaction cannot be combined with a
 // delay or an ordering key: the error is then a *CombinationError.
 func (p *Publisher) BeginTransaction(topic string, msg *message.Message) (*Transaction, error) {
-	c := p.calls.get([]*message.Message{msg}, p.now())
-	c.manner = manner{transaction: true}
+	entered := p.enter()
+	if entered {
+		defer p.leave()
+	}
+	return p.begin(topic, msg, entered)
+}
+
+// begin is BeginTransaction within a call, which the publisher has let in or not.
+func (p *Publisher) begin(topic string, msg *message.Message, entered bool) (*Transaction, error) {
+	c := p.calls.get(p, topic, []*message.Message{msg}, mode{transaction: true})
 	if !p.HasTransactionCheck() {
-		refuse(c.results, 0, ErrNoTransactionCheck)
-		return nil, p.report(c, topic)
+		c.refuse(0, ErrNoTransactionCheck)
+		return nil, p.report(c)
 	}
-	if !p.enter() {
-		refuse(c.results, 0, ErrClosed)
-		return nil, p.report(c, topic)
+	if !entered {
+		c.refuse(0, ErrClosed)
+		return nil, p.report(c)
 	}
-	defer p.leave()
-	p.publish(c, topic, []*message.Message{msg})
-	c.fillIDs(p.now())
-	half := c.results[0]
-	err := p.report(c, topic)
+	begun := false
+	sent := &c.messages[0]
+	defer func() { // a panic of the user's code goes on
+		if !begun {
+			p.open.abandon(sent.id.String())
+		}
+	}()
+	p.publish(c, []*message.Message{msg})
+	half := c.result(0)
+	err := p.report(c)
 	if half.Outcome != Stored {
 		return nil, err
 	}
 	t, placeErr := p.newTransaction(topic, half)
+	begun = placeErr == nil
 	if err != nil { // stored, but not durably
-		if placeErr == nil {
+		if begun {
 			p.undo(t)
 		}
 		return nil, err
 	}
-	p.calls.put(c)
 	if placeErr != nil {
 		half.Err = placeErr
 		return nil, &Error{Topic: topic, Results: []Result{half}}
 	}
+	p.calls.put(c)
 	return t, nil
 }
 
 // HasTransactionCheck reports whether there is a Config.Transaction.Check, without
 // which BeginTransaction returns ErrNoTransactionCheck.
 func (p *Publisher) HasTransactionCheck() bool { return p.cfg.Transaction.Check != nil }
+
+// SendTimeout is Config.SendTimeout, or the default in its place.
+func (p *Publisher) SendTimeout() time.Duration { return p.cfg.SendTimeout }
 
 // newTransaction makes an open transaction of what a broker said of its half
 // message.
@@ -123,6 +140,7 @@ func (p *Publisher) newTransaction(topic string, half Result) (*Transaction, err
 		p:     p,
 		info:  TransactionInfo{Topic: topic, UUID: half.UUID, MessageID: half.MessageID, BrokerName: half.MessageQueue.BrokerName},
 		topic: mapped.Name,
+		addr:  half.BrokerAddr,
 		place: halfPlace{addr: half.BrokerAddr, broker: half.MessageQueue.BrokerName, table: half.QueueOffset, log: int64(log)},
 	}
 	p.open.add(t)
@@ -167,8 +185,9 @@ func (t *Transaction) Unknown() {
 	}
 }
 
+// end is endOpen in a call of its own.
 func (t *Transaction) end(ctx context.Context, state TransactionState) error {
-	if !t.p.enter() {
+	if !t.p.enterToEnd() {
 		return &TransactionError{State: state, MessageID: t.info.MessageID, Err: ErrClosed}
 	}
 	defer t.p.leave()
@@ -182,20 +201,28 @@ func (t *Transaction) endOpen(ctx context.Context, state TransactionState) error
 	if err != nil {
 		return &TransactionError{State: state, MessageID: t.info.MessageID, Err: err}
 	}
+	answered := false
+	defer func() {
+		if !answered { // user code has panicked: the check decides
+			p.open.remove(t, TransactionUnknown)
+		}
+	}()
 	err = t.send(ctx, place, state)
+	answered = true
 	if err == nil {
 		p.open.remove(t, state)
 		return nil
 	}
 	v := judgeEnd(err)
-	if refusal := refusalOf(err); refusal != nil {
+	if refusal := verdict.Refusal(err); refusal != nil {
 		err = refusal
 	}
-	if v.refresh {
-		p.routes.Refresh(t.topic)
+	if errors.Is(err, transport.ErrClosed) { // Close has cut it off
+		err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
-	failed := &TransactionError{State: state, MessageID: t.info.MessageID, Outcome: v.outcome, Err: err}
-	if v.outcome == NotSent && v.again() {
+	p.refresh(t.topic, v)
+	failed := &TransactionError{State: state, MessageID: t.info.MessageID, Outcome: Outcome(v.Outcome), Err: err}
+	if v.Outcome == verdict.NotSent && v.Again() {
 		failed.Open = true
 		p.open.giveBack(t)
 	} else {
@@ -211,23 +238,11 @@ func (t *Transaction) send(ctx context.Context, place halfPlace, state Transacti
 	defer cancel()
 	if place.broker != "" {
 		if addr, err := p.routes.BrokerAddr(limited, t.topic, place.broker); err == nil {
-			place.addr = p.sendAddr(addr) // it may have moved
+			place.addr = p.session.SendAddr(addr) // it may have moved
 		}
 	}
-	answer, err := p.client.Invoke(limited, place.addr, &headers.EndTransaction{
-		ProducerGroup:    p.cfg.ProducerGroup,
-		StateTableOffset: place.table,
-		CommitLogOffset:  place.log,
-		End:              state.end(),
-		MessageID:        t.info.MessageID,
-		TransactionID:    t.info.MessageID,
-		Topic:            t.topic,
-		BrokerName:       place.broker,
-	}, nil)
-	if err != nil {
-		return err
-	}
-	return answer.Err()
+	_, err := headers.Successful(p.client.Invoke(limited, place.addr, place.end(p.cfg.ProducerGroup, t.topic, t.info.MessageID, state), nil))
+	return err
 }
 
 // PublishInTransaction stores msg as a half message, runs local with the message's
@@ -241,8 +256,15 @@ func (t *Transaction) send(ctx context.Context, place halfPlace, state Transacti
 // local says otherwise, and the error is wrapped. If the end fails, a
 // *TransactionError is in the error. If local panics, the panic goes on and the
 // check decides.
+//
+// It is one call to Close, which waits for local and for the end of the transaction
+// as it waits for Publish. So local must not call Close.
 func (p *Publisher) PublishInTransaction(topic string, msg *message.Message, local func(ctx context.Context, info TransactionInfo) (TransactionState, error)) error {
-	t, err := p.BeginTransaction(topic, msg)
+	entered := p.enter()
+	if entered {
+		defer p.leave()
+	}
+	t, err := p.begin(topic, msg, entered)
 	if err != nil {
 		return err
 	}
@@ -252,14 +274,10 @@ func (p *Publisher) PublishInTransaction(topic string, msg *message.Message, loc
 	if err != nil {
 		err = fmt.Errorf("publisher: local transaction of message %s: %w", t.info.MessageID, err)
 	}
-	switch state {
-	case TransactionCommit:
-		return joined(err, leave(t, t.Commit(ctx)))
-	case TransactionRollback:
-		return joined(err, leave(t, t.Rollback(ctx)))
-	default:
+	if state.end() == headers.TransactionUndecided {
 		return err
 	}
+	return joined(err, leave(t, t.endOpen(ctx, state)))
 }
 
 // leave leaves a transaction that is still open to the check.
@@ -285,14 +303,14 @@ func joined(local, end error) error {
 
 // judgeEnd says what a failed END_TRANSACTION means. What a broker refuses it has
 // looked at before it did anything (EndTransactionProcessor of 5.5.0).
-func judgeEnd(err error) verdict {
+func judgeEnd(err error) verdict.Verdict {
 	var status *headers.StatusError
 	if errors.As(err, &status) {
 		switch {
 		case status.Code == headers.IllegalOperation, status.Code == headers.SlaveNotAvailable:
-			return verdict{}
+			return verdict.Verdict{}
 		case status.Code == headers.SystemError && isEndRefusal(status.Remark):
-			return verdict{}
+			return verdict.Verdict{}
 		}
 	}
 	return judge(err)

@@ -2,11 +2,9 @@ package publisher
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/faults"
 )
 
 // TransactionConfig sets up transactions. A publisher that has none needs none of
@@ -21,14 +19,20 @@ type TransactionConfig struct {
 	// what all of them can see, a database say, also for transactions of another
 	// process and from before a restart. So with Check, Config.ProducerGroup is
 	// required: a name that no other program has, nor a Publisher of this one with
-	// another Check or with none. A transaction that is open in this Publisher is
-	// not asked about.
+	// another Check or with none. A transaction that is open in this Publisher, or
+	// being begun by it, is not asked about; one that is open in another process
+	// may be. As long as its local work may yet commit, the answer has to be
+	// TransactionUnknown, or TransactionRollback if Check has made sure that the
+	// local work can no longer commit, as package outbox does with a row of its
+	// own. Its time is transactionTimeOut, or CheckAfter, from when the half message
+	// was sent, which Config.AttemptTimeout had better be below.
 	//
 	// It runs on goroutines of its own, Concurrency of them at once at most. ctx
 	// ends after CheckTimeout and with Close. An answer that comes after
 	// CheckTimeout is not sent, since the broker may have asked again by then. It
 	// has to return when ctx ends, and must not call Close, which waits for it. A
-	// panic is logged and taken for TransactionUnknown.
+	// panic is logged and taken for TransactionUnknown. Checks that do not come from
+	// a broker of the cluster, or of the topics in use, are ignored.
 	Check func(ctx context.Context, msg CheckedMessage) TransactionState
 
 	// CheckTimeout bounds a call of Check. 10 s by default; a broker asks again
@@ -36,7 +40,9 @@ type TransactionConfig struct {
 	CheckTimeout time.Duration
 
 	// Concurrency is how many calls of Check may run at once, 16 by default. 1024
-	// more may wait; those beyond are dropped with a log line, and come again.
+	// more may wait, of 64 MiB with those that run; those beyond are dropped with a
+	// log line, and come again. Compressed bodies are given to Check unpacked, up to
+	// 64 MiB at once: those that find no room wait.
 	Concurrency int
 
 	// Topics are the Watermill topics that the group has transactions in. A
@@ -68,27 +74,16 @@ func (c *TransactionConfig) setDefaults() {
 	setDefault(&c.Concurrency, 16)
 }
 
-// faults lists what is wrong, each with the name of its field.
-func (c *TransactionConfig) faults(topics marshaler.TopicMapper) (faults []error) {
+// check reports what is wrong, but for what Topics has in it. Of one that is not switched
+// on, only that something is set.
+func (c *TransactionConfig) check(l *faults.List) {
 	if c.Check == nil {
 		if c.CheckTimeout != 0 || c.Concurrency != 0 || len(c.Topics) != 0 || c.CheckAfter != 0 {
-			faults = append(faults, errors.New("Transaction.Check is nil, but other fields of Transaction are set"))
+			l.Add("Transaction.Check is nil, but other fields of Transaction are set")
 		}
-		return faults
+		return
 	}
-	if c.CheckTimeout < 0 {
-		faults = append(faults, fmt.Errorf("Transaction.CheckTimeout is %v, want 0 or more", c.CheckTimeout))
-	}
-	if c.Concurrency < 1 || c.Concurrency > 1<<16 {
-		faults = append(faults, fmt.Errorf("Transaction.Concurrency is %d, want 1 to %d", c.Concurrency, 1<<16))
-	}
-	if c.CheckAfter < 0 {
-		faults = append(faults, fmt.Errorf("Transaction.CheckAfter is %v, want 0 or more", c.CheckAfter))
-	}
-	for _, topic := range c.Topics {
-		if _, err := topics.MapTopic(topic); err != nil {
-			faults = append(faults, fmt.Errorf("Transaction.Topics: %w", err))
-		}
-	}
-	return faults
+	l.Duration("Transaction.CheckTimeout", c.CheckTimeout)
+	l.Int("Transaction.Concurrency", c.Concurrency, 1, 1<<16)
+	l.Duration("Transaction.CheckAfter", c.CheckAfter)
 }

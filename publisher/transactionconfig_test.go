@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 )
 
 func TestTransactionConfig(t *testing.T) {
 	check := func(context.Context, CheckedMessage) TransactionState { return TransactionUnknown }
-	cfg := Config{NameServers: []string{"127.0.0.1:9876"}, ProducerGroup: "shop", Transaction: TransactionConfig{Check: check}}
+	cfg := Config{Cluster: rocketmq.Cluster{NameServers: []string{"127.0.0.1:9876"}}, ProducerGroup: "shop", Transaction: TransactionConfig{Check: check}}
 	require.NoError(t, cfg.Validate())
 	cfg.setDefaults()
 	require.Equal(t, 10*time.Second, cfg.Transaction.CheckTimeout)
@@ -34,19 +36,4 @@ func TestTransactionConfig(t *testing.T) {
 		cfg.Transaction = transaction
 		require.ErrorContains(t, cfg.Validate(), "Transaction.Check is nil")
 	}
-}
-
-// The latest are remembered, and no more of them.
-func TestTransactionsEnded(t *testing.T) {
-	var s transactions
-	id := func(n int) string { return time.Duration(n).String() }
-	for n := range keptEnded + 10 {
-		s.confirm(id(n))
-		s.confirm(id(n))
-	}
-	require.Len(t, s.ended, keptEnded)
-	require.Len(t, s.order, keptEnded)
-	require.Equal(t, standingUnknown, s.see(id(9), halfPlace{}))
-	require.Equal(t, standingEnded, s.see(id(10), halfPlace{}))
-	require.Equal(t, standingEnded, s.see(id(keptEnded+9), halfPlace{}))
 }

@@ -5,16 +5,17 @@ import (
 	"strconv"
 	"time"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-// appendTransaction appends the properties of a half message
+// appendTransaction appends the properties of a half message of a producer group
 // (DefaultMQProducerImpl.sendMessageInTransaction of 5.5.0).
-func (p *Publisher) appendTransaction(list []headers.Property) []headers.Property {
+func appendTransaction(list []headers.Property, group string, cfg *TransactionConfig) []headers.Property {
 	list = append(list,
 		headers.Property{Name: headers.PropertyTransaction, Value: "true"},
-		headers.Property{Name: headers.PropertyProducerGroup, Value: p.cfg.ProducerGroup})
-	if after := p.cfg.Transaction.CheckAfter; after > 0 {
+		headers.Property{Name: headers.PropertyProducerGroup, Value: group})
+	if after := cfg.CheckAfter; after > 0 {
 		seconds := (after + time.Second - 1) / time.Second
 		list = append(list, headers.Property{Name: headers.PropertyCheckImmunity, Value: strconv.Itoa(int(seconds))})
 	}
@@ -29,7 +30,7 @@ func checkTransaction(list []headers.Property) error {
 			return &MarshalError{fmt.Errorf("marshaler returned a %s, which is for the publisher to set", property.Name)}
 		}
 		if isDelay(property) {
-			return &CombinationError{Features: []Feature{FeatureTransaction, FeatureDelay}}
+			return &CombinationError{Features: []rocketmq.Feature{rocketmq.FeatureTransaction, rocketmq.FeatureDelay}}
 		}
 	}
 	return nil

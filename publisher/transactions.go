@@ -1,12 +1,27 @@
 package publisher
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"sync"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-// keptEnded is how many transactions that have ended are remembered.
-const keptEnded = 4096
+// keptEnded is how many transactions that have ended are remembered. A copy of one
+// is asked about when transactionTimeOut and transactionCheckInterval have passed,
+// 36 s by default: time for 3,600 transactions a second. Brokers may have been given
+// any other interval, so none is forgotten before there is no room.
+const keptEnded = 1 << 17
+
+// endedID stands for a message id: the beginning of its SHA-256. Ids of other
+// clients may be of any length.
+type endedID [16]byte
+
+func endedIDOf(id string) endedID {
+	sum := sha256.Sum256([]byte(id))
+	return endedID(sum[:])
+}
 
 // halfPlace is where a half message is. A broker moves it with each check.
 type halfPlace struct {
@@ -16,37 +31,61 @@ type halfPlace struct {
 	log    int64  // offset in the commit log
 }
 
-// standing is what the publisher knows of a transaction that it is asked about.
-type standing int
-
-const (
-	// standingUnknown: somebody else's, or one whose end was not confirmed.
-	standingUnknown standing = iota
-	// standingOpen: its owner in this process has not decided, or is about to say
-	// so to the broker.
-	standingOpen
-	// standingEnded: a broker has confirmed its end.
-	standingEnded
-)
+// end is the request that ends the transaction whose half message is there. id is the
+// unique id of the message.
+func (h halfPlace) end(group, topic, id string, state TransactionState) *headers.EndTransaction {
+	return &headers.EndTransaction{
+		ProducerGroup:    group,
+		StateTableOffset: h.table,
+		CommitLogOffset:  h.log,
+		End:              state.end(),
+		MessageID:        id,
+		TransactionID:    id,
+		Topic:            topic,
+		BrokerName:       h.broker,
+	}
+}
 
 // transactions are the transactions of a publisher that are open, and the latest
 // of those whose end a broker has confirmed. The zero value is ready.
 type transactions struct {
-	mu    sync.Mutex
-	open  map[string]*Transaction // by message id
-	ended map[string]struct{}
-	order []string // of ended: a ring, the oldest at next
+	mu sync.Mutex
+	// open has those that are open by message id. It is nil for one that is being
+	// begun: attempts to store its half message are under way.
+	open  map[string]*Transaction
+	ended map[endedID]struct{}
+	order []endedID // of ended: a ring, the oldest at next
 	next  int
 }
 
+// begin notes that the half message of a transaction is about to be sent. From now
+// on its owner is the one who decides, until add and remove, or abandon.
+func (s *transactions) begin(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(id, nil)
+}
+
+// abandon notes that a transaction has not begun after all.
+func (s *transactions) abandon(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, id)
+}
+
+// add notes that a transaction has begun.
 func (s *transactions) add(t *Transaction) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.put(t.info.MessageID, t)
+}
+
+// put adds to open. The mutex is held.
+func (s *transactions) put(id string, t *Transaction) {
 	if s.open == nil {
 		s.open = make(map[string]*Transaction)
 	}
-	s.open[t.info.MessageID] = t
-	delete(s.ended, t.info.MessageID)
+	s.open[id] = t
 }
 
 // take lets one caller end the transaction, and says where its half message is.
@@ -84,7 +123,7 @@ func (s *transactions) giveBack(t *Transaction) {
 }
 
 // remove forgets a transaction that was taken. as is the end that a broker has
-// confirmed, by which it is remembered as ended, or unknown.
+// confirmed to its owner, by which it is remembered as ended, or unknown.
 func (s *transactions) remove(t *Transaction, as TransactionState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,9 +135,11 @@ func (s *transactions) remove(t *Transaction, as TransactionState) {
 	}
 }
 
-// confirm remembers a transaction that a broker has been told the end of, and has
-// confirmed.
-func (s *transactions) confirm(id string) {
+// commit remembers a transaction that a broker has committed by the answer to a
+// check. One that it has rolled back by such an answer is not remembered: that was
+// said of one half message, and there may be another one under the same id, sent
+// again after a lost answer, whose transaction began only then.
+func (s *transactions) commit(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remember(id)
@@ -106,33 +147,47 @@ func (s *transactions) confirm(id string) {
 
 // remember adds to ended. The mutex is held.
 func (s *transactions) remember(id string) {
-	if _, ok := s.ended[id]; ok || id == "" {
+	key := endedIDOf(id)
+	if _, ok := s.ended[key]; ok || id == "" {
 		return
 	}
 	if s.ended == nil {
-		s.ended = make(map[string]struct{})
+		s.ended = make(map[endedID]struct{})
 	}
 	if len(s.order) < keptEnded {
-		s.order = append(s.order, id)
+		s.order = append(s.order, key)
 	} else {
 		delete(s.ended, s.order[s.next])
-		s.order[s.next] = id
+		s.order[s.next] = key
 		s.next = (s.next + 1) % keptEnded
 	}
-	s.ended[id] = struct{}{}
+	s.ended[key] = struct{}{}
 }
 
-// see tells of a check and where it has moved the half message. An open
-// transaction is ended there from now on: the copies before it are dead.
-func (s *transactions) see(id string, place halfPlace) standing {
+// hasEnded reports whether every half message of that id is to be dropped: its
+// transaction was committed, or rolled back by its owner, and a broker has confirmed
+// that.
+func (s *transactions) hasEnded(id string) bool {
+	key := endedIDOf(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.open[id]; t != nil {
-		t.place = place
-		return standingOpen
-	}
-	if _, ok := s.ended[id]; ok {
-		return standingEnded
-	}
-	return standingUnknown
+	_, ok := s.ended[key]
+	return ok
+}
+
+// find reports whether the transaction is open, and returns it unless it is still
+// being begun.
+func (s *transactions) find(id string) (t *Transaction, open bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, open = s.open[id]
+	return t, open
+}
+
+// move notes where a check has moved the half message of an open transaction, which
+// is ended there from now on: the copies before it are dead.
+func (s *transactions) move(t *Transaction, table, log int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.place.table, t.place.log = table, log
 }

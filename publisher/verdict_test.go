@@ -9,7 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
@@ -19,58 +22,63 @@ func TestJudge(t *testing.T) {
 		return &headers.StatusError{Code: code, Remark: remark}
 	}
 	var (
-		end      = verdict{}
-		invalid  = verdict{broker: signAnswered}
-		unknown  = verdict{outcome: MayBeStored, broker: signAnswered}
-		content  = verdict{next: split, broker: signAnswered}
-		doubtful = verdict{next: retryElsewhere, broker: signRefuses, outcome: MayBeStored}
-		refused  = verdict{next: retryElsewhere, broker: signRefuses}
-		closed   = verdict{next: retryElsewhere, broker: signRefuses, refresh: true}
-		moved    = verdict{next: retryElsewhere, broker: signAnswered, refresh: true}
-		gone     = verdict{next: retryElsewhere, broker: signUnreachable, refresh: true}
-		lost     = verdict{next: retryElsewhere, broker: signUnreachable, refresh: true, outcome: MayBeStored}
-		late     = verdict{next: retryElsewhere, broker: signUnanswered, refresh: true, outcome: MayBeStored}
-		noTime   = verdict{next: retryElsewhere, broker: signUnanswered, refresh: true}
-		full     = verdict{next: retryElsewhere, broker: signAnswered}
-		lookup   = verdict{next: retryHere, refresh: true}
-		nowhere  = verdict{next: retryElsewhere, refresh: true}
+		end      = verdict.Verdict{}
+		never    = verdict.Verdict{Content: true}
+		misnamed = verdict.Verdict{Content: true, Broker: verdict.Answered}
+		invalid  = verdict.Verdict{Broker: verdict.Answered}
+		unknown  = verdict.Verdict{Outcome: verdict.MayBeStored, Broker: verdict.Answered}
+		content  = verdict.Verdict{Next: verdict.Split, Broker: verdict.Answered}
+		doubtful = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Refuses, Refresh: true, Seldom: true, Outcome: verdict.MayBeStored}
+		busy     = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Refuses, Refresh: true, Seldom: true}
+		refused  = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Refuses}
+		closed   = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Refuses, Refresh: true}
+		moved    = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Answered, Refresh: true}
+		gone     = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Unreachable, Refresh: true}
+		lost     = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Unreachable, Refresh: true, Outcome: verdict.MayBeStored}
+		late     = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Unanswered, Refresh: true, Outcome: verdict.MayBeStored}
+		noTime   = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Unanswered, Refresh: true}
+		full     = verdict.Verdict{Next: verdict.RetryElsewhere, Broker: verdict.Answered}
+		lookup   = verdict.Verdict{Next: verdict.RetryHere, Refresh: true}
+		nowhere  = verdict.Verdict{Next: verdict.RetryElsewhere, Refresh: true}
+		stranger = verdict.Verdict{Broker: verdict.Unreachable, Refresh: true, Seldom: true, Unable: true}
 	)
 	for _, c := range []struct {
 		name string
 		err  error
-		want verdict
+		want verdict.Verdict
 	}{
 		{"store failed", status(headers.SystemError, "create mapped file failed, server is busy or broken."), doubtful},
 		{"4.9 queue gone", status(headers.SystemError, "request queueId[7] is illegal, TopicConfig [...]"), moved},
 		{"4.9 credentials", status(headers.SystemError, "org.apache.rocketmq.acl.common.AclException: No acl config for x"), end},
-		{"4.9 topic name", status(headers.SystemError, "The specified topic[a.b] contains illegal characters"), end},
+		{"4.9 topic name", status(headers.SystemError, "The specified topic[a.b] contains illegal characters"), never},
 		{"busy", status(headers.SystemBusy, "[PC_SYNCHRONIZED]broker busy, start flow control for a while"), doubtful},
-		{"busy at the door", status(headers.SystemBusy, "[REJECTREQUEST]system busy, start flow control for a while"), refused},
-		{"busy queue", status(headers.SystemBusy, "[TIMEOUT_CLEAN_QUEUE]broker busy, period in queue: 206ms"), refused},
-		{"disk full", status(headers.ServiceNotAvailable, "service not available now."), refused},
+		{"busy at the door", status(headers.SystemBusy, "[REJECTREQUEST]system busy, start flow control for a while"), busy},
+		{"busy queue", status(headers.SystemBusy, "[TIMEOUT_CLEAN_QUEUE]broker busy, period in queue: 206ms"), busy},
+		{"disk full", status(headers.ServiceNotAvailable, "service not available now."), closed},
 		{"unit", status(headers.NotInCurrentUnit, ""), refused},
 		{"flow control", status(headers.FlowControl, ""), refused},
 		{"no topic", status(headers.TopicNotExist, "topic[x] not exist, apply first please!"), moved},
 		{"moved queue", status(headers.NotLeaderForQueue, ""), moved},
 		{"read-only broker", status(headers.NoPermission, "the broker[127.0.0.1] sending message is forbidden"), closed},
-		{"system topic", status(headers.NoPermission, "Sending message to topic[SELF_TEST_TOPIC] is forbidden."), end},
+		{"system topic", status(headers.NoPermission, "Sending message to topic[SELF_TEST_TOPIC] is forbidden."), never},
 		{"5.x no user", status(headers.NoPermission, "username cannot be null."), end},
 		{"5.x bad signature", status(headers.NoPermission, "check signature failed."), end},
 		{"5.x not allowed", status(headers.NoPermission, "User:x has no permission to access Topic:y"), end},
 		{"queue gone", status(headers.InvalidParameter, "request queueId[7] is illegal, TopicConfig [...]"), moved},
-		{"topic name", status(headers.InvalidParameter, "The specified topic contains illegal characters"), invalid},
+		{"topic name", status(headers.InvalidParameter, "The specified topic contains illegal characters"), misnamed},
 		{"go away", status(headers.GoAway, ""), closed},
 		{"illegal", status(headers.MessageIllegal, ""), content},
+		{"illegal for its type", status(headers.MessageIllegal, "TopicMessageType validate failed, the expected type is NORMAL, but actual type is FIFO"), invalid},
 		{"batch too large", status(headers.SystemError, "message body size exceeded"), content},
 		{"no timers", &TimersDisabledError{Err: status(headers.SystemError, "accurate timer message is not enabled, timerWheelEnable is false")}, invalid},
 		{"too many timers", status(headers.SystemError, "timer message is under flow control, max num limit is 2 or the current value is greater than 1 and less than 2, trigger random flow control"), full},
 		{"unknown request", status(headers.RequestNotSupported, ""), end},
-		{"overload", status(headers.SystemBusy, "[OVERLOAD]system busy, start flow control for a while"), refused},
-		{"busy queue of a full page cache", status(headers.SystemBusy, "[PCBUSY_CLEAN_QUEUE]broker busy, start flow control for a while"), refused},
+		{"overload", status(headers.SystemBusy, "[OVERLOAD]system busy, start flow control for a while"), busy},
+		{"busy queue of a full page cache", status(headers.SystemBusy, "[PCBUSY_CLEAN_QUEUE]broker busy, start flow control for a while"), busy},
 		{"busy, of the future", status(headers.SystemBusy, "too hot today"), doubtful},
 		{"error, of the future", status(headers.SystemError, "UNKNOWN_ERROR"), doubtful},
 		{"no replica", status(headers.SystemError, "in-sync replicas not enough"), doubtful},
-		{"4.9 property", status(headers.SystemError, "the property is longer than 127"), end},
+		{"4.9 property", status(headers.SystemError, "the property is longer than 127"), never},
 		{"version", status(headers.VersionNotSupported, ""), end},
 		{"buyer", status(headers.NoBuyerID, ""), refused},
 		{"no permission, of the future", status(headers.NoPermission, "not now"), closed},
@@ -86,19 +94,20 @@ func TestJudge(t *testing.T) {
 		{"attempt timeout", &transport.OpError{Op: "wait", Sent: true, Err: context.DeadlineExceeded}, late},
 		{"dial took too long", &transport.OpError{Op: "dial", Err: context.DeadlineExceeded}, noTime},
 		{"caller left", &transport.OpError{Op: "wait", Sent: true, Err: context.Canceled}, late},
-		{"encode", &transport.OpError{Op: "encode", Err: headers.ErrTooLarge}, end},
-		{"wrong CA", &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}, end},
+		{"encode", &transport.OpError{Op: "encode", Err: headers.ErrTooLarge}, never},
+		{"wrong CA", &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}, stranger},
+		{"our certificate", &transport.OpError{Op: "read", Err: fmt.Errorf("%w: remote error", transport.ErrCertificateRefused)}, end},
 
-		{"version not known", &versionError{&transport.OpError{Op: "read", Sent: true, Err: errors.New("EOF")}}, gone},
-		{"wrong CA, asked for the version", &versionError{&transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{}}}, end},
-		{"not in this version", &UnsupportedError{}, end},
-		{"no such level", &DelayLevelError{}, end},
+		{"version not known", &session.VersionError{Err: &transport.OpError{Op: "read", Sent: true, Err: errors.New("EOF")}}, gone},
+		{"wrong CA, asked for the version", &session.VersionError{Err: &transport.OpError{Op: "dial", Err: &tls.CertificateVerificationError{}}}, stranger},
+		{"not in this version", &rocketmq.UnsupportedError{}, end},
+		{"no such level", &DelayLevelError{}, never},
 
 		{"unreadable answer", &answerError{headers.ErrMalformed}, unknown},
 
 		{"no route", &routing.NoRouteError{}, end},
 		{"static topic", &routing.StaticTopicError{}, end},
-		{"foreign queue", &SelectorError{}, end},
+		{"foreign queue", &routing.SelectorError{}, end},
 		{"no brokers", &routing.NoBrokersError{}, nowhere},
 		{"name servers", &routing.NameServersError{}, lookup},
 		{"a wait, after a lookup without route", &routing.WaitError{Err: context.DeadlineExceeded, Before: &routing.NoRouteError{}}, nowhere},
@@ -118,6 +127,7 @@ func TestJudge(t *testing.T) {
 		{"no master", &routing.NoQueueError{Reason: routing.NoMaster}, lookup},
 		{"read-only topic", &routing.NoQueueError{Reason: routing.NoWritePermission}, lookup},
 		{"no queues", &routing.NoQueueError{Reason: routing.NoWriteQueues}, end},
+		{"no queues, as by a name server that has just started", &routing.NoQueueError{Reason: routing.NoQueuesListed}, lookup},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, judge(c.err)) })
 	}
@@ -132,7 +142,7 @@ func TestJudgeForeignCodes(t *testing.T) {
 		206, 207, 208, 209, 210, 211, 212, 213, 604, 2017, 2018,
 	}
 	for _, code := range codes {
-		want := verdict{outcome: MayBeStored, broker: signAnswered}
+		want := verdict.Verdict{Outcome: verdict.MayBeStored, Broker: verdict.Answered}
 		require.Equal(t, want, judge(&headers.StatusError{Code: code, Remark: "queueId["}), "code %d", code)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
-	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -51,6 +51,14 @@ type stored struct {
 	Reconsumed      int32
 	UniqueID        string
 	OffsetMessageID string
+}
+
+// ext is the message as the Java client holds it, which decompresses every body.
+func (s stored) ext() marshaler.MessageExt {
+	return marshaler.MessageExt{
+		Topic: s.Topic, Body: s.Body, SysFlag: s.SysFlag, Decompressed: marshaler.DecompressedAll,
+		Flag: s.Flag, Properties: marshaler.PropertiesOf(s.Properties),
+	}
 }
 
 // inEveryWorld runs a test on the embedded broker, as 5.5 over TCP and as 4.9 in
@@ -95,7 +103,7 @@ func embeddedWorld(t testing.TB, opts ...embedded.Option) *world {
 		},
 		read: func(t testing.TB, topic string, n int) []stored {
 			t.Helper()
-			messages := cluster.Messages(topic)
+			messages := messagesIn(cluster, topic)
 			require.Len(t, messages, n)
 			all := make([]stored, n)
 			for i, m := range messages {
@@ -109,11 +117,11 @@ func embeddedWorld(t testing.TB, opts ...embedded.Option) *world {
 }
 
 func fromEmbedded(t testing.TB, m embedded.Message) stored {
-	plain, err := body.Decompress(m.Body, m.SysFlag, 64<<20)
+	plain, err := m.MessageExt().Message(0)
 	require.NoError(t, err)
 	return stored{
 		Topic: m.Topic, Broker: m.BrokerName, QueueID: m.QueueID, QueueOffset: m.QueueOffset,
-		Body: plain, Properties: m.Properties, Keys: m.Keys, Tags: m.Tags, Flag: m.Flag, SysFlag: m.SysFlag,
+		Body: plain.Body, Properties: m.Properties, Keys: m.Keys, Tags: m.Tags, Flag: m.Flag, SysFlag: m.SysFlag,
 		Born: m.BornTimestamp.UnixMilli(), StoredAt: m.StoreTimestamp.UnixMilli(), Reconsumed: m.ReconsumeTimes, UniqueID: m.UniqueKey, OffsetMessageID: m.OffsetMessageID,
 	}
 }
@@ -155,7 +163,7 @@ func newTopic(t testing.TB, prefix string) string {
 // publisherIn returns a publisher in that world, closed with the test.
 func publisherIn(t testing.TB, w *world, change func(*publisher.Config)) *publisher.Publisher {
 	t.Helper()
-	cfg := publisher.Config{NameServers: w.nameServers, Dial: w.dial, SendTimeout: 20 * time.Second}
+	cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, SendTimeout: 20 * time.Second}
 	if change != nil {
 		change(&cfg)
 	}
@@ -188,11 +196,7 @@ func (r *results) next(t testing.TB) publisher.Result {
 // subscriber would.
 func unmarshal(t testing.TB, s stored) *message.Message {
 	t.Helper()
-	var properties []headers.Property
-	for name, value := range s.Properties {
-		properties = append(properties, headers.Property{Name: name, Value: value})
-	}
-	msg, err := marshaler.Default{}.Unmarshal(s.Topic, marshaler.Message{Body: s.Body, Properties: properties, Flag: s.Flag})
+	_, msg, err := marshaler.Reader{}.Read(s.ext())
 	require.NoError(t, err)
 	return msg
 }

@@ -6,14 +6,15 @@ import (
 )
 
 // ClusterBrokers asks the name servers for all brokers that are registered with
-// them, and returns those that have a master, sorted by name. Nothing is cached.
+// them, and returns those that have a master with an address that can be dialed,
+// sorted by name. Nothing is cached.
 // The error is or wraps *NameServersError, ErrClosed, or the cause of ctx's end.
 // Without any broker there is no error.
 func (t *Table) ClusterBrokers(ctx context.Context) ([]Broker, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.ctx, cancel)()
-	infos, err := t.servers.registered(ctx, "")
+	infos, err := t.cache.servers.registered(ctx, "")
 	switch {
 	case errors.Is(err, errNoBrokers):
 		return nil, nil
@@ -24,7 +25,7 @@ func (t *Table) ClusterBrokers(ctx context.Context) ([]Broker, error) {
 	}
 	var brokers []Broker
 	for _, b := range infos {
-		if addr, ok := b.Master(); ok {
+		if addr, ok := b.Master(); ok && checkAddr(addr) == nil {
 			brokers = append(brokers, Broker{Name: b.Name, Addr: addr})
 		}
 	}

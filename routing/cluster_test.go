@@ -2,6 +2,8 @@ package routing_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +32,11 @@ func TestClusterBrokers(t *testing.T) {
 		"no broker":  {body: `{"brokerAddrTable":{},"clusterAddrTable":{}}`},
 		"malformed":  {body: `{"brokerAddrTable":{"a":7}}`, bad: true},
 		"no cluster": {body: `{}`, bad: true},
+		"nowhere": {
+			body: `{"brokerAddrTable":{"a":{"brokerAddrs":{"0":"10.0.0.1:10911"}},"b":{"brokerAddrs":{"0":"nowhere"}}}}`,
+			want: []routing.Broker{{Name: "a", Addr: "10.0.0.1:10911"}},
+		},
+		"too many": {body: manyInCluster(1025), bad: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeServers{tb: t}
@@ -48,6 +55,15 @@ func TestClusterBrokers(t *testing.T) {
 			require.Equal(t, test.want, got)
 		})
 	}
+}
+
+// manyInCluster is the cluster info of n brokers.
+func manyInCluster(n int) string {
+	brokers := make([]string, n)
+	for i := range brokers {
+		brokers[i] = fmt.Sprintf(`"broker-%d":{"brokerAddrs":{0:"10.0.0.1:10911"}}`, i)
+	}
+	return `{"brokerAddrTable":{` + strings.Join(brokers, ",") + `}}`
 }
 
 // Neither a context that ends nor Close is taken for a failure of a name server.

@@ -13,35 +13,34 @@ import (
 // (ClusterInfo of 5.5.0): the brokers, sorted by name; none is no error.
 func parseBrokers(body []byte) ([]BrokerInfo, error) {
 	var info struct {
-		BrokerAddrTable map[string]brokerInfoData `json:"brokerAddrTable"`
+		BrokerAddrTable map[string]brokerData `json:"brokerAddrTable"`
 	}
 	err := decode(body, &info)
-	if err == nil && info.BrokerAddrTable == nil {
+	switch {
+	case err != nil:
+	case info.BrokerAddrTable == nil:
 		err = errors.New("brokerAddrTable is missing")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("routing: cluster info: %w: %w", headers.ErrMalformed, err)
-	}
-	var list []brokerInfoData
+	var list []brokerData
 	for name, b := range info.BrokerAddrTable {
 		b.BrokerName = name
 		list = append(list, b)
 	}
+	if err == nil {
+		err = checkBrokers(list, "brokerAddrTable")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("routing: cluster info: %w: %w", headers.ErrMalformed, err)
+	}
 	return brokerInfos(list), nil
 }
 
-// brokerInfoData is BrokerData of 5.5.0.
-type brokerInfoData struct {
-	Cluster     string           `json:"cluster"`
-	BrokerName  string           `json:"brokerName"`
-	BrokerAddrs map[int64]string `json:"brokerAddrs"`
-}
-
-func brokerInfos(list []brokerInfoData) []BrokerInfo {
+// brokerInfos are the brokers, sorted by name.
+func brokerInfos(list []brokerData) []BrokerInfo {
 	infos := make([]BrokerInfo, len(list))
 	for i, b := range list {
-		infos[i] = BrokerInfo{Cluster: b.Cluster, Name: b.BrokerName, Addrs: b.BrokerAddrs}
+		infos[i] = BrokerInfo{Cluster: b.Cluster, Name: b.BrokerName, Addrs: b.BrokerAddrs, ActingMaster: b.EnableActingMaster}
 	}
-	slices.SortFunc(infos, func(a, b BrokerInfo) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(infos, func(a, b BrokerInfo) int { return strings.Compare(a.Name, b.Name) })
 	return infos
 }

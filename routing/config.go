@@ -23,9 +23,17 @@ const (
 	DefaultNameServerTimeout = time.Second
 	// DefaultTopic is the topic that brokers with autoCreateTopicEnable register
 	// (TopicValidator.AUTO_CREATE_TOPIC_KEY_TOPIC of 5.5.0).
-	DefaultTopic = "TBW102"
+	DefaultTopic = headers.DefaultTopic
 	// DefaultTopicQueues is Java's defaultTopicQueueNums (DefaultMQProducer of 5.5.0).
 	DefaultTopicQueues = 4
+)
+
+const (
+	// maxNameServers is the most name servers there may be, far beyond any use.
+	maxNameServers = 1 << 10
+	// maxAddr is the length of the longest name of a host (RFC 1035), and room for a
+	// zone and the port.
+	maxAddr = 255 + 64
 )
 
 // Invoker carries one request to one address and brings back its answer. It
@@ -40,7 +48,7 @@ type Invoker interface {
 type Config struct {
 	// NameServers are the addresses to ask, host:port each, IPv6 hosts in
 	// brackets. Spaces around an address and a leading "http://" are dropped,
-	// and so are addresses given twice. Required, unless there is a Resolver.
+	// and so are addresses given twice. 1 to 1,024 entries, unless there is a Resolver.
 	//
 	// The order has no meaning: each Table shuffles its copy, as the Java client
 	// does, so that many clients spread over the name servers.
@@ -75,17 +83,22 @@ type Config struct {
 // BrokerAddr, Close. For one topic they come one at a time and in order. None is
 // called once Close has returned.
 type Events struct {
-	// RouteChanged says that a topic got its first route (before is nil) or one
-	// with other queues or brokers. after is never nil.
-	RouteChanged func(topic string, before, after *Route)
-	// RefreshFailed says that a lookup of a topic that has a route failed. The
-	// route stays in use, except that a *NoQueueError and a *StaticTopicError
-	// drop it: the name server has said that nobody may publish there.
+	// RouteChanged says that a view of a topic got its first route (before is nil) or
+	// one that differs in this view: for Writing in queues or brokers, for Reading in
+	// queues or in the servers to read from. after is never nil. What changes both views
+	// is told of each, Writing first. Route may return it before: those who waited
+	// for the lookup do not wait for the event.
+	RouteChanged func(topic string, v View, before, after *Route)
+	// RefreshFailed says that a lookup of a topic that has a route in the view failed.
+	// The route stays in use, except that a *NoQueueError and a *StaticTopicError
+	// drop it from this view: the name server has said that nobody may publish there,
+	// or read. An answer that no sound name server gives is no such word; see
+	// ErrUnfitRoute.
 	//
 	// A topic that is gone from the name servers keeps its last known route, and
 	// each lookup calls RefreshFailed with an error that matches
 	// &headers.StatusError{Code: headers.TopicNotExist}.
-	RefreshFailed func(topic string, err error)
+	RefreshFailed func(topic string, v View, err error)
 	// NameServerFailed says that a name server gave no usable answer and the next
 	// one, if there is any, is asked.
 	NameServerFailed func(addr string, err error)
@@ -166,6 +179,9 @@ func (c *Config) validateSource() error {
 // nameServerAddrs returns a cleaned copy of list, or an error for each entry
 // that is no address. name says whose entries they are.
 func nameServerAddrs(name string, list []string) ([]string, error) {
+	if len(list) > maxNameServers {
+		return nil, fmt.Errorf("%s has %d entries, want at most %d", name, len(list), maxNameServers)
+	}
 	var addrs []string
 	var faults []error
 	for i, entry := range list {
@@ -174,7 +190,7 @@ func nameServerAddrs(name string, list []string) ([]string, error) {
 			if strings.ContainsAny(addr, ";,") {
 				err = errors.New("one entry per address, not a list")
 			}
-			faults = append(faults, fmt.Errorf("%s[%d] is %q, want host:port: %w", name, i, entry, err))
+			faults = append(faults, fmt.Errorf("%s[%d] is %.*q, want host:port: %w", name, i, maxQuoted, entry, err))
 			continue
 		}
 		if !slices.Contains(addrs, addr) {
@@ -187,6 +203,9 @@ func nameServerAddrs(name string, list []string) ([]string, error) {
 // checkAddr reports what keeps addr from being dialed: a host, which may be a
 // name, an IPv4 or a bracketed IPv6 address, and a port by number.
 func checkAddr(addr string) error {
+	if len(addr) > maxAddr {
+		return fmt.Errorf("address %.*q...: longer than %d bytes", maxQuoted, addr, maxAddr)
+	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return err

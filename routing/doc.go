@@ -1,6 +1,12 @@
 // Package routing knows which queues a topic has and where each broker lives,
 // from a cache that the name server refills.
 //
+// A [Route] has two views. Publishers write queues of brokers that have a master
+// ([Table.Route], [Route.WriteQueues], [Table.BrokerAddr]). Subscribers read queues, more
+// or fewer, from masters and slaves ([Table.ReadRoute], [Route.ReadQueues],
+// [Table.Replica]). One lookup serves both, and what a topic lacks in one view is no
+// error in the other. [KeyHash] says which queue an ordering key belongs to.
+//
 // A [Table] answers from immutable snapshots. A topic that is not cached is
 // looked up once, however many callers wait for it; each caller waits with its
 // own context. One goroutine looks every cached topic up again at an interval,

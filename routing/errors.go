@@ -16,6 +16,18 @@ var ErrClosed = errors.New("routing: table is closed")
 // would read as if the caller's own context had ended.
 var ErrNoAnswer = errors.New("no answer")
 
+// ErrUnfitRoute means that a name server has answered, for a topic whose route is
+// known, with one that has no queues, no brokers, or no broker with an address that
+// can be dialed. No sound name server does. The route that is known stays in use:
+// whether its brokers are gone is for those who call them to find out. Each view of a
+// route is judged by itself. Where there is nothing to write it counts as a failure of
+// the name server, and the error is found inside a *NameServersError and in the
+// NameServerFailed event.
+var ErrUnfitRoute = errors.New("no route to be used, in place of one that is known")
+
+// maxQuoted is how much of a text from a peer, in bytes, an error has.
+const maxQuoted = 100
+
 // NoRouteError means that neither the topic nor the default topic has a route
 // while brokers are registered: the topic does not exist and the brokers do not
 // create topics by themselves (autoCreateTopicEnable=false). Another try helps
@@ -46,7 +58,7 @@ func (e *NoBrokersError) Error() string {
 	return fmt.Sprintf("routing: topic %q has no route: no broker is registered at name server %s", e.Topic, strings.Join(e.NameServers, ", "))
 }
 
-// NoQueueReason says why a topic that has a route has no queue to publish to.
+// NoQueueReason says why a topic that has a route has no queue in one of its views.
 type NoQueueReason string
 
 // The reasons of a NoQueueError.
@@ -59,31 +71,51 @@ const (
 	// BadMasterAddress: the brokers that may be written to have a master, but
 	// under addresses that cannot be dialed; see NoQueueError.Unusable.
 	BadMasterAddress NoQueueReason = "no writable broker has a master with an address that can be dialed"
+	// NoQueuesListed: the name server's answer has no queues, not even closed ones.
+	NoQueuesListed NoQueueReason = "the name server lists no queues"
 	// NoWriteQueues: the number of write queues is 0.
 	NoWriteQueues NoQueueReason = "the number of write queues is 0"
 	// NoInheritPermission: the default topic is there, but topics must not be
 	// created from it.
 	NoInheritPermission NoQueueReason = "no broker lets other topics inherit from it"
+
+	// NoReadPermission: no broker lets consumers read the topic.
+	NoReadPermission NoQueueReason = "no broker grants the read permission"
+	// NoReadQueues: the number of read queues is 0.
+	NoReadQueues NoQueueReason = "the number of read queues is 0"
+	// NoOwnRoute: name servers do not know the topic, and queues of the default topic
+	// are for writing only. The first message may create it.
+	NoOwnRoute NoQueueReason = "the topic has no route of its own"
 )
 
-// NoQueueError means that the topic has a route without a queue to publish to.
-// Another try may help, after a pause: soon when the reason is NoMaster, after
-// maintenance when it is NoWritePermission. The others last until an operator
-// changes the topic.
+// NoQueueError means that a view of the topic's route has no queue: none to publish
+// to, or none to read. Another try may help, after a pause: soon when the reason is
+// NoMaster, NoQueuesListed or NoOwnRoute, after maintenance when it is
+// NoWritePermission. The others last until an operator changes the topic.
 type NoQueueError struct {
 	Topic  string
+	View   View
 	Reason NoQueueReason
 	// Unusable has the brokers of the topic whose address cannot be dialed.
 	Unusable []*BrokerAddressError
 }
 
-// Error names the topic, the reason, and the addresses that cannot be dialed.
+// Error names the topic, the reason, and the first addresses that cannot be dialed.
 func (e *NoQueueError) Error() string {
-	text := fmt.Sprintf("routing: topic %q has no queue to publish to: %s", e.Topic, e.Reason)
-	for _, u := range e.Unusable {
-		text += "; " + u.Error()
+	const most = 10
+	var b strings.Builder
+	purpose := "publish to"
+	if e.View == Reading {
+		purpose = "read"
 	}
-	return text
+	fmt.Fprintf(&b, "routing: topic %q has no queue to %s: %s", e.Topic, purpose, e.Reason)
+	for _, u := range e.Unusable[:min(most, len(e.Unusable))] {
+		b.WriteString("; " + u.Error())
+	}
+	if more := len(e.Unusable) - most; more > 0 {
+		fmt.Fprintf(&b, "; and %d more", more)
+	}
+	return b.String()
 }
 
 // BrokerAddressError means that a broker's master is registered under an address
@@ -97,7 +129,7 @@ type BrokerAddressError struct {
 
 // Error names broker and address.
 func (e *BrokerAddressError) Error() string {
-	return fmt.Sprintf("master of broker %q has an address that cannot be dialed: %v", e.Broker, e.Err)
+	return fmt.Sprintf("master of broker %.*q has an address that cannot be dialed: %v", maxQuoted, e.Broker, e.Err)
 }
 
 // Unwrap returns what is wrong with the address.
@@ -114,12 +146,13 @@ func (e *StaticTopicError) Error() string {
 }
 
 // BrokerNotFoundError means that the topic's route names a broker, or the caller
-// does, that has no master address even in the route just fetched: the broker
-// is down, or no longer serves the topic. Another try may help, best on another
-// broker's queue.
+// does, that has no master address even in the route just fetched, or, in the view
+// Reading, no address to read from: the broker is down, or no longer serves the topic.
+// Another try may help, best on another broker's queue.
 type BrokerNotFoundError struct {
 	Topic       string
 	Broker      string
+	View        View
 	NameServers []string
 	// Unusable is set when there is an address, but none that can be dialed.
 	Unusable *BrokerAddressError
@@ -131,8 +164,12 @@ func (e *BrokerNotFoundError) Error() string {
 	if e.Unusable != nil {
 		return fmt.Sprintf("routing: topic %q: %v (said name server %s)", e.Topic, e.Unusable, strings.Join(e.NameServers, ", "))
 	}
-	return fmt.Sprintf("routing: broker %q of topic %q has no master address on name server %s",
-		e.Broker, e.Topic, strings.Join(e.NameServers, ", "))
+	kind := "master address"
+	if e.View == Reading {
+		kind = "address to read from"
+	}
+	return fmt.Sprintf("routing: broker %q of topic %q has no %s on name server %s",
+		e.Broker, e.Topic, kind, strings.Join(e.NameServers, ", "))
 }
 
 // NameServersError means that no name server gave a usable answer. Another try
@@ -187,7 +224,7 @@ func (e *NameServersError) Unwrap() []error {
 }
 
 // NameServerError is what went wrong with one name server: ErrNoAnswer, an error
-// of the Invoker, an error that wraps headers.ErrMalformed, or a
+// of the Invoker, an error that wraps headers.ErrMalformed or ErrUnfitRoute, or a
 // *headers.StatusError.
 type NameServerError struct {
 	Addr string

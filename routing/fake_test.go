@@ -133,7 +133,7 @@ func golden(tb testing.TB, name string) headers.Command {
 type brokerSpec struct {
 	name  string
 	addrs string // members of brokerAddrs
-	write int
+	write int64
 	perm  int
 }
 
@@ -178,7 +178,7 @@ func newTable(t testing.TB, f *fakeServers, change func(*routing.Config)) *routi
 // queueNames writes queues as "broker:id".
 func queueNames(r *routing.Route) []string {
 	var names []string
-	for _, q := range r.Queues() {
+	for _, q := range r.WriteQueues() {
 		names = append(names, fmt.Sprintf("%s:%d", q.BrokerName, q.QueueID))
 	}
 	return names

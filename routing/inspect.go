@@ -3,20 +3,23 @@ package routing
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-// TopicInfo is what one name server says of a topic, before any rule that makes a
-// Route of it: brokers without a master and without write permission are there,
-// and addresses are as the brokers advertise them.
+// TopicInfo is what one name server says of a topic, before any rule of a view:
+// brokers without a master and without permissions are there, those without a queue of
+// the topic as well, and addresses are as the brokers advertise them.
 type TopicInfo struct {
 	// Queues has the topic's queues on each broker, sorted by its name.
 	Queues []TopicQueues
 	// Brokers has the topic's brokers, sorted by name.
 	Brokers []BrokerInfo
+	// OrderConf is the configuration of an order topic (orderTopicConf), such as
+	// "broker-a:4;broker-b:4". It is empty for other topics.
+	OrderConf string
 	// Static says that it is a static topic, which cannot be published to.
 	Static bool
 }
@@ -35,13 +38,20 @@ type TopicQueues struct {
 type BrokerInfo struct {
 	Cluster string
 	Name    string
-	// Addrs is by broker id; the master has 0.
+	// Addrs is by broker id; the master has MasterID.
 	Addrs map[int64]string
+	// ActingMaster says that the broker's slaves may stand in for its master
+	// (enableActingMaster of 5.x). Name servers list the one that does as the master.
+	ActingMaster bool
+}
+
+func (b BrokerInfo) equal(o BrokerInfo) bool {
+	return b.Cluster == o.Cluster && b.Name == o.Name && b.ActingMaster == o.ActingMaster && maps.Equal(b.Addrs, o.Addrs)
 }
 
 // Master returns the address of the master.
 func (b BrokerInfo) Master() (addr string, ok bool) {
-	addr, ok = b.Addrs[masterID]
+	addr, ok = b.Addrs[MasterID]
 	return addr, ok
 }
 
@@ -54,6 +64,11 @@ func (t *TopicInfo) Broker(name string) (BrokerInfo, bool) {
 	return t.Brokers[at], true
 }
 
+// equal reports whether both say the same of a topic.
+func (t *TopicInfo) equal(o *TopicInfo) bool {
+	return t.Static == o.Static && t.OrderConf == o.OrderConf && slices.Equal(t.Queues, o.Queues) && slices.EqualFunc(t.Brokers, o.Brokers, BrokerInfo.equal)
+}
+
 // InspectTopic asks one name server about a topic. The error is the Invoker's, a
 // *headers.StatusError, with TopicNotExist for a topic that the name server does
 // not know, or one that wraps headers.ErrMalformed.
@@ -62,26 +77,11 @@ func InspectTopic(ctx context.Context, inv Invoker, nameServer, topic string) (*
 	if err != nil {
 		return nil, err
 	}
-	var data struct {
-		QueueDatas []struct {
-			BrokerName     string `json:"brokerName"`
-			ReadQueueNums  int32  `json:"readQueueNums"`
-			WriteQueueNums int32  `json:"writeQueueNums"`
-			Perm           int32  `json:"perm"`
-		} `json:"queueDatas"`
-		BrokerDatas               []brokerInfoData    `json:"brokerDatas"`
-		TopicQueueMappingByBroker map[string]struct{} `json:"topicQueueMappingByBroker"`
+	data, err := parseRouteData(topic, answer.Body)
+	if err != nil {
+		return nil, err
 	}
-	if err := decode(answer.Body, &data); err != nil {
-		return nil, malformed(topic, err)
-	}
-	info := &TopicInfo{Static: len(data.TopicQueueMappingByBroker) > 0}
-	for _, q := range data.QueueDatas {
-		info.Queues = append(info.Queues, TopicQueues{q.BrokerName, q.ReadQueueNums, q.WriteQueueNums, q.Perm})
-	}
-	slices.SortFunc(info.Queues, func(a, b TopicQueues) int { return strings.Compare(a.BrokerName, b.BrokerName) })
-	info.Brokers = brokerInfos(data.BrokerDatas)
-	return info, nil
+	return data.info(), nil
 }
 
 // InspectBrokers asks one name server which brokers are registered, sorted by
@@ -96,29 +96,25 @@ func InspectBrokers(ctx context.Context, inv Invoker, nameServer string) ([]Brok
 }
 
 func invoke(ctx context.Context, inv Invoker, addr string, r headers.Request) (headers.Command, error) {
-	answer, err := inv.Invoke(ctx, addr, r, nil)
-	if err == nil {
-		err = answer.Err()
-	}
-	return answer, err
+	return headers.Successful(inv.Invoke(ctx, addr, r, nil))
 }
 
 // NameServers returns the addresses that the Table asks. It waits for them if a
 // Resolver has not brought them yet; the error is a *ResolveError or ctx's.
 func (t *Table) NameServers(ctx context.Context) ([]string, error) {
-	if _, err := t.servers.known(ctx); err != nil {
+	if _, err := t.cache.servers.known(ctx); err != nil {
 		return nil, err
 	}
-	return t.servers.addrs(), nil
+	return t.cache.servers.addrs(), nil
 }
 
 // Registered asks the name servers which brokers are registered, sorted by name.
 // Errors name the topic that it is asked for. They are a *NoBrokersError, a
 // *NameServersError, or ctx's.
 func (t *Table) Registered(ctx context.Context, topic string) ([]BrokerInfo, error) {
-	brokers, err := t.servers.registered(ctx, topic)
+	brokers, err := t.cache.servers.registered(ctx, topic)
 	if errors.Is(err, errNoBrokers) {
-		return nil, &NoBrokersError{Topic: topic, NameServers: t.servers.addrs()}
+		return nil, &NoBrokersError{Topic: topic, NameServers: t.cache.servers.addrs()}
 	}
 	return brokers, err
 }
@@ -126,9 +122,5 @@ func (t *Table) Registered(ctx context.Context, topic string) ([]BrokerInfo, err
 // Reload is Route by a lookup that starts after the call, so that it sees whatever
 // the caller has changed.
 func (t *Table) Reload(ctx context.Context, topic string) (*Route, error) {
-	c, err := t.join(ctx, topic, true)
-	if err != nil {
-		return nil, err
-	}
-	return t.wait(ctx, topic, c)
+	return t.reload(ctx, topic, Writing)
 }

@@ -17,14 +17,16 @@ func decode(body []byte, into any) error {
 	}
 	err := json.Unmarshal(body, into)
 	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) {
-		return err
+	if errors.As(err, &syntax) {
+		if quoted := quoteBareNames(body); len(quoted) > len(body) {
+			err = json.Unmarshal(quoted, into)
+		}
 	}
-	quoted := quoteBareNames(body)
-	if len(quoted) == len(body) {
-		return err
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) && len(mistyped.Value) > maxQuoted {
+		mistyped.Value = mistyped.Value[:maxQuoted] + "..." // it may be as long as the body
 	}
-	return json.Unmarshal(quoted, into)
+	return err
 }
 
 // quoteBareNames returns body with each bare number that stands where a member

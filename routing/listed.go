@@ -17,8 +17,7 @@ func (r *Route) Listed() []MessageQueue {
 }
 
 // list notes the order of the name server's answer, if it is another one.
-func (r *Route) list(d *routeData, perm, most int32) {
-	listed, _ := d.queues(r.topic, d.masters(), perm, most)
+func (r *Route) list(listed []MessageQueue) {
 	if len(listed) > 0 && !slices.Equal(listed, r.queues) {
 		r.listed = listed
 	}

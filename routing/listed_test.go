@@ -15,15 +15,15 @@ func TestListedKeepsTheNameServersOrder(t *testing.T) {
 	queue := func(broker string, id int32) routing.MessageQueue {
 		return routing.MessageQueue{Topic: "t", BrokerName: broker, QueueID: id}
 	}
-	require.Equal(t, []routing.MessageQueue{queue("a", 0), queue("b", 0), queue("b", 1)}, r.Queues())
+	require.Equal(t, []routing.MessageQueue{queue("a", 0), queue("b", 0), queue("b", 1)}, r.WriteQueues())
 	require.Equal(t, []routing.MessageQueue{queue("b", 0), queue("b", 1), queue("a", 0)}, r.Listed())
 
 	r = parsed(t, "t", withMember(routeBody(brokerSpec{"a", `"0":"a:1"`, 2, 6}), `"orderTopicConf":"b:1;a:1"`))
-	require.Equal(t, []routing.MessageQueue{queue("b", 0), queue("a", 0)}, r.Queues())
+	require.Equal(t, []routing.MessageQueue{queue("b", 0), queue("a", 0)}, r.WriteQueues())
 	require.Equal(t, []routing.MessageQueue{queue("a", 0), queue("a", 1)}, r.Listed(), "proxies do not know the configuration")
 
 	r = parsed(t, "t", withMember(routeBody(brokerSpec{"a", `"1":"a:1"`, 2, 6}), `"orderTopicConf":"a:1"`))
-	require.Equal(t, r.Queues(), r.Listed(), "never empty")
+	require.Equal(t, r.WriteQueues(), r.Listed(), "never empty")
 }
 
 // A refresh that brings the brokers in another order is a change: keys by SipHash
@@ -39,7 +39,7 @@ func TestRefreshSeesTheOrderOfBrokers(t *testing.T) {
 		settle(2 * time.Second)
 		after, err := table.Route(t.Context(), "t")
 		require.NoError(t, err)
-		require.Equal(t, before.Queues(), after.Queues())
+		require.Equal(t, before.WriteQueues(), after.WriteQueues())
 		require.NotEqual(t, before.Listed(), after.Listed())
 	})
 }

@@ -107,12 +107,11 @@ func (s *nameServers) known(ctx context.Context) (*serverList, error) {
 	return list, nil
 }
 
-// route asks for topic's route and makes a Route of the answer by build. The
-// error is a *headers.StatusError with TopicNotExist, a *NoQueueError, a
+// route asks for topic's route and has read look at the answers, until it likes one.
+// The error is a *headers.StatusError with TopicNotExist, a *NoQueueError, a
 // *StaticTopicError, a *NameServersError, or ctx's.
-func (s *nameServers) route(ctx context.Context, topic string, build func(*routeData) (*Route, error)) (*Route, error) {
-	var route *Route
-	err := s.ask(ctx, topic, routeRequest{topic: topic}, func(answer *headers.Command) error {
+func (s *nameServers) route(ctx context.Context, topic string, read func(*routeData) error) error {
+	return s.ask(ctx, topic, routeRequest{topic: topic}, func(answer *headers.Command) error {
 		if err := answer.Err(); err != nil {
 			return err
 		}
@@ -120,10 +119,8 @@ func (s *nameServers) route(ctx context.Context, topic string, build func(*route
 		if err != nil {
 			return err
 		}
-		route, err = build(data)
-		return err
+		return read(data)
 	})
-	return route, err
 }
 
 // registered returns the brokers that are registered, at least one. The error is
@@ -211,6 +208,9 @@ func (s *nameServers) askOne(ctx context.Context, addr string, question headers.
 			return fmt.Errorf("%w within %v: %v", ErrNoAnswer, s.timeout, err)
 		}
 		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // nobody waits for what takes long to read
 	}
 	return read(&answer)
 }

@@ -241,7 +241,7 @@ func TestDefaultTopic(t *testing.T) {
 				require.True(t, r.FromDefaultTopic())
 				require.Equal(t, "new", r.Topic())
 				require.Equal(t, tc.queues, queueNames(r))
-				for _, q := range r.Queues() {
+				for _, q := range r.WriteQueues() {
 					require.Equal(t, "new", q.Topic)
 				}
 			})

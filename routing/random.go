@@ -6,13 +6,17 @@ import "math/rand/v2"
 // want producers of one topic to keep step. Over many messages it is as even as
 // RoundRobin, over few it is not.
 //
-// Brokers to be avoided are avoided as RoundRobin does. Select does not allocate.
+// Brokers to be avoided are avoided as RoundRobin does. Select does not allocate. Of a
+// route without a queue to write it returns none.
 type Random struct{}
 
 var _ Selector = Random{}
 
 // Select returns any queue.
 func (Random) Select(r *Route, avoid []string) MessageQueue {
+	if len(r.queues) == 0 {
+		return MessageQueue{}
+	}
 	if len(avoid) == 0 {
 		return r.queues[rand.IntN(len(r.queues))]
 	}

@@ -14,19 +14,26 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
-// eventLog notes events as text.
+// eventLog notes events of the view Writing as text.
 type eventLog struct{ lines chan string }
 
 func newEventLog(c *routing.Config) *eventLog {
 	l := &eventLog{lines: make(chan string, 1000)}
-	c.Events.RouteChanged = func(topic string, before, after *routing.Route) {
+	c.Events.RouteChanged = func(topic string, v routing.View, before, after *routing.Route) {
+		if v != routing.Writing {
+			return
+		}
 		from := "nothing"
 		if before != nil {
-			from = fmt.Sprint(len(before.Queues()))
+			from = fmt.Sprint(len(before.WriteQueues()))
 		}
-		l.lines <- fmt.Sprintf("%s changed from %s to %d queues", topic, from, len(after.Queues()))
+		l.lines <- fmt.Sprintf("%s changed from %s to %d queues", topic, from, len(after.WriteQueues()))
 	}
-	c.Events.RefreshFailed = func(topic string, err error) { l.lines <- topic + " failed: " + err.Error() }
+	c.Events.RefreshFailed = func(topic string, v routing.View, err error) {
+		if v == routing.Writing {
+			l.lines <- topic + " failed: " + err.Error()
+		}
+	}
 	return l
 }
 
@@ -71,9 +78,9 @@ func TestPeriodicRefresh(t *testing.T) {
 		settle(30 * time.Second)
 		changed, err := table.Route(t.Context(), "t1")
 		require.NoError(t, err)
-		require.Len(t, changed.Queues(), 4)
+		require.Len(t, changed.WriteQueues(), 4)
 		require.Equal(t, []string{"t1 changed from 2 to 4 queues"}, log.take())
-		require.Len(t, old.Queues(), 2, "a route does not change")
+		require.Len(t, old.WriteQueues(), 2, "a route does not change")
 		require.Equal(t, turn+1, changed.Turn(), "a refresh does not disturb the round robin")
 		f.asked()
 
@@ -175,6 +182,158 @@ func TestNoQueueDropsTheRoute(t *testing.T) {
 		require.NoError(t, err)
 		synctest.Wait()
 		require.Equal(t, []string{"t changed from nothing to 2 queues"}, log.take())
+	})
+}
+
+// What no sound name server says does not put an end to a route that was good. It is
+// told of each time, and counts as a failure of the name server.
+func TestUnfitRouteIsNotBelieved(t *testing.T) {
+	borrowed := routeBody(brokerSpec{"a", `"0":"a:1"`, 8, 7})
+	for name, answer := range map[string]string{
+		"nothing":             `{"queueDatas":[],"brokerDatas":[]}`,
+		"no queues":           `{"queueDatas":[],"brokerDatas":[{"brokerName":"a","brokerAddrs":{"0":"a:10911"}}]}`,
+		"no brokers":          `{"queueDatas":[{"brokerName":"a","writeQueueNums":2,"perm":6}],"brokerDatas":[]}`,
+		"order, no brokers":   `{"orderTopicConf":"a:2","queueDatas":[],"brokerDatas":[]}`,
+		"strangers, nowhere":  routeBody(brokerSpec{"b", `"0":"nowhere"`, 2, 7}, brokerSpec{"c", `"0":""`, 2, 7}),
+		"strangers, no queue": `{"queueDatas":[],"brokerDatas":[{"brokerName":"b","brokerAddrs":{"0":"b:1"}}]}`,
+	} {
+		for _, topic := range []string{"own", "of the default topic"} {
+			t.Run(name+", "+topic, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := &fakeServers{tb: t}
+					f.answer = f.knows(map[string]string{"own": simpleRoute("a"), "TBW102": borrowed})
+					var log *eventLog
+					var failed []error
+					table := newTable(t, f, func(c *routing.Config) {
+						log = newEventLog(c)
+						c.Events.NameServerFailed = func(_ string, err error) { failed = append(failed, err) }
+					})
+					known, err := table.Route(t.Context(), topic)
+					require.NoError(t, err)
+					synctest.Wait()
+					log.take()
+
+					f.become(f.knows(map[string]string{"own": answer, "TBW102": answer}))
+					for n := range 3 {
+						settle(30 * time.Second)
+						r, err := table.Route(t.Context(), topic)
+						require.NoError(t, err)
+						require.Same(t, known, r)
+						require.Len(t, failed, n+1)
+						require.ErrorIs(t, failed[n], routing.ErrUnfitRoute)
+						require.Len(t, log.take(), 1)
+					}
+					_, err = table.Reload(t.Context(), topic)
+					require.ErrorIs(t, err, routing.ErrUnfitRoute)
+
+					// Bad news that a sound name server gives is believed.
+					readOnly := routeBody(brokerSpec{"a", `"0":"a:10911"`, 2, 4})
+					f.become(f.knows(map[string]string{"own": readOnly, "TBW102": readOnly}))
+					settle(30 * time.Second)
+					_, err = table.Route(t.Context(), topic)
+					var none *routing.NoQueueError
+					require.ErrorAs(t, err, &none)
+					require.Equal(t, routing.NoWritePermission, none.Reason)
+				})
+			})
+		}
+	}
+}
+
+// Another name server may know better than one that says such a thing.
+func TestUnfitRouteLetsTheNextNameServerBeAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServers{tb: t}
+		good := f.says(headers.Success, simpleRoute("a"))
+		f.answer = good
+		table := newTable(t, f, twoServers)
+		_, err := table.Route(t.Context(), "t")
+		require.NoError(t, err)
+		unfit := f.says(headers.Success, `{"queueDatas":[],"brokerDatas":[]}`)
+		for _, sound := range []string{"ns1:9876", "ns2:9876"} {
+			f.become(onlyGood(sound, f.says(headers.Success, simpleRoute("a", "b")), unfit))
+			r, err := table.Reload(t.Context(), "t")
+			require.NoError(t, err)
+			require.Len(t, r.WriteQueues(), 4)
+			f.become(onlyGood(sound, good, unfit))
+			r, err = table.Reload(t.Context(), "t")
+			require.NoError(t, err)
+			require.Len(t, r.WriteQueues(), 2)
+		}
+	})
+}
+
+// A broker that is registered under an address that nobody can dial keeps the one it
+// had, and is told of. What else the answer has counts.
+func TestBadAddressDoesNotReplaceAGoodOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServers{tb: t}
+		f.answer = f.says(headers.Success, simpleRoute("a", "b"))
+		var log *eventLog
+		table := newTable(t, f, func(c *routing.Config) { log = newEventLog(c) })
+		_, err := table.Route(t.Context(), "t")
+		require.NoError(t, err)
+		synctest.Wait()
+		log.take()
+
+		f.become(f.says(headers.Success, routeBody(brokerSpec{"a", `"0":"nowhere"`, 3, 6}, brokerSpec{"b", `"0":""`, 2, 6}, brokerSpec{"c", `"0":"c"`, 2, 6})))
+		for range 2 {
+			r, err := table.Reload(t.Context(), "t")
+			require.NoError(t, err)
+			require.Equal(t, []string{"a:0", "a:1", "a:2", "b:0", "b:1"}, queueNames(r))
+			require.Equal(t, []routing.Broker{{Name: "a", Addr: "a:10911"}, {Name: "b", Addr: "b:10911"}}, r.Brokers())
+			require.Len(t, r.Unusable(), 3)
+			require.Equal(t, "nowhere", r.Unusable()[0].Addr)
+		}
+		synctest.Wait()
+		require.Equal(t, []string{"t changed from 4 to 5 queues"}, log.take(), "once")
+
+		f.become(f.says(headers.Success, routeBody(brokerSpec{"a", `"0":"elsewhere:1"`, 3, 6}, brokerSpec{"b", `"1":"b:2"`, 2, 6})))
+		r, err := table.Reload(t.Context(), "t")
+		require.NoError(t, err)
+		require.Equal(t, []routing.Broker{{Name: "a", Addr: "elsewhere:1"}}, r.Brokers(), "without a master there is no old address")
+		require.Empty(t, r.Unusable())
+	})
+}
+
+// A name server of bad addresses that nothing better is known of is obeyed: the error
+// tells which they are.
+func TestBadAddressesOfANewTopic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServers{tb: t}
+		f.answer = f.says(headers.Success, routeBody(brokerSpec{"a", `"0":"nowhere"`, 3, 6}))
+		_, err := newTable(t, f, nil).Route(t.Context(), "t")
+		var none *routing.NoQueueError
+		require.ErrorAs(t, err, &none)
+		require.Equal(t, routing.BadMasterAddress, none.Reason)
+		require.Equal(t, "nowhere", none.Unusable[0].Addr)
+	})
+}
+
+// RefreshOlder asks no sooner than its time after the last lookup, however often it is
+// called, and not beside a Refresh that is about to be.
+func TestRefreshOlder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServers{tb: t}
+		f.answer = f.says(headers.Success, simpleRoute("a"))
+		table := newTable(t, f, nil)
+		_, err := table.Route(t.Context(), "t")
+		require.NoError(t, err)
+		f.asked()
+		start := time.Now()
+		for time.Since(start) < 10*time.Second-time.Millisecond {
+			table.RefreshOlder("t", time.Second)
+			advance(time.Millisecond)
+		}
+		settle(500 * time.Millisecond)
+		require.Len(t, f.asked(), 9)
+		table.Refresh("t")
+		table.RefreshOlder("t", time.Millisecond)
+		settle(500 * time.Millisecond)
+		require.Len(t, f.asked(), 1)
+		table.RefreshOlder("new", time.Hour)
+		synctest.Wait()
+		require.Len(t, f.asked(), 1, "nothing is known of it")
 	})
 }
 

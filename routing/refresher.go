@@ -2,10 +2,10 @@ package routing
 
 import "time"
 
-// refresher is the Table's one standing goroutine. It looks the cached topics up
+// refresher is the cache's one standing goroutine. It looks the cached topics up
 // again, all of them at each interval and those of one broker when its
-// connection was lost. The Table's ctx ends it, Close waits for it.
-func (t *Table) refresher() {
+// connection was lost. The cache's ctx ends it, Close waits for it.
+func (t *cache) refresher() {
 	ticker := time.NewTicker(t.cfg.RefreshInterval)
 	defer ticker.Stop()
 	for {
@@ -22,7 +22,7 @@ func (t *Table) refresher() {
 
 // refreshAll looks up every topic that is in use and drops the others. Topics go
 // one after the other: an outage must not end in a burst of a lookup per topic.
-func (t *Table) refreshAll() {
+func (t *cache) refreshAll() {
 	for _, e := range t.entries() {
 		if t.keep(e) && !t.refreshEntry(e) {
 			return
@@ -32,42 +32,44 @@ func (t *Table) refreshAll() {
 
 // refreshDead looks up the topics that have a broker at an address that was
 // given to RefreshByAddr.
-func (t *Table) refreshDead() {
+func (t *cache) refreshDead() {
 	t.mu.Lock()
 	dead := t.dead
 	t.dead = nil
 	t.mu.Unlock()
 	for _, e := range t.entries() {
-		r := e.route.Load()
-		if r == nil {
-			continue
-		}
-		for _, addr := range dead {
-			if r.servedFrom(addr) {
-				if !t.refreshEntry(e) {
-					return
-				}
-				break
-			}
+		if e.servedFrom(dead) && !t.refreshEntry(e) {
+			return
 		}
 	}
 }
 
-func (t *Table) entries() []*entry {
+// servedFrom reports whether a route of the topic has a server at one of the addresses.
+func (e *entry) servedFrom(addrs map[string]bool) bool {
+	for _, r := range e.known() {
+		if r != nil && r.servedFrom(addrs) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *cache) entries() []*entry {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	entries := make([]*entry, 0, len(t.topics))
-	for _, e := range t.topics {
+	var entries []*entry
+	t.each(func(e *entry) bool {
 		entries = append(entries, e)
-	}
+		return true
+	})
 	return entries
 }
 
-// refreshEntry waits for a new lookup of e. It reports false when the Table is
+// refreshEntry waits for a new lookup of e. It reports false when the cache is
 // closed.
-func (t *Table) refreshEntry(e *entry) bool {
+func (t *cache) refreshEntry(e *entry) bool {
 	t.mu.Lock()
-	if t.topics == nil {
+	if t.closed {
 		t.mu.Unlock()
 		return false
 	}
@@ -83,17 +85,17 @@ func (t *Table) refreshEntry(e *entry) bool {
 
 // keep reports whether e has a route to refresh and somebody has asked for it
 // in the last idleAfter. If not, e is dropped, unless a lookup is under way.
-func (t *Table) keep(e *entry) bool {
+func (t *cache) keep(e *entry) bool {
 	if e.used.Swap(false) {
 		e.seen = time.Now()
 	}
-	if e.route.Load() != nil && time.Since(e.seen) < idleAfter {
+	if e.known() != (known{}) && time.Since(e.seen) < idleAfter {
 		return true
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !e.flying {
-		delete(t.topics, e.topic)
+		delete(e.of.topics, e.topic)
 	}
 	return false
 }

@@ -27,8 +27,8 @@ type Resolver interface {
 	// goroutine at a time, has 10 s at most, and must return
 	// soon when ctx ends: Table.Close waits for it.
 	//
-	// After an error, an empty list, or one with an entry that is no address, the
-	// Table goes on with the list it has.
+	// After an error, an empty list, one of more than 1,024 entries, or one with an
+	// entry that is no address, the Table goes on with the list it has.
 	Resolve(ctx context.Context) ([]string, error)
 }
 

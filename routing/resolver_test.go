@@ -247,15 +247,17 @@ func TestResolverThatHangs(t *testing.T) {
 
 func TestResolverConfig(t *testing.T) {
 	for text, cfg := range map[string]routing.Config{
-		"NameServers is empty":                     {},
-		"are both set":                             {NameServers: []string{"a:1"}, Resolver: &source{}},
-		"ResolveInterval":                          {Resolver: &source{}, ResolveInterval: -1},
-		"Resolver: HTTPResolver.URL is \"a:9876\"": {Resolver: routing.HTTPResolver{URL: "a:9876"}},
-		"HTTPResolver.URL is \"http:///x\"":        {Resolver: routing.HTTPResolver{URL: "http:///x"}},
-		"HTTPResolver.URL is \"\"":                 {Resolver: routing.HTTPResolver{}},
-		"HTTPResolver.Timeout":                     {Resolver: routing.HTTPResolver{URL: "http://a/x", Timeout: -1}},
-		"DNSResolver.Names is empty":               {Resolver: routing.DNSResolver{}},
-		"DNSResolver.Names[0]":                     {Resolver: routing.DNSResolver{Names: []string{"host"}}},
+		"NameServers is empty":                    {},
+		"are both set":                            {NameServers: []string{"a:1"}, Resolver: &source{}},
+		"ResolveInterval":                         {Resolver: &source{}, ResolveInterval: -1},
+		"Resolver: HTTPResolver: the URL is none": {Resolver: routing.NewHTTPResolver("a:9876")},
+		"want http://host:port/path":              {Resolver: routing.NewHTTPResolver("http:///x")},
+		"HTTPResolver: the URL is none":           {Resolver: routing.NewHTTPResolver("")},
+		"make it with NewHTTPResolver":            {Resolver: routing.HTTPResolver{}},
+		"HTTPResolver.Timeout":                    {Resolver: impatient(routing.NewHTTPResolver("http://a/x"), -1)},
+		"DNSResolver.Names is empty":              {Resolver: routing.DNSResolver{}},
+		"DNSResolver.Names[0]":                    {Resolver: routing.DNSResolver{Names: []string{"host"}}},
+		"DNSResolver.Names has 1025 entries":      {Resolver: routing.DNSResolver{Names: make([]string, 1025)}},
 	} {
 		_, err := routing.New(cfg, &fakeServers{tb: t})
 		require.ErrorContains(t, err, text)

@@ -8,7 +8,7 @@ import (
 // Selector chooses the queue that a message is sent to. Select must be safe for
 // concurrent use and must not block. It is called once per attempt.
 type Selector interface {
-	// Select returns one of the queues of r. avoid names the brokers that had
+	// Select returns one of the queues of r, which has some to write. avoid names the brokers that had
 	// better not get the message: those that have more to do than others, then
 	// those that failed earlier with the same message, latest last.
 	// Neither r nor avoid may be kept or modified.
@@ -25,13 +25,16 @@ type Selector interface {
 // the broker. When each broker has failed already, the one that failed longest ago
 // is tried, so never the last one again if there is any other.
 //
-// Select does not allocate.
+// Select does not allocate. Of a route without a queue to write it returns none.
 type RoundRobin struct{}
 
 var _ Selector = RoundRobin{}
 
 // Select returns the queue whose turn it is.
 func (RoundRobin) Select(r *Route, avoid []string) MessageQueue {
+	if len(r.queues) == 0 {
+		return MessageQueue{}
+	}
 	if len(avoid) == 0 {
 		return r.queues[r.Turn()%uint64(len(r.queues))]
 	}

@@ -18,14 +18,14 @@ func parsed(tb testing.TB, topic, body string) *routing.Route {
 
 func TestRoundRobinTakesQueuesInTurn(t *testing.T) {
 	r := parsed(t, "t", simpleRoute("a", "b", "c"))
-	n := len(r.Queues())
+	n := len(r.WriteQueues())
 	first := routing.RoundRobin{}.Select(r, nil)
 	at := 0
-	for at < n && r.Queues()[at] != first {
+	for at < n && r.WriteQueues()[at] != first {
 		at++
 	}
 	for i := 1; i < 5*n; i++ {
-		require.Equal(t, r.Queues()[(at+i)%n], routing.RoundRobin{}.Select(r, nil))
+		require.Equal(t, r.WriteQueues()[(at+i)%n], routing.RoundRobin{}.Select(r, nil))
 	}
 }
 
@@ -41,7 +41,7 @@ func TestRoundRobinIsEvenPerTopic(t *testing.T) {
 	const rounds, senders = 500, 8
 	// Alternating topics would meet every other queue only if they shared a turn.
 	routes := []*routing.Route{parsed(t, "t1", simpleRoute("a", "b")), parsed(t, "t2", simpleRoute("a", "b"))}
-	queues := len(routes[0].Queues())
+	queues := len(routes[0].WriteQueues())
 	var mu sync.Mutex
 	counts := make(map[routing.MessageQueue]int)
 	var wg sync.WaitGroup

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/ctxerr"
 )
 
 const (
@@ -23,6 +25,18 @@ const (
 // Table is the cache of routes. Make one with New, and Close it. Its methods are
 // safe for concurrent use.
 type Table struct {
+	cache *cache
+	own   *substitute
+
+	// ctx ends when the Table is closed, or the one that New has returned.
+	ctx    context.Context
+	cancel context.CancelFunc
+	shares bool // the cache is another Table's
+	left   atomic.Bool
+}
+
+// cache is what a Table and its shares have together.
+type cache struct {
 	cfg     Config
 	servers *nameServers
 	// resolver is what the Resolver is called in errors.
@@ -35,35 +49,43 @@ type Table struct {
 
 	// mu guards all below and the entries' fields that say so. It is held for map
 	// and slice work only.
-	mu     sync.RWMutex
-	topics map[string]*entry // nil once closed
-	dead   []string          // addresses given to RefreshByAddr, each once
-	landed uint64            // lookups that brought a route
+	mu          sync.RWMutex
+	substitutes []*substitute
+	closed      bool
+	dead        map[string]bool // the addresses given to RefreshByAddr
+	landed      uint64          // lookups that brought a route
 }
 
 // entry is what the Table knows about one topic.
 type entry struct {
 	topic string
-	route atomic.Pointer[Route] // nil as long as no lookup brought one
-	turns *turns                // of the topic
-	used  atomic.Bool           // asked for since the refresher last came by
+	of    *substitute
+	// routes has the route of each view, nil as long as no lookup brought one that has
+	// queues in it. It is the same one, unless only one view had a new one to take.
+	routes [views]atomic.Pointer[Route]
+	turns  *turns      // of the topic
+	used   atomic.Bool // asked for since the refresher last came by
 
 	seen time.Time // when the refresher last found it used; the refresher's own
 
-	// Guarded by Table.mu.
-	flying  bool      // a goroutine runs Table.fly for it
-	current *call     // the lookup under way
-	next    *call     // the lookup to come after it
-	started time.Time // when the last lookup started
-	landed  uint64    // Table.landed when the last lookup brought a route
-	failure error     // of the last lookup, nil if it brought a route
+	// Guarded by cache.mu.
+	flying   bool         // a goroutine runs cache.fly for it
+	current  *call        // the lookup under way
+	next     *call        // the lookup to come after it
+	started  time.Time    // when the last lookup started
+	landed   uint64       // cache.landed when the last lookup brought a route to write by
+	failures [views]error // of the last lookup, nil if it brought a route
+}
+
+// known are the routes as they are now.
+func (e *entry) known() known {
+	return known{Writing: e.routes[Writing].Load(), Reading: e.routes[Reading].Load()}
 }
 
 // call is one lookup and those who wait for it.
 type call struct {
-	done  chan struct{} // closed when route and err are set
-	route *Route
-	err   error
+	done  chan struct{} // closed when found is set
+	found [views]found
 }
 
 // New checks cfg and returns a Table that asks the name servers through inv. It
@@ -79,11 +101,10 @@ func New(cfg Config, inv Invoker) (*Table, error) {
 		return nil, errors.New("routing: Invoker is nil")
 	}
 	cfg.setDefaults()
-	t := &Table{
+	t := &cache{
 		cfg:     cfg,
 		servers: &nameServers{timeout: cfg.NameServerTimeout, invoker: inv, failed: cfg.Events.NameServerFailed},
 		kick:    make(chan struct{}, 1),
-		topics:  make(map[string]*entry),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if cfg.Resolver != nil {
@@ -96,53 +117,116 @@ func New(cfg Config, inv Invoker) (*Table, error) {
 		t.servers.replace(addrs)
 	}
 	t.wg.Go(t.refresher)
-	return t, nil
+	return &Table{cache: t, own: t.substitute(cfg.DefaultTopic, cfg.DefaultTopicQueues), ctx: t.ctx, cancel: t.cancel}, nil
 }
 
-// Route returns the topic's route. A cached one is returned at once, whatever
-// ctx is, and without allocation. Else the topic is looked up; callers that come
-// meanwhile wait for the same lookup, which goes on when their ctx ends.
+// Route returns the topic's route to publish by: its view Writing has a queue. A
+// cached one is returned at once, whatever ctx is, and without allocation. Else the
+// topic is looked up; callers that come meanwhile wait for the same lookup, which goes
+// on when their ctx ends.
 //
 // The error is or wraps one of *NoRouteError, *NoBrokersError, *NoQueueError,
 // *StaticTopicError, *NameServersError, ErrClosed, and, of a ctx that ends, a
-// *WaitError or its cause. Nothing is cached about a topic without a route, but two lookups of
-// it start at least 100 ms apart.
+// *WaitError or its cause. Nothing that is cached answers for a topic without a route,
+// or without a queue to publish to, but two lookups of it start at least 100 ms apart.
 func (t *Table) Route(ctx context.Context, topic string) (*Route, error) {
-	if r := t.cached(topic); r != nil {
+	return t.get(ctx, topic, Writing)
+}
+
+// ReadRoute returns the topic's route to read by: its view Reading has a queue. In all
+// else it is as Route, and the same lookups serve both. A topic that is read-only has a
+// route here. One that has none but that of the default topic has not: the error is a
+// *NoQueueError with the reason NoOwnRoute.
+func (t *Table) ReadRoute(ctx context.Context, topic string) (*Route, error) {
+	return t.get(ctx, topic, Reading)
+}
+
+func (t *Table) get(ctx context.Context, topic string, v View) (*Route, error) {
+	if r := t.cached(topic, v); r != nil {
 		return r, nil
 	}
-	c, err := t.join(ctx, topic, false)
+	if t.left.Load() {
+		return nil, ErrClosed
+	}
+	r, c, err := t.cache.join(ctx, t.own, topic, v, false)
+	if r != nil || err != nil {
+		return r, err
+	}
+	return t.wait(ctx, topic, v, c)
+}
+
+// holding returns the cached route if it has what is looked for, and else one that was
+// looked up, which may not have it either.
+func (t *Table) holding(ctx context.Context, topic string, v View, has func(r *Route) bool) (*Route, error) {
+	r := t.cached(topic, v)
+	switch {
+	case r == nil:
+		return t.get(ctx, topic, v)
+	case has(r):
+		return r, nil
+	}
+	return t.reload(ctx, topic, v)
+}
+
+// reload is get by a lookup that starts after the call.
+func (t *Table) reload(ctx context.Context, topic string, v View) (*Route, error) {
+	if t.left.Load() {
+		return nil, ErrClosed
+	}
+	_, c, err := t.cache.join(ctx, t.own, topic, v, true)
 	if err != nil {
 		return nil, err
 	}
-	return t.wait(ctx, topic, c)
+	return t.wait(ctx, topic, v, c)
 }
 
 // BrokerAddr returns the master address of a broker of the topic. If the cached
 // route has none, the topic is looked up once more before the answer is a
 // *BrokerNotFoundError. Other errors are those of Route.
 func (t *Table) BrokerAddr(ctx context.Context, topic, broker string) (string, error) {
-	if r := t.cached(topic); r != nil {
-		if addr, ok := r.BrokerAddr(broker); ok {
-			return addr, nil
-		}
-	}
-	c, err := t.join(ctx, topic, true)
-	if err != nil {
-		return "", err
-	}
-	r, err := t.wait(ctx, topic, c)
+	r, err := t.holding(ctx, topic, Writing, func(r *Route) bool {
+		_, ok := r.BrokerAddr(broker)
+		return ok
+	})
 	if err != nil {
 		return "", err
 	}
 	if addr, ok := r.BrokerAddr(broker); ok {
 		return addr, nil
 	}
-	notFound := &BrokerNotFoundError{Topic: topic, Broker: broker, NameServers: t.servers.addrs()}
-	if at := slices.IndexFunc(r.unusable, func(e *BrokerAddressError) bool { return e.Broker == broker }); at >= 0 {
+	notFound := &BrokerNotFoundError{Topic: topic, Broker: broker, NameServers: t.cache.servers.addrs()}
+	if at, ok := findUnusable(r.unusable, broker); ok {
 		notFound.Unusable = r.unusable[at]
 	}
 	return "", notFound
+}
+
+// Replica returns the server of a broker to read the topic from, by the rules of
+// Route.Replica. If the cached route has none, the topic is looked up once more before
+// the answer is a *BrokerNotFoundError. Other errors are those of ReadRoute.
+func (t *Table) Replica(ctx context.Context, topic, broker string, id int64, onlyThisBroker bool) (Replica, error) {
+	r, err := t.holding(ctx, topic, Reading, func(r *Route) bool {
+		_, ok := r.Replica(broker, id, onlyThisBroker)
+		return ok
+	})
+	if err != nil {
+		return Replica{}, err
+	}
+	s, ok := r.Replica(broker, id, onlyThisBroker)
+	if !ok {
+		return Replica{}, &BrokerNotFoundError{Topic: topic, Broker: broker, View: Reading, NameServers: t.cache.servers.addrs()}
+	}
+	return s, nil
+}
+
+// ReadAddrs returns Route.ReadAddrs of the cached route to read the topic by, nil if there
+// is none. It asks nobody. The topic counts as in use, as it does with ReadRoute.
+func (t *Table) ReadAddrs(topic string) []string {
+	r := t.cached(topic, Reading)
+	if r == nil {
+		return nil
+	}
+	return r.ReadAddrs()
 }
 
 // Refresh has the topic looked up again in the background, at once or, if it was
@@ -154,45 +238,64 @@ func (t *Table) BrokerAddr(ctx context.Context, topic, broker string) (string, e
 // Call it when a send fails in a way that says that the route is wrong, and
 // after the first send to a topic whose route is from the default topic.
 func (t *Table) Refresh(topic string) {
-	_, _ = t.join(context.Background(), topic, true)
+	_, _, _ = t.cache.join(t.ctx, t.own, topic, Writing, true)
 }
 
-// RefreshByAddr has every cached topic looked up again that has a broker at
-// addr, one after the other in the background. It does not block. Call it when
+// RefreshOlder is Refresh, unless a lookup of the topic has started in the time that
+// is given, or is about to. Call it when a send fails in a way that may have to do with
+// the route, but as a rule does not.
+func (t *Table) RefreshOlder(topic string, age time.Duration) {
+	t.cache.mu.RLock()
+	e := t.own.topics[topic]
+	recent := e != nil && (e.next != nil || time.Since(e.started) < age)
+	t.cache.mu.RUnlock()
+	if !recent {
+		t.Refresh(topic)
+	}
+}
+
+// RefreshByAddr has every cached topic looked up again that has a broker, its master
+// or a slave, at addr, one after the other in the background. It does not block. Call it when
 // the connection to addr was lost.
 func (t *Table) RefreshByAddr(addr string) {
-	t.mu.Lock()
-	if t.topics != nil && !slices.Contains(t.dead, addr) {
-		t.dead = append(t.dead, addr)
+	all := t.cache
+	all.mu.Lock()
+	if !all.closed {
+		if all.dead == nil {
+			all.dead = make(map[string]bool)
+		}
+		all.dead[addr] = true
 	}
-	t.mu.Unlock()
+	all.mu.Unlock()
 	select {
-	case t.kick <- struct{}{}:
+	case all.kick <- struct{}{}:
 	default: // a token that is there already covers this addr
 	}
 }
 
-// Brokers returns the brokers of all cached topics, sorted by name, each once:
-// where routes disagree about a broker's address, the latest counts.
+// Brokers returns the brokers of all cached routes to publish by, sorted by name, each
+// once: where routes disagree about a broker's address, the latest counts. The servers
+// to read a topic from are Route.Replicas.
 func (t *Table) Brokers() []Broker {
 	type found struct {
 		addr   string
 		landed uint64
 	}
 	byName := make(map[string]found)
-	t.mu.RLock()
-	for _, e := range t.topics {
-		r := e.route.Load()
+	t.cache.mu.RLock()
+	t.cache.each(func(e *entry) bool {
+		r := e.routes[Writing].Load()
 		if r == nil {
-			continue
+			return true
 		}
 		for _, b := range r.brokers {
 			if f, ok := byName[b.Name]; !ok || f.landed < e.landed {
 				byName[b.Name] = found{b.Addr, e.landed}
 			}
 		}
-	}
-	t.mu.RUnlock()
+		return true
+	})
+	t.cache.mu.RUnlock()
 	brokers := make([]Broker, 0, len(byName))
 	for name, f := range byName {
 		brokers = append(brokers, Broker{Name: name, Addr: f.addr})
@@ -201,27 +304,50 @@ func (t *Table) Brokers() []Broker {
 	return brokers
 }
 
+// HasBroker reports whether a cached route to publish by has a broker at addr: one of
+// that name, or any if name is empty.
+func (t *Table) HasBroker(addr, name string) (has bool) {
+	t.cache.mu.RLock()
+	defer t.cache.mu.RUnlock()
+	t.cache.each(func(e *entry) bool {
+		r := e.routes[Writing].Load()
+		has = r != nil && slices.ContainsFunc(r.brokers, func(b Broker) bool { return b.Addr == addr && (name == "" || b.Name == name) })
+		return !has
+	})
+	return has
+}
+
 // Close stops the background work and waits until it has ended. Calls that wait
-// return ErrClosed, as do later ones. It may be called again, and by many.
+// return ErrClosed, as do later ones. It may be called again, and by many. Of a share
+// it ends the calls alone, see Share.
 func (t *Table) Close() error {
-	t.mu.Lock()
-	t.topics, t.dead = nil, nil
-	t.mu.Unlock()
-	t.cancel()
-	t.wg.Wait()
+	t.left.Store(true)
+	if t.shares {
+		t.cancel()
+		return nil
+	}
+	all := t.cache
+	all.mu.Lock()
+	all.closed, all.dead = true, nil
+	for _, s := range all.substitutes {
+		s.topics = nil
+	}
+	all.mu.Unlock()
+	all.cancel()
+	all.wg.Wait()
 	return nil
 }
 
-// cached returns the topic's route without asking anybody, nil if there is none.
-func (t *Table) cached(topic string) *Route {
-	t.mu.RLock()
-	e := t.topics[topic]
-	t.mu.RUnlock()
-	if e == nil {
+// cached returns the view's route without asking anybody, nil if there is none.
+func (t *Table) cached(topic string, v View) *Route {
+	t.cache.mu.RLock()
+	e := t.own.topics[topic]
+	t.cache.mu.RUnlock()
+	if e == nil || t.left.Load() {
 		return nil
 	}
 	e.touch()
-	return e.route.Load()
+	return e.routes[v].Load()
 }
 
 // touch notes that the topic is in use. It writes only when there is news, so
@@ -233,12 +359,12 @@ func (e *entry) touch() {
 }
 
 // wait waits for a lookup's result, for the caller's ctx, and for Close.
-func (t *Table) wait(ctx context.Context, topic string, c *call) (*Route, error) {
+func (t *Table) wait(ctx context.Context, topic string, v View, c *call) (*Route, error) {
 	select {
 	case <-c.done:
-		return c.route, c.err
+		return c.found[v].route, c.found[v].err
 	case <-ctx.Done():
-		return nil, t.waited(ctx, topic)
+		return nil, t.waitError(topic, v, ctxerr.Of(ctx))
 	case <-t.ctx.Done():
 		return nil, ErrClosed
 	}

@@ -136,12 +136,13 @@ func TestConcurrentMissesShareOneLookup(t *testing.T) {
 				r, err := table.Route(ctx, "t")
 				if leaves {
 					require.ErrorIs(t, err, gaveUp)
+					require.ErrorIs(t, err, context.Canceled, "whatever the cause")
 					require.ErrorContains(t, err, `routing: wait for the route of topic "t"`)
 					require.Equal(t, 100*time.Millisecond, time.Since(start))
 					return
 				}
 				require.NoError(t, err)
-				require.Len(t, r.Queues(), 2)
+				require.Len(t, r.WriteQueues(), 2)
 				ok.Add(1)
 			})
 			synctest.Wait()
@@ -151,6 +152,31 @@ func TestConcurrentMissesShareOneLookup(t *testing.T) {
 		require.Equal(t, 500*time.Millisecond, time.Since(start))
 		require.Len(t, f.asked(), 1)
 	})
+}
+
+// Who comes between the answer to a lookup and the next look into the cache does not
+// start another.
+func TestCallersThatComeWithTheAnswerShareIt(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeServers{tb: t}
+			f.answer = f.knows(map[string]string{"t": simpleRoute("a")})
+			table := newTable(t, f, nil)
+			var wg sync.WaitGroup
+			for range 20 {
+				wg.Go(func() {
+					for range 3 {
+						_, err := table.BrokerAddr(t.Context(), "t", "a")
+						require.NoError(t, err)
+						_, err = table.Route(t.Context(), "t")
+						require.NoError(t, err)
+					}
+				})
+			}
+			wg.Wait()
+			require.Len(t, f.asked(), 1)
+		})
+	}
 }
 
 func TestLookupOutlivesItsCallers(t *testing.T) {
@@ -248,6 +274,27 @@ func TestBrokersOfAllTopics(t *testing.T) {
 	})
 }
 
+func TestHasBroker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServers{tb: t}
+		f.answer = f.knows(map[string]string{"t1": simpleRoute("b", "a"), "t2": simpleRoute("c")})
+		table := newTable(t, f, nil)
+		require.False(t, table.HasBroker("a:10911", ""))
+		for _, topic := range []string{"t1", "t2"} {
+			_, err := table.Route(t.Context(), topic)
+			require.NoError(t, err)
+		}
+		for addr, name := range map[string]string{"a:10911": "a", "b:10911": "b", "c:10911": "c"} {
+			require.True(t, table.HasBroker(addr, ""))
+			require.True(t, table.HasBroker(addr, name))
+			require.False(t, table.HasBroker(addr, "d"))
+		}
+		require.False(t, table.HasBroker("d:10911", ""))
+		require.NoError(t, table.Close())
+		require.False(t, table.HasBroker("a:10911", ""))
+	})
+}
+
 func TestCloseAnswersEveryWaiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeServers{tb: t}
@@ -255,7 +302,7 @@ func TestCloseAnswersEveryWaiter(t *testing.T) {
 		var events atomic.Int32
 		table := newTable(t, f, func(c *routing.Config) {
 			c.Events.NameServerFailed = func(string, error) { events.Add(1) }
-			c.Events.RefreshFailed = func(string, error) { events.Add(1) }
+			c.Events.RefreshFailed = func(string, routing.View, error) { events.Add(1) }
 		})
 		_, err := table.Route(t.Context(), "cached")
 		require.NoError(t, err)
@@ -299,7 +346,10 @@ func TestEventsMayCallTheTable(t *testing.T) {
 		var table *routing.Table
 		var changes atomic.Int32
 		table = newTable(t, f, func(c *routing.Config) {
-			c.Events.RouteChanged = func(topic string, before, after *routing.Route) {
+			c.Events.RouteChanged = func(topic string, v routing.View, before, after *routing.Route) {
+				if v != routing.Writing {
+					return
+				}
 				changes.Add(1)
 				require.Nil(t, before)
 				require.Equal(t, after.Brokers(), table.Brokers())

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"context"
 	"fmt"
 	"strings"
 )
@@ -39,20 +38,19 @@ func (e *WaitError) Unwrap() []error {
 }
 
 // WaitError returns what a caller is told that stops waiting for the topic's
-// route, for a cause of its own. It does not block.
+// route to publish by, for a cause of its own. It does not block.
 func (t *Table) WaitError(topic string, cause error) *WaitError {
-	e := &WaitError{Topic: topic, From: t.from(), Err: cause}
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if known := t.topics[topic]; known != nil {
-		e.Before = known.failure
-	}
-	return e
+	return t.waitError(topic, Writing, cause)
 }
 
-// waited is WaitError for a context that has ended.
-func (t *Table) waited(ctx context.Context, topic string) error {
-	return t.WaitError(topic, context.Cause(ctx))
+func (t *Table) waitError(topic string, v View, cause error) *WaitError {
+	e := &WaitError{Topic: topic, From: t.from(), Err: cause}
+	t.cache.mu.RLock()
+	defer t.cache.mu.RUnlock()
+	if known := t.own.topics[topic]; known != nil {
+		e.Before = known.failures[v]
+	}
+	return e
 }
 
 // nameOf returns what stands for the name servers as long as a Resolver has
@@ -66,8 +64,8 @@ func nameOf(r Resolver) string {
 
 // from says who is asked for routes.
 func (t *Table) from() string {
-	if addrs := t.servers.addrs(); addrs != nil {
+	if addrs := t.cache.servers.addrs(); addrs != nil {
 		return "name server " + strings.Join(addrs, ", ")
 	}
-	return t.resolver
+	return t.cache.resolver
 }

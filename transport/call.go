@@ -10,11 +10,14 @@ import (
 // call is one request on its way. It is in its connection's pending table until
 // somebody takes it out; that one, and nobody else, answers it.
 type call struct {
+	user   *user // whose call it is
 	opaque int32
 	oneway bool
 	// taken is when somebody took the frame to write it, set under the connection's lock:
 	// from then on the peer may see it. It is zero while the frame is queued.
 	taken time.Time
+	// early says that answer came before the write of the request was over.
+	early bool
 	// done has room for the one answer, so that answering never blocks.
 	done   chan struct{}
 	answer headers.Command

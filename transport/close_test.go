@@ -79,6 +79,46 @@ func TestRetire(t *testing.T) {
 	})
 }
 
+// An address that is retired while it is dialed keeps no connection either.
+func TestRetireWhileDialing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		dial, gate := gated(n.Dial)
+		c := newClient(t, transport.Config{Dial: dial})
+		call := invoke(t.Context(), c, addr, "ping")
+		synctest.Wait()
+		c.Retire(addr)
+		op := call.Fails(t)
+		require.ErrorIs(t, op, transport.ErrRetired)
+		require.Equal(t, "dial", op.Op)
+		require.False(t, op.Sent)
+
+		next := invoke(t.Context(), c, addr, "next") // dials anew
+		close(gate)
+		n.Accept().Expect("next").Answer("pong")
+		next.Wants(t, "pong")
+		require.Len(t, n.Dialed(), 1)
+		require.Equal(t, []string{addr}, c.Connected())
+	})
+}
+
+// The same while Connected is told of the connection, which ends then.
+func TestRetireWhileConnectedRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		ended := make(chan error, 1)
+		var c *transport.Client
+		c = newClient(t, transport.Config{Dial: n.Dial, Events: transport.Events{
+			Connected:    func(addr string) { c.Retire(addr) },
+			Disconnected: func(_ string, err error) { ended <- err },
+		}})
+		require.ErrorIs(t, invoke(t.Context(), c, addr, "ping").Fails(t), transport.ErrRetired)
+		require.ErrorIs(t, <-ended, transport.ErrRetired)
+		n.Accept().ExpectEnd()
+		require.Empty(t, c.Connected())
+	})
+}
+
 // TestRetiredEndsWithItsLastCall has that call end in each way but an answer.
 func TestRetiredEndsWithItsLastCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
@@ -24,8 +26,8 @@ type Config struct {
 	// ServerName is empty the host of the address is expected. It must not be
 	// changed once New has it.
 	TLS *tls.Config
-	// Serialization of request headers, Binary or JSON. Answers are read in
-	// either, by their own type byte.
+	// Serialization of request headers, Binary or JSON. A single request can insist
+	// on JSON (headers.InJSON). Answers are read in either, by their own type byte.
 	Serialization headers.Serialization
 	// DialTimeout bounds a dial, TLS handshake included. 3 s by default, as in
 	// the Java client (NettyClientConfig.connectTimeoutMillis, 5.5.0).
@@ -36,14 +38,21 @@ type Config struct {
 	// IdleTimeout closes a connection on which nothing was read for so long.
 	// 120 s by default, the limit at which brokers close it themselves
 	// (NettyServerConfig.serverChannelMaxIdleTimeSeconds, 5.5.0). Heartbeats,
-	// answered by the peer, keep a connection from becoming idle.
+	// answered by the peer, keep a connection from becoming idle. A call that the peer
+	// parks does not: one of more than seven eighths of IdleTimeout, with nothing beside
+	// it, may end with the connection.
 	IdleTimeout time.Duration
 	// StallTimeout decides what calls that ran out of time mean: if they have
 	// waited for so long, all together, and nothing at all was read from the peer
 	// in the meantime, the connection is taken for dead and closed, so that the
-	// next call dials anew instead of waiting for the same silence. Calls whose
-	// context was canceled do not count, nor does the wait of those that still
-	// have time. 2 s by default.
+	// next call dials anew instead of waiting for the same silence. A frame that
+	// has begun to come counts for nothing when it has taken so long itself, unless
+	// at least 128 KiB of it come a second. Calls whose context was canceled do not
+	// count, nor does the wait of those that still have time, such as long polls: give
+	// these more time than the peer may park them for, by StallTimeout at least. 2 s by
+	// default. It
+	// should be below the time that most calls have: a call's wait is counted from
+	// when its request is written, which is later than when its time began.
 	StallTimeout time.Duration
 	// MaxFrameSize is the largest frame sent to a peer or taken from it, in
 	// bytes. headers.MaxFrameSize by default; a peer that is sent a larger one
@@ -59,13 +68,12 @@ type Config struct {
 	Decorate func(ctx context.Context, r headers.Request, body []byte) (headers.Request, error)
 	// Events tells of connections coming and going.
 	Events Events
-	// Requests is given each one-way request that a peer makes, such as a
-	// broker's check of a transaction; nil drops them. The reader of the
-	// connection calls it, outside all locks, and reads nothing more until it
-	// returns: hand on what takes time. It must not call Close. The Command owns
-	// its memory. Requests that want an answer are refused, with
-	// REQUEST_CODE_NOT_SUPPORTED.
-	Requests func(addr string, request headers.Command)
+	// Requests are the handlers of requests that peers make, such as a broker's check
+	// of a transaction, by their codes. New copies the map. A request without a handler
+	// is refused with REQUEST_CODE_NOT_SUPPORTED if it wants an answer, and dropped if
+	// not. At most 64 answers, or 4 MiB, wait for a peer that does not read them; what
+	// it asks meanwhile, and wants an answer to, is dropped.
+	Requests map[headers.RequestCode]RequestHandler
 }
 
 // Events are called by the connection's own goroutines, outside all locks. A
@@ -100,6 +108,16 @@ func (c *Config) setDefaults() {
 	if c.MaxFrameSize == 0 {
 		c.MaxFrameSize = headers.MaxFrameSize
 	}
+	c.Requests = maps.Clone(c.Requests)
+}
+
+// checkSize reports that a frame is too large: the peer would hang up, which would cost
+// the calls beside it.
+func (c *Config) checkSize(frame []byte) error {
+	if len(frame) > c.MaxFrameSize {
+		return fmt.Errorf("%w: %d bytes, limit %d", headers.ErrTooLarge, len(frame), c.MaxFrameSize)
+	}
+	return nil
 }
 
 func (c *Config) validate() error {
@@ -122,6 +140,11 @@ func (c *Config) validate() error {
 	}
 	if c.Serialization > headers.Binary {
 		faults = append(faults, fmt.Errorf("want JSON or Binary as Serialization, not %d", c.Serialization))
+	}
+	for _, code := range slices.Sorted(maps.Keys(c.Requests)) {
+		if c.Requests[code] == nil {
+			faults = append(faults, fmt.Errorf("the handler of %s in Requests is nil", code))
+		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("transport: config: %w", err)

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/ctxerr"
 )
 
 // conn is one connection. Its reader alone reads from the socket. One at a time
 // writes to it: the writer, or a caller that finds nothing else on its way.
 // Whoever finds that it is broken calls fail.
 type conn struct {
-	client *Client
+	client *connections
 	addr   string
 	line   *line
 	nc     net.Conn
@@ -31,7 +32,9 @@ type conn struct {
 	standsBack bool
 	// over has room for the one token with which a caller hands over to the reader.
 	over chan struct{}
-	// direct says that a small write into an empty socket returns at once.
+	// eager writes for callers that are alone. Where it is nil, direct says that a
+	// small write into an empty socket returns at once.
+	eager  *eagerWriter
 	direct bool
 	opaque atomic.Int32
 	// version is what the peer said in its latest answer.
@@ -52,10 +55,22 @@ type conn struct {
 	// held says that somebody writes: the writer, or a caller that found nothing
 	// else to be written. writing is the batch in his hands. Its calls are
 	// answered by him if the connection ends: only he learns what went out.
-	held     bool
-	writing  []outgoing
-	taken    time.Time // when writing was taken; belongs to who has held as well
-	refusals int       // how many in queue answer requests of the peer
+	held    bool
+	writing []outgoing
+	taken   time.Time // when writing was taken; belongs to who has held as well
+	// lone is the call in writing if no other call is on its way: its answer counts
+	// when the write is over.
+	lone *call
+	// handed says that a caller has left the writing to the writer, and went how
+	// much of the one frame has gone by then.
+	handed bool
+	went   int
+	// answers is how many in queue answer requests of the peer, and answerBytes how
+	// many bytes these have. answersFull says that one has found no room since the last
+	// of them was taken.
+	answers     int
+	answerBytes int
+	answersFull bool
 	// doubt is when something was last written that has no answer to come, or
 	// whose call was given up: the peer may not have read it. It is zero when a
 	// later call has been answered.
@@ -79,13 +94,14 @@ type outgoing struct {
 	call *call
 }
 
-func newConn(c *Client, addr string, l *line, nc net.Conn) *conn {
+func newConn(c *connections, addr string, l *line, nc net.Conn) *conn {
 	_, plain := nc.(*net.TCPConn)
 	cn := &conn{
 		client:  c,
 		addr:    addr,
 		line:    l,
 		nc:      nc,
+		eager:   newEagerWriter(nc),
 		direct:  writesAtOnce(nc),
 		kick:    make(chan struct{}, 1),
 		broken:  make(chan struct{}),
@@ -113,22 +129,23 @@ func writesAtOnce(nc net.Conn) bool {
 
 // submit encodes a request, registers its call and hands the frame to the
 // writer, or writes it when nothing else is on its way: to wake the writer costs
-// more than the write. An error that matches errGone means that the connection
-// had ended.
-func (cn *conn) submit(r headers.Request, body []byte, oneway bool) (*call, error) {
+// more than the write. It does not wait for the peer beyond ctx. An error that
+// matches errGone means that the connection had ended.
+func (cn *conn) submit(ctx context.Context, u *user, r headers.Request, body []byte, oneway bool) (*call, error) {
 	c, frame := cn.client.calls.get(), cn.client.frames.Get()
-	c.oneway = oneway
+	c.user, c.oneway = u, oneway
+	until, mayWrite := cn.patience(ctx)
 	for {
 		c.opaque = cn.opaque.Add(1)
 		op, err := "encode", cn.encode(frame, c, r, body)
 		queued, alone := false, false
 		if err == nil {
 			op = "write"
-			queued, alone, err = cn.enqueue(c, frame)
+			queued, alone, err = cn.enqueue(c, frame, mayWrite)
 		}
 		switch {
 		case alone:
-			if cn.wrote(cn.write(cn.writing)) {
+			if cn.writeAlone(until) {
 				cn.wakeWriter()
 			}
 			return c, nil
@@ -147,17 +164,16 @@ func (cn *conn) submit(r headers.Request, body []byte, oneway bool) (*call, erro
 func (cn *conn) encode(frame *[]byte, c *call, r headers.Request, body []byte) (err error) {
 	cfg := &cn.client.cfg
 	*frame, err = headers.AppendRequest((*frame)[:0], cfg.Serialization, c.opaque, c.oneway, r, body)
-	if err == nil && len(*frame) > cfg.MaxFrameSize {
-		// The peer would hang up, which would cost the calls beside this one.
-		err = fmt.Errorf("%w: %d bytes, limit %d", headers.ErrTooLarge, len(*frame), cfg.MaxFrameSize)
+	if err == nil {
+		err = cfg.checkSize(*frame)
 	}
 	return err
 }
 
 // enqueue registers the call and queues its frame, unless a call that has been
 // waiting while the numbers went once around has the same opaque. If alone is true
-// the caller has to write what is in cn.writing.
-func (cn *conn) enqueue(c *call, frame *[]byte) (queued, alone bool, err error) {
+// the caller, who may write, has to write what is in cn.writing.
+func (cn *conn) enqueue(c *call, frame *[]byte, mayWrite bool) (queued, alone bool, err error) {
 	cn.mu.Lock()
 	defer cn.mu.Unlock()
 	switch {
@@ -165,6 +181,8 @@ func (cn *conn) enqueue(c *call, frame *[]byte) (queued, alone bool, err error) 
 		return false, false, fmt.Errorf("%w: %w", errGone, cn.err)
 	case cn.retired:
 		return false, false, fmt.Errorf("%w: %w", errGone, ErrRetired)
+	case c.user.left.Load():
+		return false, false, ErrClosed
 	}
 	if _, used := cn.pending[c.opaque]; used {
 		return false, false, nil
@@ -173,7 +191,7 @@ func (cn *conn) enqueue(c *call, frame *[]byte) (queued, alone bool, err error) 
 	cn.queue = append(cn.queue, outgoing{frame: frame, opaque: c.opaque, oneway: c.oneway, call: c})
 	// The peer has answered all that went before, so it has read it and the
 	// socket is empty.
-	if !cn.direct || cn.held || len(cn.queue) > 1 || len(cn.pending) > 1 || len(*frame) > gatherSize || !cn.doubt.IsZero() {
+	if !mayWrite || cn.held || len(cn.queue) > 1 || len(cn.pending) > 1 || len(*frame) > gatherSize || !cn.doubt.IsZero() {
 		return true, false, nil
 	}
 	cn.takeLocked()
@@ -195,7 +213,7 @@ func (cn *conn) wait(ctx context.Context, c *call) (headers.Command, error) {
 	case <-ctx.Done():
 		if sent, ok := cn.withdraw(c, errors.Is(ctx.Err(), context.DeadlineExceeded)); ok {
 			cn.client.calls.put(c)
-			return headers.Command{}, &OpError{Op: "wait", Addr: cn.addr, Sent: sent, Err: contextError(ctx)}
+			return headers.Command{}, &OpError{Op: "wait", Addr: cn.addr, Sent: sent, Err: ctxerr.Of(ctx)}
 		}
 		<-c.done // the answer was already on its way to us
 	}
@@ -213,17 +231,8 @@ func (cn *conn) withdraw(c *call, timedOut bool) (sent, ok bool) {
 		cn.mu.Unlock()
 		return false, false
 	}
-	delete(cn.pending, c.opaque)
-	sent = !c.taken.IsZero()
-	if sent {
-		cn.doubt = time.Now()
-	} else {
-		at := slices.IndexFunc(cn.queue, func(o outgoing) bool { return o.call == c })
-		cn.client.frames.Put(cn.queue[at].frame)
-		cn.queue = slices.Delete(cn.queue, at, at+1)
-	}
-	stalled := timedOut && sent && !c.oneway &&
-		cn.silence.add(c.taken, time.Now()) >= cn.client.cfg.StallTimeout
+	sent = cn.takeBack(c)
+	stalled := timedOut && sent && !c.oneway && cn.silence.add(c.taken, time.Now(), c.user.stall) >= c.user.stall
 	cn.unlock()
 	if stalled {
 		cn.fail("wait", ErrStalled)
@@ -231,9 +240,44 @@ func (cn *conn) withdraw(c *call, timedOut bool) (sent, ok bool) {
 	return sent, true
 }
 
+// takeBack takes a pending call out of the connection, and says whether its frame may
+// have gone. mu is held.
+func (cn *conn) takeBack(c *call) (sent bool) {
+	delete(cn.pending, c.opaque)
+	if !c.taken.IsZero() {
+		cn.doubt = time.Now()
+		return true
+	}
+	at := slices.IndexFunc(cn.queue, func(o outgoing) bool { return o.call == c })
+	cn.client.frames.Put(cn.queue[at].frame)
+	cn.queue = slices.Delete(cn.queue, at, at+1)
+	return false
+}
+
+// abandon answers the pending calls of a user with ErrClosed.
+func (cn *conn) abandon(u *user) {
+	var ended []*call
+	cn.mu.Lock()
+	for _, c := range cn.pending {
+		if c.user == u {
+			ended = append(ended, c)
+		}
+	}
+	for _, c := range ended {
+		c.err = &OpError{Op: "wait", Addr: cn.addr, Sent: cn.takeBack(c), Err: ErrClosed}
+	}
+	cn.unlock()
+	for _, c := range ended {
+		c.finish()
+	}
+}
+
 // settle gives an answer to the pending call with its opaque number. There is
 // none when its caller gave up: then the answer is dropped, as is one to a
 // request that is not written yet or wants none, which only a broken peer sends.
+// One to a lone request that is being written counts when the write is over, if it has
+// gone out whole. Of several requests in one write the first may have been read, and
+// answered, while the rest waits.
 //
 // A server that shuts down gracefully answers GO_AWAY: calls to come dial anew,
 // and this connection ends with the last of those under way. It is this one
@@ -250,14 +294,21 @@ func (cn *conn) settle(answer headers.Command) {
 		cn.mu.Unlock()
 		return
 	}
+	if v := int32(answer.Version); cn.version.Load() != v {
+		cn.version.Store(v)
+	}
+	if c == cn.lone {
+		if !c.early {
+			c.early, c.answer = true, answer
+		}
+		cn.mu.Unlock()
+		return
+	}
 	delete(cn.pending, answer.Opaque)
 	if c.taken.After(cn.doubt) {
 		cn.doubt = time.Time{} // bytes are read in their order
 	}
 	cn.unlock()
-	if v := int32(answer.Version); cn.version.Load() != v {
-		cn.version.Store(v)
-	}
 	c.answer = answer
 	c.finish()
 }

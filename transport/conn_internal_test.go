@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -69,7 +70,7 @@ func TestOpaqueWrapsAround(t *testing.T) {
 		require.Equal(t, int32(1), received(t, nc))
 		alsoHeld := invoke()
 		require.Equal(t, int32(2), received(t, nc))
-		cn, err := c.connect(t.Context(), "a:1")
+		cn, err := c.all.connect(t.Context(), "a:1", c.user)
 		require.NoError(t, err)
 
 		cn.opaque.Store(math.MaxInt32 - 1)
@@ -106,12 +107,12 @@ func TestConnectionEndsBeforeUse(t *testing.T) {
 				c, err := New(Config{Dial: dial})
 				require.NoError(t, err)
 				defer c.Close()
-				cn, err := c.connect(t.Context(), "a:1")
+				cn, err := c.all.connect(t.Context(), "a:1", c.user)
 				require.NoError(t, err)
 				<-peers
 				end(cn)
 				synctest.Wait()
-				c.lines["a:1"] = cn.line // as the call saw it
+				c.all.lines["a:1"] = cn.line // as the call saw it
 
 				done := make(chan error, 1)
 				go func() {
@@ -139,9 +140,9 @@ func TestConnectionsKeepEnding(t *testing.T) {
 				return ours, nil
 			},
 			Events: Events{Connected: func(string) {
-				c.mu.Lock()
-				conns := slices.Collect(maps.Keys(c.conns))
-				c.mu.Unlock()
+				c.all.mu.Lock()
+				conns := slices.Collect(maps.Keys(c.all.conns))
+				c.all.mu.Unlock()
 				for _, cn := range conns {
 					cn.fail("read", io.EOF)
 				}
@@ -181,6 +182,18 @@ func TestShortWrite(t *testing.T) {
 	})
 }
 
+// A frame takes memory as it comes: its length may promise anything.
+func TestFrameGrowsWithWhatComes(t *testing.T) {
+	for _, come := range []int{0, 1, 1 << 10, 100 << 10, 5 << 20} {
+		stream := io.MultiReader(bytes.NewReader([]byte{0, 0xff, 0xff, 0xfc}), bytes.NewReader(make([]byte, come)))
+		r := frameReader{in: bufio.NewReader(stream), most: headers.MaxFrameSize}
+		_, err := r.next()
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		require.Equal(t, come, r.have)
+		require.LessOrEqual(t, cap(r.frame), max(64<<10, 2*come))
+	}
+}
+
 // TestNothingIsKept checks that calls leave nothing behind in the connection,
 // however they end.
 func TestNothingIsKept(t *testing.T) {
@@ -200,7 +213,7 @@ func TestNothingIsKept(t *testing.T) {
 		synctest.Wait()
 		go func() { _, _ = io.Copy(io.Discard, nc) }()
 		synctest.Wait()
-		cn, err := c.connect(t.Context(), "a:1")
+		cn, err := c.all.connect(t.Context(), "a:1", c.user)
 		require.NoError(t, err)
 		require.Empty(t, cn.pending)
 		require.Empty(t, cn.queue)
@@ -209,7 +222,7 @@ func TestNothingIsKept(t *testing.T) {
 			require.Equal(t, outgoing{}, o)
 		}
 		require.NoError(t, c.Close())
-		require.Empty(t, c.lines)
-		require.Empty(t, c.conns)
+		require.Empty(t, c.all.lines)
+		require.Empty(t, c.all.conns)
 	})
 }

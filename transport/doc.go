@@ -15,7 +15,7 @@
 // calls to other addresses, and again after the connection was lost. It does not
 // retry: what was not answered is for the caller to judge.
 //
-// One-way requests that a peer makes itself, such as a broker's check of a
-// transaction, are handed to Config.Requests. Those that want an answer get
-// REQUEST_CODE_NOT_SUPPORTED.
+// Requests that a peer makes itself, such as a broker's check of a transaction, go
+// to the handlers of Config.Requests, which may answer them later. Those without a
+// handler that want an answer get REQUEST_CODE_NOT_SUPPORTED.
 package transport

@@ -79,6 +79,55 @@ func TestAnswersNobodyWaitsFor(t *testing.T) {
 	})
 }
 
+// A peer that answers what it cannot have read yet is believed when it has.
+func TestAnswerBeforeTheRequestIsWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		c := newClient(t, transport.Config{Dial: n.Dial})
+		half := func() (pending, *peer) {
+			call := invoke(t.Context(), c, addr, "ping")
+			p := n.Accept()
+			p.nextBytes(10)
+			p.Send(answerFrame(t, 1, "guessed"))
+			p.Send(answerFrame(t, 1, "guessed again"))
+			call.Waits(t)
+			return call, p
+		}
+		call, p := half()
+		p.Cut()
+		require.False(t, call.Fails(t).Sent)
+
+		call, p = half()
+		p.nextBytes(frameSize(t, "ping") - 10)
+		call.Wants(t, "guessed")
+		next := invoke(t.Context(), c, addr, "next")
+		p.Expect("next").Answer("here")
+		next.Wants(t, "here")
+	})
+}
+
+// A request that shares a write with others may be answered while they are still being
+// written.
+func TestAnswerBeforeTheWriteIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		c := newClient(t, transport.Config{Dial: n.Dial})
+		var calls []pending
+		for _, body := range []string{"first", "second", "third"} {
+			calls = append(calls, invoke(t.Context(), c, addr, body))
+			synctest.Wait()
+		}
+		p := n.Accept()
+		p.Expect("first").Answer("1")
+		calls[0].Wants(t, "1")
+		p.nextBytes(frameSize(t, "second") + 10)
+		p.Send(answerFrame(t, 2, "2"))
+		calls[1].Wants(t, "2")
+		p.Cut()
+		require.False(t, calls[2].Fails(t).Sent)
+	})
+}
+
 // TestFloodOfRequests has a peer ask without end and read nothing. What piles up
 // is bounded, and calls still get through when it reads again.
 func TestFloodOfRequests(t *testing.T) {

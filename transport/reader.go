@@ -11,13 +11,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
-const (
-	readBufferSize = 16 << 10
-	// maxRefusals is how many requests of the peer may wait for their refusal.
-	// Those of a peer that asks faster than it reads are dropped, so that it
-	// cannot fill the memory.
-	maxRefusals = 64
-)
+const readBufferSize = 16 << 10
 
 // readLoop takes frames from the peer until the connection ends, and then sees
 // the connection off.
@@ -35,7 +29,7 @@ func (cn *conn) readLoop() {
 func (cn *conn) read() error {
 	for {
 		cn.standBack()
-		cmd, err := cn.in.next()
+		cmd, err := cn.next()
 		if err != nil {
 			return cn.readError(err)
 		}
@@ -50,6 +44,8 @@ func (cn *conn) readError(err error) error {
 		return fmt.Errorf("closed by the peer: %w", cn.wantsTLS(err))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("closed by the peer within a frame: %w", err)
+	case errors.Is(err, errUnfinished):
+		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("nothing read for %v: %w", cn.client.cfg.IdleTimeout, err)
 	case !cn.hasHeard():
@@ -61,21 +57,24 @@ func (cn *conn) readError(err error) error {
 
 // handle deals with one frame of the peer.
 func (cn *conn) handle(cmd headers.Command) {
-	switch {
-	case cmd.IsResponse():
+	if cmd.IsResponse() {
 		cn.settle(cmd)
-	case !cmd.IsOneway():
-		cn.refuse(cmd)
-	case cn.client.cfg.Requests != nil:
-		cn.client.cfg.Requests(cn.addr, cmd)
+	} else {
+		cn.serve(cmd)
 	}
 }
+
+// errUnfinished means that a frame took longer than IdleTimeout and did not keep up
+// with slowestFrame. Its peer sends something now and then and is none the less of
+// no use.
+var errUnfinished = fmt.Errorf("a frame does not end: %w", os.ErrDeadlineExceeded)
 
 // incoming is the socket as the reader sees it: any byte that comes is a sign of
 // life, not whole frames only, as a large frame may take its time.
 type incoming struct {
 	cn       *conn
 	deadline time.Time
+	reads    int // how many have brought something since the last frame was whole
 }
 
 // Read reads from the socket until IdleTimeout has passed without a byte.
@@ -84,6 +83,9 @@ func (in *incoming) Read(p []byte) (int, error) {
 	// reading a small frame. Idle connections end up to an eighth early.
 	idle := in.cn.client.cfg.IdleTimeout
 	if now := time.Now(); in.deadline.Sub(now) < idle-idle/8 {
+		if in.reads > 0 && in.cn.silence.lags(now, idle) {
+			return 0, errUnfinished
+		}
 		in.deadline = now.Add(idle)
 		if err := in.cn.nc.SetReadDeadline(in.deadline); err != nil {
 			return 0, err
@@ -95,11 +97,32 @@ func (in *incoming) Read(p []byte) (int, error) {
 	n, err := in.cn.nc.Read(p)
 	if n > 0 {
 		in.cn.mu.Lock()
-		in.cn.silence.hear(time.Now())
+		in.cn.silence.hear(time.Now(), n, in.reads == 0)
 		in.cn.heard = true
 		in.cn.mu.Unlock()
+		in.reads++
 	}
 	return n, err
+}
+
+// frameEnds notes that a frame is whole. One that came in one read needs no lock:
+// it began and ended at the same time.
+func (in *incoming) frameEnds() {
+	if in.reads > 1 {
+		in.cn.mu.Lock()
+		in.cn.silence.whole()
+		in.cn.mu.Unlock()
+	}
+	in.reads = 0
+}
+
+// next reads one frame. It is called by whose turn it is.
+func (cn *conn) next() (headers.Command, error) {
+	cmd, err := cn.in.next()
+	if err == nil {
+		cn.socket.frameEnds()
+	}
+	return cmd, err
 }
 
 // frameReader takes frames off a stream. After an error that goes away, such as a
@@ -108,26 +131,39 @@ func (in *incoming) Read(p []byte) (int, error) {
 type frameReader struct {
 	in   *bufio.Reader
 	most int
-	// frame is the one under way, of which have bytes have come.
+	// size is that of the frame under way, zero if there is none. Its first have
+	// bytes are in frame, which grows as they come.
+	size  int
 	frame []byte
 	have  int
 }
+
+// firstFrameSize is how much of a frame is allocated before any of its content has
+// come, so that four bytes do not cost the largest frame that may be.
+const firstFrameSize = 64 << 10
 
 // next reads one frame. The Command owns its memory. The length is checked before
 // anything is allocated for it. io.EOF means that the frames ended where a frame
 // ends.
 func (r *frameReader) next() (headers.Command, error) {
-	if r.frame == nil {
+	if r.size == 0 {
 		if err := r.begin(); err != nil {
 			return headers.Command{}, err
 		}
 	}
-	n, err := io.ReadFull(r.in, r.frame[r.have:])
-	if r.have += n; err != nil {
-		return headers.Command{}, noEOF(err)
+	for r.have < r.size {
+		if r.have == len(r.frame) {
+			larger := make([]byte, min(r.size, 2*len(r.frame)))
+			copy(larger, r.frame)
+			r.frame = larger
+		}
+		n, err := io.ReadFull(r.in, r.frame[r.have:])
+		if r.have += n; err != nil {
+			return headers.Command{}, noEOF(err)
+		}
 	}
 	frame := r.frame
-	r.frame = nil
+	r.frame, r.size = nil, 0
 	return headers.ParseFrame(frame)
 }
 
@@ -150,7 +186,8 @@ func (r *frameReader) begin() error {
 	if _, err := r.in.Discard(headers.FrameLengthSize); err != nil {
 		return err
 	}
-	r.frame, r.have = make([]byte, size), 0
+	r.size, r.have = size, 0
+	r.frame = make([]byte, min(size, firstFrameSize))
 	return nil
 }
 
@@ -160,28 +197,4 @@ func noEOF(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// refuse answers a request of the peer that wants an answer: nobody here has one. Without an
-// answer the peer would wait for its own time-out.
-func (cn *conn) refuse(cmd headers.Command) {
-	frame := cn.client.frames.Get()
-	var err error
-	*frame, err = headers.AppendResponse(*frame, cmd.Serialization, cmd.Opaque, headers.RequestNotSupported,
-		fmt.Sprintf("request type %d not supported", cmd.Code), nil, nil)
-	if err != nil {
-		return // cannot be: the frame is small
-	}
-	cn.mu.Lock()
-	fits := cn.err == nil && cn.refusals < maxRefusals
-	if fits {
-		cn.refusals++
-		cn.queue = append(cn.queue, outgoing{frame: frame, opaque: cmd.Opaque})
-	}
-	cn.mu.Unlock()
-	if !fits {
-		cn.client.frames.Put(frame)
-		return
-	}
-	cn.wakeWriter()
 }

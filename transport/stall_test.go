@@ -2,6 +2,8 @@ package transport_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +31,9 @@ func stalls(t *testing.T, script func(t *testing.T, c *transport.Client, p *peer
 	})
 	return dead
 }
+
+// largestFrame is the length of a frame of 16 MiB.
+var largestFrame = []byte{0, 0xff, 0xff, 0xfc}
 
 // inVain makes a call that the peer reads and does not answer for so long.
 func inVain(t *testing.T, c *transport.Client, p *peer, d time.Duration) {
@@ -104,6 +109,55 @@ func TestStall(t *testing.T) {
 			p.Send(answer[:len(answer)/2])
 			call.Fails(t)
 		}},
+		{"long call while a frame does not end", true, func(t *testing.T, c *transport.Client, p *peer) {
+			p.Send(largestFrame)
+			call := invoke(timeout(t, 3*time.Second), c, addr, "ping")
+			p.Expect("ping")
+			for range 5 {
+				pass(500 * time.Millisecond)
+				p.Send([]byte{0})
+			}
+			call.Fails(t)
+		}},
+		{"short calls whose answers a wrong length swallows", true, func(t *testing.T, c *transport.Client, p *peer) {
+			p.Send(largestFrame)
+			for range 3 {
+				call := invoke(timeout(t, time.Second), c, addr, "ping")
+				answer := answerFrame(t, p.Expect("ping").Opaque, "")
+				pass(900 * time.Millisecond)
+				_, _ = p.nc.Write(answer) // the connection may be closed
+				call.Fails(t)
+			}
+		}},
+		{"one short call while a frame does not end", false, func(t *testing.T, c *transport.Client, p *peer) {
+			p.Send(largestFrame)
+			for range 10 {
+				pass(time.Second)
+				p.Send([]byte{0})
+			}
+			inVain(t, c, p, 10*time.Millisecond)
+		}},
+		{"long call while a large frame comes slowly", false, func(t *testing.T, c *transport.Client, p *peer) {
+			p.Send(largestFrame)
+			call := invoke(timeout(t, 3*time.Second), c, addr, "ping")
+			p.Expect("ping")
+			for range 10 {
+				p.Send(make([]byte, 100<<10))
+				pass(500 * time.Millisecond)
+			}
+			call.Fails(t)
+		}},
+		{"short call long after a frame that came slowly", false, func(t *testing.T, c *transport.Client, p *peer) {
+			poll := invoke(t.Context(), c, addr, "poll")
+			answer := answerFrame(t, p.Expect("poll").Opaque, "")
+			p.Send(answer[:1])
+			pass(time.Second)
+			inVain(t, c, p, 1500*time.Millisecond)
+			p.Send(answer[1:])
+			poll.Wants(t, "")
+			pass(10 * time.Second)
+			inVain(t, c, p, 600*time.Millisecond)
+		}},
 		{"canceled calls", false, func(t *testing.T, c *transport.Client, p *peer) {
 			ctx, cancel := context.WithCancel(t.Context())
 			call := invoke(ctx, c, addr, "ping")
@@ -127,6 +181,26 @@ func TestStall(t *testing.T) {
 			require.Equal(t, tt.dead, stalls(t, tt.do))
 		})
 	}
+}
+
+// A large answer may take longer than others have patience, as long as it comes.
+func TestStallSparesASlowAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		c := newClient(t, transport.Config{Dial: n.Dial})
+		body := strings.Repeat("x", 3<<20)
+		patient := invoke(t.Context(), c, addr, "patient")
+		p := n.Accept()
+		answer := answerFrame(t, p.Expect("patient").Opaque, body)
+		hasty := invoke(timeout(t, 3*time.Second), c, addr, "hasty")
+		p.Expect("hasty")
+		for piece := range slices.Chunk(answer, 200<<10) {
+			p.Send(piece)
+			pass(time.Second)
+		}
+		require.ErrorIs(t, hasty.Fails(t), context.DeadlineExceeded)
+		patient.Wants(t, body)
+	})
 }
 
 // TestStallEndsOtherCalls checks what those see that share the connection, and

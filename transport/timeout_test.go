@@ -40,6 +40,29 @@ func TestIdleTimeout(t *testing.T) {
 	})
 }
 
+// A frame that does not end keeps no connection: its bytes are a sign of life for
+// IdleTimeout.
+func TestIdleTimeoutOfAFrameThatDoesNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		ended := make(chan error, 1)
+		c := newClient(t, transport.Config{
+			Dial: n.Dial, IdleTimeout: 80 * time.Second,
+			Events: transport.Events{Disconnected: func(_ string, err error) { ended <- err }},
+		})
+		require.NoError(t, c.Connect(t.Context(), addr))
+		p := n.Accept()
+		p.Send(largestFrame)
+		start := time.Now()
+		for len(ended) == 0 && time.Since(start) < time.Hour {
+			pass(time.Second)
+			_, _ = p.nc.Write([]byte{0}) // the connection may be closed
+		}
+		require.InDelta(t, 85, time.Since(start).Seconds(), 6)
+		require.ErrorContains(t, <-ended, "a frame does not end")
+	})
+}
+
 func TestWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)

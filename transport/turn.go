@@ -95,8 +95,8 @@ func (cn *conn) readOwn(c *call) {
 	cn.turn.free, cn.turn.caller = false, true
 	cn.turn.taken++
 	cn.mu.Unlock()
-	for len(c.done) == 0 {
-		cmd, err := cn.in.next()
+	for len(c.done) == 0 && !c.early { // the early one was read here, and the writer hands it out
+		cmd, err := cn.next()
 		if err != nil {
 			if !errors.Is(err, os.ErrDeadlineExceeded) || !cn.isWanted() {
 				cn.fail("read", cn.readError(err))

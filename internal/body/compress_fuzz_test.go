@@ -27,6 +27,16 @@ func FuzzDecompress(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, sysFlag int32, limit int) {
 		limit = min(limit, 1<<20)
 		got, err := Decompress(body, sysFlag, limit)
+		// Decoders that are kept, and have met this body before, do the same.
+		kept := NewDecompressor(1 << 20)
+		_, _ = kept.DecompressWithin(body, sysFlag, limit/2)
+		for range 2 {
+			again, errAgain := kept.DecompressWithin(body, sysFlag, limit)
+			require.Equal(t, got, again)
+			for _, kind := range []error{nil, headers.ErrMalformed, ErrInflatedTooLarge, ErrCompressionType} {
+				require.Equal(t, errors.Is(err, kind), errors.Is(errAgain, kind), "%v, then %v", err, errAgain)
+			}
+		}
 		switch {
 		case err != nil:
 			require.Nil(t, got)

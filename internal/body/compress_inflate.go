@@ -34,7 +34,7 @@ type Decompressor struct {
 	limit int
 	zlib  sync.Pool // of *zlibDecoder
 	lz4   sync.Pool // of *lz4Decoder
-	zstd  sync.Pool // of *zstd.Decoder
+	zstd  sync.Pool // of *zstdDecoder
 }
 
 // NewDecompressor returns a Decompressor for bodies of at most limit bytes once
@@ -49,35 +49,43 @@ func Decompress(body []byte, sysFlag int32, limit int) ([]byte, error) {
 	return NewDecompressor(limit).Decompress(body, sysFlag)
 }
 
-// Decompress returns what body was before it was compressed as sysFlag says. The
-// type 0 is zlib, the only one there was before 4.9.4. A body that is not
-// compressed is returned as it is, whatever its size; anything else is memory of
-// its own.
+// Decompress returns what body was before it was compressed as sysFlag says, see
+// CompressionOf. A body that is not compressed is returned as it is, whatever its
+// size; anything else is memory of its own.
 //
 // The errors wrap ErrCompressionType, ErrInflatedTooLarge or
 // headers.ErrMalformed; there is no body with them. When the flag is kept with
 // the decompressed body, clear headers.SysFlagCompressed in it.
 func (d *Decompressor) Decompress(body []byte, sysFlag int32) ([]byte, error) {
+	return d.DecompressWithin(body, sysFlag, d.limit)
+}
+
+// DecompressWithin is Decompress with a lower limit for this body.
+func (d *Decompressor) DecompressWithin(body []byte, sysFlag int32, limit int) ([]byte, error) {
+	limit = max(0, min(limit, d.limit))
 	if sysFlag&headers.SysFlagCompressed == 0 {
 		return body, nil
 	}
-	c, err := compressionOf(sysFlag)
+	c, err := CompressionOf(sysFlag)
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.inflate(c, body)
+	out, err := d.inflate(c, body, limit)
 	switch {
 	case err == nil:
 		return out, nil
 	case errors.Is(err, ErrInflatedTooLarge):
-		return nil, fmt.Errorf("body: %s: %w: over %d bytes", c, err, d.limit)
+		return nil, fmt.Errorf("body: %s: %w: over %d bytes", c, err, limit)
 	case err == io.EOF:
 		err = io.ErrUnexpectedEOF // the body ends before anything has begun
 	}
 	return nil, fmt.Errorf("body: %s: %w: %w", c, headers.ErrMalformed, err)
 }
 
-func compressionOf(sysFlag int32) (Compression, error) {
+// CompressionOf returns how a body was compressed whose system flag says that it was.
+// The type 0 is zlib, the only one there was before 4.9.4. The error wraps
+// ErrCompressionType.
+func CompressionOf(sysFlag int32) (Compression, error) {
 	switch bits := sysFlag & headers.SysFlagCompressionMask; bits {
 	case 0, headers.SysFlagZlib:
 		return Zlib, nil
@@ -90,17 +98,17 @@ func compressionOf(sysFlag int32) (Compression, error) {
 	}
 }
 
-func (d *Decompressor) inflate(c Compression, body []byte) ([]byte, error) {
+func (d *Decompressor) inflate(c Compression, body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, io.EOF // to LZ4 and Zstd, nothing at all is a whole stream
 	}
 	switch c {
 	case LZ4:
-		return d.inflateLZ4(body)
+		return d.inflateLZ4(body, limit)
 	case Zstd:
-		return d.inflateZstd(body)
+		return d.inflateZstd(body, limit)
 	default:
-		return d.inflateZlib(body)
+		return d.inflateZlib(body, limit)
 	}
 }
 
@@ -109,7 +117,7 @@ type zlibDecoder struct {
 	unzip io.ReadCloser // nil before the first body with a sound header
 }
 
-func (d *Decompressor) inflateZlib(body []byte) ([]byte, error) {
+func (d *Decompressor) inflateZlib(body []byte, limit int) ([]byte, error) {
 	z, ok := d.zlib.Get().(*zlibDecoder)
 	if !ok {
 		z = &zlibDecoder{}
@@ -128,7 +136,7 @@ func (d *Decompressor) inflateZlib(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readAll(z.unzip, len(body), d.limit)
+	return readAll(z.unzip, len(body), limit)
 }
 
 type lz4Decoder struct {
@@ -136,7 +144,7 @@ type lz4Decoder struct {
 	unzip *lz4.Reader
 }
 
-func (d *Decompressor) inflateLZ4(body []byte) ([]byte, error) {
+func (d *Decompressor) inflateLZ4(body []byte, limit int) ([]byte, error) {
 	z, ok := d.lz4.Get().(*lz4Decoder)
 	if !ok {
 		z = &lz4Decoder{}
@@ -153,28 +161,40 @@ func (d *Decompressor) inflateLZ4(body []byte) ([]byte, error) {
 	}()
 	z.in.Reset(body)
 	z.unzip.Reset(&z.in)
-	return readAll(z.unzip, len(body), d.limit)
+	return readAll(z.unzip, len(body), limit)
 }
 
-func (d *Decompressor) inflateZstd(body []byte) ([]byte, error) {
-	z, ok := d.zstd.Get().(*zstd.Decoder)
+type zstdDecoder struct {
+	in    bytes.Reader
+	unzip *zstd.Decoder
+}
+
+func (d *Decompressor) inflateZstd(body []byte, limit int) ([]byte, error) {
+	z, ok := d.zstd.Get().(*zstdDecoder)
 	if !ok {
+		z = &zstdDecoder{}
 		var err error
-		z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1),
+		// Concurrency 1 means that no goroutine is started.
+		z.unzip, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1),
 			zstd.WithDecoderMaxMemory(uint64(max(d.limit, minZstdMemory))))
 		if err != nil {
 			return nil, err
 		}
 	}
-	defer d.zstd.Put(z)
-	out, err := z.DecodeAll(body, nil)
-	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), err == nil && len(out) > d.limit:
-		return nil, ErrInflatedTooLarge
-	case err != nil:
+	defer func() {
+		z.in.Reset(nil)
+		_ = z.unzip.Reset(nil) // which fails for a closed decoder only
+		d.zstd.Put(z)
+	}()
+	z.in.Reset(body)
+	if err := z.unzip.Reset(&z.in); err != nil {
 		return nil, err
 	}
-	return out, nil
+	out, err := readAll(z.unzip, len(body), limit)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return nil, ErrInflatedTooLarge
+	}
+	return out, err
 }
 
 // readAll reads r to its end, limit bytes at most. It never holds more than

@@ -252,6 +252,23 @@ func TestDecompressLimit(t *testing.T) {
 }
 
 // The bubble fails the test if a goroutine outlives it.
+// A body may have less than others, and never more. The decoder is the same.
+func TestDecompressWithin(t *testing.T) {
+	want := testBody(5000)
+	for _, c := range allCompressions {
+		zipped, err := newTestCompressor(t, c, 0).Compress(nil, want)
+		require.NoError(t, err)
+		d := NewDecompressor(len(want))
+		for limit, reason := range map[int]error{len(want) - 1: ErrInflatedTooLarge, len(want): nil, -1: ErrInflatedTooLarge, 1 << 20: nil} {
+			got, err := d.DecompressWithin(zipped, c.SysFlag(), limit)
+			require.ErrorIs(t, err, reason)
+			require.Equal(t, reason == nil, bytes.Equal(want, got))
+		}
+		_, err = NewDecompressor(len(want)-1).DecompressWithin(zipped, c.SysFlag(), len(want))
+		require.ErrorIs(t, err, ErrInflatedTooLarge)
+	}
+}
+
 func TestCompressConcurrently(t *testing.T) {
 	for _, c := range allCompressions {
 		synctest.Test(t, func(t *testing.T) {

@@ -60,6 +60,12 @@ func BodyChecksum(body []byte) int32 {
 // it. Body and Properties alias buf. It goes on by the message's own size, as a
 // broker may append checksums that it does not declare elsewhere.
 func ParseStored(buf []byte) (m StoredMessage, rest []byte, err error) {
+	return ParseStoredFrom("", buf)
+}
+
+// ParseStoredFrom is ParseStored for a message that most likely is of the given topic: if
+// it is, no string is made of its name.
+func ParseStoredFrom(topic string, buf []byte) (m StoredMessage, rest []byte, err error) {
 	if len(buf) < 8 {
 		return m, nil, badStored("%d bytes, want at least 8", len(buf))
 	}
@@ -85,10 +91,14 @@ func ParseStored(buf []byte) (m StoredMessage, rest []byte, err error) {
 	m.ReconsumeTimes = r.int32()
 	m.PreparedOffset = r.int64()
 	m.Body = r.bytes(int64(r.int32()))
+	var name []byte
 	if magic == storedMagicV1 {
-		m.Topic = string(r.bytes(int64(int8(r.byte()))))
+		name = r.bytes(int64(int8(r.byte())))
 	} else {
-		m.Topic = string(r.bytes(int64(r.int16())))
+		name = r.bytes(int64(r.int16()))
+	}
+	if m.Topic = topic; string(name) != topic {
+		m.Topic = string(name)
 	}
 	m.Properties = r.bytes(int64(r.int16()))
 	if r.failed {

@@ -24,6 +24,12 @@ func FuzzParseStored(f *testing.F) {
 				return
 			}
 			require.Less(t, len(rest), len(raw))
+			for _, topic := range []string{m.Topic, "orders"} {
+				same, left, err := ParseStoredFrom(topic, raw)
+				require.NoError(t, err)
+				require.Equal(t, m, same)
+				require.Equal(t, rest, left)
+			}
 			again, err := AppendStored(nil, &m)
 			require.NoError(t, err)
 			got, left, err := ParseStored(again)

@@ -241,4 +241,10 @@ func TestStoredAllocations(t *testing.T) {
 	m := example()
 	buf := make([]byte, 0, m.Size())
 	require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = AppendStored(buf, &m) }))
+
+	raw, err := AppendStored(nil, &m)
+	require.NoError(t, err)
+	require.Equal(t, 1.0, testing.AllocsPerRun(100, func() { _, _, _ = ParseStored(raw) }), "the topic")
+	require.Equal(t, 1.0, testing.AllocsPerRun(100, func() { _, _, _ = ParseStoredFrom("another", raw) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { _, _, _ = ParseStoredFrom(m.Topic, raw) }))
 }

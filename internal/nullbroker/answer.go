@@ -10,8 +10,8 @@ import (
 )
 
 // versionStandardJSON is the first version of clients whose JSON has its numeric
-// names in quotes: 4.9.4 (ClientRequestProcessor of 5.5.0).
-const versionStandardJSON headers.Version = 401
+// names in quotes (ClientRequestProcessor of 5.5.0).
+const versionStandardJSON = headers.Version4_9_4
 
 // messageID is an offset message id; its length is that of real ones.
 const messageID = "7F00000100002A9F0000000000000000"

@@ -8,6 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/nullbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -23,7 +24,7 @@ func start(t *testing.T) *nullbroker.Broker {
 
 func TestAnswersOurPublisher(t *testing.T) {
 	b := start(t)
-	p, err := publisher.New(publisher.Config{NameServers: []string{b.Addr()}}, nil)
+	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{b.Addr()}}}, nil)
 	require.NoError(t, err)
 	var messages []*message.Message
 	for range 100 {

@@ -1,7 +1,6 @@
 package realbroker
 
 import (
-	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -47,12 +46,7 @@ const (
 )
 
 // oldACL says that the version has ACL 1.0 only.
-func (c *Config) oldACL() bool {
-	var major, minor int
-	// validate has checked the form.
-	_, _ = fmt.Sscanf(c.Version, "%d.%d", &major, &minor)
-	return cmp.Or(cmp.Compare(major, 5), cmp.Compare(minor, 3)) < 0
-}
+func (c *Config) oldACL() bool { return c.before(5, 3) }
 
 func (c *Config) validateACL() error {
 	if c.ACL == nil {

@@ -3,6 +3,7 @@ package realbroker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,7 +28,22 @@ func (c *Cluster) Admin(t testing.TB, args ...string) string {
 	return out
 }
 
+// admin runs the command again when it has waited for an answer in vain: mqadmin
+// gives the servers five seconds for all, and some of them go into loading classes.
 func (c *Cluster) admin(args []string) (string, error) {
+	const attempts = 3
+	for range attempts - 1 {
+		if out, err := c.adminOnce(args); !errors.Is(err, errAdminTimeout) {
+			return out, err
+		}
+	}
+	return c.adminOnce(args)
+}
+
+// errAdminTimeout says that mqadmin got no answer in time.
+var errAdminTimeout = errors.New("no answer in time")
+
+func (c *Cluster) adminOnce(args []string) (string, error) {
 	dir, err := os.MkdirTemp(c.dir, "mqadmin-*")
 	if err != nil {
 		return "", err
@@ -60,6 +76,9 @@ func (c *Cluster) admin(args []string) (string, error) {
 		return "", err
 	}
 	// It ends with code 0 even then.
+	if bytes.Contains(log, []byte("RemotingTimeoutException")) {
+		return "", fmt.Errorf("mqadmin %v failed: %w:\n%s", args, errAdminTimeout, log)
+	}
 	if bytes.Contains(log, []byte("Exception")) {
 		return "", fmt.Errorf("mqadmin %v failed:\n%s", args, log)
 	}

@@ -15,8 +15,11 @@ import (
 // Broker is one broker of a [Cluster]. Its methods may be called by several
 // goroutines.
 type Broker struct {
-	// Name is the broker's name in routes: broker-a for the first.
+	// Name is the broker's name in routes: broker-a for the first. A master and its
+	// slave have the same one.
 	Name string
+	// ID is the broker's number in routes: 0 for a master, 1 for its slave.
+	ID int
 	// Addr is where it listens, 127.0.0.1:port. It stays the same over starts.
 	Addr string
 
@@ -38,9 +41,22 @@ func (b *Broker) Stop() error {
 }
 
 // Start runs a broker that was killed or stopped again, on the same store and
-// port, and waits until clients can use it by every name server that answers.
+// port, and waits until clients can use it by every name server that answers. When
+// another process has the port, it tries again, for as long as a start may take.
 func (b *Broker) Start() error {
-	return exported(b.server.start(context.Background(), b.cluster.registration(b)))
+	return exported(b.startAgain(context.Background()))
+}
+
+func (b *Broker) startAgain(ctx context.Context) error {
+	return b.server.startAgain(ctx, func() func(context.Context) error { return b.cluster.registration(b) })
+}
+
+// restart kills the broker and starts it again.
+func (b *Broker) restart(ctx context.Context) error {
+	if err := b.server.kill(); err != nil {
+		return err
+	}
+	return b.startAgain(ctx)
 }
 
 // Pause freezes the broker (SIGSTOP): its connections stay open and nobody
@@ -63,19 +79,38 @@ func (b *Broker) PID() int {
 	return p.cmd.Process.Pid
 }
 
-// startBroker starts broker number i of a cluster whose name servers are up.
-func startBroker(ctx context.Context, c *Cluster, i int) (*Broker, error) {
+// startMaster starts master number i of a cluster whose name servers are up.
+func startMaster(ctx context.Context, c *Cluster, i int) (*Broker, error) {
 	name := "broker-" + string(rune('a'+i))
-	h, err := newHome(filepath.Join(c.dir, name))
-	if err != nil {
+	b := &Broker{Name: name, cluster: c, server: &server{name: name}}
+	if err := b.startFirst(ctx); err != nil {
 		return nil, err
 	}
-	b := &Broker{Name: name, cluster: c, server: &server{name: name, dir: string(h)}}
+	return b, b.createUsers(ctx)
+}
+
+// startSlave starts the slave of a master that is up.
+func startSlave(ctx context.Context, master *Broker) (*Broker, error) {
+	b := &Broker{Name: master.Name, ID: 1, cluster: master.cluster, server: &server{name: master.Name + "-slave"}}
+	if err := b.startFirst(ctx); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// startFirst starts the broker in a new home, on a port it finds.
+func (b *Broker) startFirst(ctx context.Context) error {
+	c := b.cluster
+	h, err := newHome(filepath.Join(c.dir, b.server.name))
+	if err != nil {
+		return err
+	}
+	b.server.dir = string(h)
 	// A broker also listens on its port - 2, for clients in a hurry, and on its
 	// port + 1, for replicas.
-	err = onFreePort(func(port int) error {
+	return onFreePort(func(port int) error {
 		port += 2
-		conf, err := h.writeProps("broker.conf", brokerProps(c, h, name, port))
+		conf, err := h.writeProps("broker.conf", brokerProps(b, h, port))
 		if err != nil {
 			return err
 		}
@@ -89,25 +124,22 @@ func startBroker(ctx context.Context, c *Cluster, i int) (*Broker, error) {
 		b.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		b.server.command = func() *exec.Cmd {
 			options := append([]string{"-Xmx512m", "-XX:MaxDirectMemorySize=1g"}, c.cfg.tlsOptions()...)
-			options = append(append(options, c.cfg.JavaOptions...), c.cfg.Only[name].JavaOptions...)
+			options = append(append(options, c.cfg.JavaOptions...), c.cfg.Only[b.server.name].JavaOptions...)
 			return h.java(options, c.jars.classPath(), "org.apache.rocketmq.broker.BrokerStartup", "-c", conf)
 		}
 		return b.server.start(ctx, c.registration(b))
 	}, 2, 3)
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
 }
 
 // brokerProps are the lines of a broker's configuration file: for the rest, the
 // defaults of RocketMQ.
-func brokerProps(c *Cluster, h home, name string, port int) []string {
+func brokerProps(b *Broker, h home, port int) []string {
+	c := b.cluster
 	store := filepath.Join(string(h), "store")
 	props := map[string]string{
 		"brokerClusterName":  "DefaultCluster",
-		"brokerName":         name,
-		"brokerId":           "0",
+		"brokerName":         b.Name,
+		"brokerId":           strconv.Itoa(b.ID),
 		"brokerIP1":          "127.0.0.1",
 		"brokerIP2":          "127.0.0.1",
 		"listenPort":         strconv.Itoa(port),
@@ -132,9 +164,17 @@ func brokerProps(c *Cluster, h home, name string, port int) []string {
 		"diskMaxUsedSpaceRatio":   "95",
 		"cleanFileForciblyEnable": "false",
 	}
+	if c.cfg.Slaves {
+		// A master sends consumers that are far behind to the slave, and a slave serves
+		// them.
+		props["slaveReadEnable"] = "true"
+	}
+	if b.ID != 0 {
+		props["brokerRole"] = "SLAVE"
+	}
 	maps.Copy(props, c.cfg.aclProps())
 	maps.Copy(props, c.cfg.BrokerProps)
-	maps.Copy(props, c.cfg.Only[name].BrokerProps)
+	maps.Copy(props, c.cfg.Only[b.server.name].BrokerProps)
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(props)) {
 		lines = append(lines, key+"="+props[key])

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -22,7 +23,11 @@ type Cluster struct {
 	dir         string
 	nameServers []*nameServer
 	brokers     []*Broker
-	proxy       *proxy // nil without Config.Proxy
+	slaves      []*Broker // empty without Config.Slaves
+	proxy       *proxy    // nil without Config.Proxy
+	control     *control  // nil until the servers are up
+	// restartProgram builds the program of Broker.RestartCommand, once.
+	restartProgram func() (path string, err error)
 
 	closeOnce sync.Once
 	closeErr  error
@@ -83,10 +88,14 @@ func Launch(ctx context.Context, cfg Config, logf func(format string, args ...an
 		return nil, exported(err)
 	}
 	c := &Cluster{cfg: cfg, jars: j, dir: dir}
+	c.restartProgram = sync.OnceValues(func() (string, error) { return buildRestart(dir) })
 	begin = time.Now()
 	err = c.startServers(ctx)
 	if err == nil && cfg.Proxy {
 		c.proxy, err = startProxy(ctx, c, proxyJars)
+	}
+	if err == nil {
+		c.control, err = startControl(c)
 	}
 	if err != nil {
 		return nil, errors.Join(exported(err), c.Close())
@@ -112,11 +121,17 @@ func (c *Cluster) startServers(ctx context.Context) error {
 		return err
 	}
 	c.brokers = make([]*Broker, c.cfg.Brokers)
+	err = inParallel(c.cfg.Brokers, func(i int) (err error) {
+		c.brokers[i], err = startMaster(ctx, c, i)
+		return err
+	})
+	if err != nil || !c.cfg.Slaves {
+		return err
+	}
+	c.slaves = make([]*Broker, c.cfg.Brokers)
 	return inParallel(c.cfg.Brokers, func(i int) (err error) {
-		if c.brokers[i], err = startBroker(ctx, c, i); err != nil {
-			return err
-		}
-		return c.brokers[i].createUsers(ctx)
+		c.slaves[i], err = startSlave(ctx, c.brokers[i])
+		return err
 	})
 }
 
@@ -140,10 +155,13 @@ func (c *Cluster) Close() error {
 		if c.clusterWitness != nil {
 			errs = append(errs, c.close())
 		}
+		if c.control != nil {
+			errs = append(errs, c.control.close())
+		}
 		if c.proxy != nil {
 			errs = append(errs, c.proxy.kill())
 		}
-		for _, b := range c.brokers {
+		for _, b := range c.allBrokers() {
 			if b != nil {
 				errs = append(errs, b.server.kill())
 			}
@@ -168,9 +186,19 @@ func (c *Cluster) NameServers() []string {
 	return addrs
 }
 
-// Broker returns broker number i, from 0.
+// Broker returns master number i, from 0.
 func (c *Cluster) Broker(i int) *Broker {
 	return c.brokers[i]
+}
+
+// Slave returns the slave of master number i, from 0. It wants Config.Slaves.
+func (c *Cluster) Slave(i int) *Broker {
+	return c.slaves[i]
+}
+
+// allBrokers are the masters and the slaves.
+func (c *Cluster) allBrokers() []*Broker {
+	return slices.Concat(c.brokers, c.slaves)
 }
 
 // NameServerStop ends name server number i the hard way: it keeps nothing that
@@ -183,7 +211,8 @@ func (c *Cluster) NameServerStop(i int) error {
 // until it answers. It knows no brokers then; [Cluster.AwaitRoutes] waits for
 // them.
 func (c *Cluster) NameServerStart(i int) error {
-	return exported(c.nameServers[i].startAgain(context.Background()))
+	ns := c.nameServers[i]
+	return exported(ns.startAgain(context.Background(), func() func(context.Context) error { return ns.answers }))
 }
 
 // NameServerPause freezes name server number i, as [Broker.Pause] does.
@@ -199,7 +228,7 @@ func (c *Cluster) NameServerResume(i int) error {
 // AwaitRoutes waits until every name server that answers knows every broker that
 // answers, which takes a few seconds after a name server was started again.
 func (c *Cluster) AwaitRoutes(ctx context.Context) error {
-	for _, b := range c.brokers {
+	for _, b := range c.allBrokers() {
 		if !b.server.reachable() {
 			continue
 		}

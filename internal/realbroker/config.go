@@ -1,6 +1,7 @@
 package realbroker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -16,11 +17,15 @@ type Config struct {
 	BrokerProps map[string]string
 	// JavaOptions are further options for the JVM of every broker.
 	JavaOptions []string
-	// Only has more of both for single brokers, by name.
+	// Only has more of both for single brokers, by name; the slave of broker-a is
+	// broker-a-slave here.
 	Only map[string]BrokerSettings
 	// Brokers is the number of brokers, all of them masters of one cluster,
 	// named broker-a, broker-b and so on. Default 1, at most 26.
 	Brokers int
+	// Slaves gives each master a slave that it replicates to asynchronously, and that
+	// serves reads. Not together with ACL.
+	Slaves bool
 	// NameServers is the number of name servers; every broker registers with
 	// all of them. Default 1.
 	NameServers int
@@ -60,6 +65,14 @@ func (c *Config) setDefaults() {
 // named after it.
 var versionPattern = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 
+// before reports whether the version is older than the one given.
+func (c *Config) before(major, minor int) bool {
+	var own [2]int
+	// validate has checked the form.
+	_, _ = fmt.Sscanf(c.Version, "%d.%d", &own[0], &own[1])
+	return cmp.Or(cmp.Compare(own[0], major), cmp.Compare(own[1], minor)) < 0
+}
+
 // validate reports every fault at once.
 func (c *Config) validate() error {
 	var errs []error
@@ -73,6 +86,9 @@ func (c *Config) validate() error {
 		errs = append(errs, fmt.Errorf("realbroker: Config.NameServers %d is below 1", c.NameServers))
 	}
 	errs = append(errs, c.validateACL(), c.validateTLS())
+	if c.Slaves && c.ACL != nil {
+		errs = append(errs, errors.New("realbroker: Config.Slaves and Config.ACL are not started together"))
+	}
 	if c.Proxy && !hasProxy(c.Version) {
 		errs = append(errs, fmt.Errorf("realbroker: Config.Proxy is set, but RocketMQ %s has no proxy", c.Version))
 	}

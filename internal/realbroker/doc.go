@@ -7,10 +7,16 @@
 // stopped, paused, started again on the same store), and a [Witness] tells what
 // the official Java client sees in it, so that no test has to judge the code
 // under test by itself. For the same reason the package imports nothing of this
-// module.
+// module. [Broker.RestartCommand] is a command line that kills and starts a broker,
+// for suites that want one.
 //
-// [Config].Brokers is the number of masters, [Config].NameServers that of name
-// servers. [Config].ACL makes its brokers want signed requests, [Config].TLS gives its
+// [Witness.Consume] makes the Java client a member of a consumer group, [ClientGo] does
+// the same with rocketmq-client-go, and methods of Cluster run mqadmin, which says how far
+// a group is, who is in it, and what its dead letters are. [Shared] has the clusters that
+// the tests of one package share.
+//
+// [Config].Brokers is the number of masters, [Config].Slaves gives each a slave, and
+// [Config].NameServers is the number of name servers. [Config].ACL makes its brokers want signed requests, [Config].TLS gives its
 // servers certificates. [Config].Proxy puts a RocketMQ Proxy in cluster mode beside
 // the brokers: clients are given the address that [Cluster.Proxy] returns in place
 // of the name servers'. Brokers have a VIP port, their own - 2, always. Whatever else a

@@ -154,6 +154,43 @@ func (w *Witness) CreateTopic(t testing.TB, name string, queues int, attributes 
 	w.Run(t, append([]string{"create-topic", name, strconv.Itoa(queues)}, attributes...)...)
 }
 
+// CreateGroup creates a consumer group on every broker. Its messages are tried again
+// retryMaxTimes times before they are dead letters; the broker's default, 16, if that is
+// negative.
+func (w *Witness) CreateGroup(t testing.TB, name string, retryMaxTimes int) {
+	t.Helper()
+	args := []string{"create-group", name}
+	if retryMaxTimes >= 0 {
+		args = append(args, "--retry-max-times", strconv.Itoa(retryMaxTimes))
+	}
+	w.Run(t, args...)
+}
+
+// Queue is a queue of a topic on one broker.
+type Queue struct {
+	BrokerName string `json:"brokerName"`
+	QueueID    int32  `json:"queueId"`
+}
+
+// Queues returns what Java clients make of the topic's route: the queues that
+// producers write, in their order, and those that consumers read, sorted by broker
+// name, then id.
+func (w *Witness) Queues(t testing.TB, topic string) (write, read []Queue) {
+	t.Helper()
+	type seen struct {
+		View string `json:"view"`
+		Queue
+	}
+	for _, line := range lines[seen](t, w.Run(t, "queues", topic)) {
+		if line.View == "write" {
+			write = append(write, line.Queue)
+		} else {
+			read = append(read, line.Queue)
+		}
+	}
+	return write, read
+}
+
 // Topics returns the names of all topics.
 func (w *Witness) Topics(t testing.TB) []string {
 	t.Helper()

@@ -56,13 +56,12 @@ func (ns *nameServer) startOn(ctx context.Context, port int) error {
 		options := append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1"}, ns.options...)
 		return ns.home.java(options, ns.jars.classPath(), "org.apache.rocketmq.namesrv.NamesrvStartup", "-c", conf)
 	}
-	return ns.startAgain(ctx)
+	return ns.start(ctx, ns.answers)
 }
 
-func (ns *nameServer) startAgain(ctx context.Context) error {
-	return ns.start(ctx, func(ctx context.Context) error {
-		// Any answer will do.
-		_, _, err := askRoute(ctx, ns.addr, "TBW102")
-		return err
-	})
+// answers says, by an error, that it does not serve clients yet.
+func (ns *nameServer) answers(ctx context.Context) error {
+	// Any answer will do.
+	_, _, err := askRoute(ctx, ns.addr, "TBW102")
+	return err
 }

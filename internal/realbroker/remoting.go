@@ -11,6 +11,7 @@ import (
 
 // Request codes of RocketMQ's remoting protocol.
 const (
+	getAllTopicConfig    = 21
 	updateBrokerConfig   = 25
 	getBrokerConfig      = 26
 	getBrokerRuntimeInfo = 28

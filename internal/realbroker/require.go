@@ -59,3 +59,15 @@ func Require(t testing.TB) {
 	}
 	t.Skip(line)
 }
+
+// Full reports whether the whole matrix is to be tested, with TEST_FULL=1 in the
+// environment: all versions, and faults at full length. It takes an hour more.
+func Full() bool { return os.Getenv("TEST_FULL") == "1" }
+
+// RequireFull skips the test unless Full.
+func RequireFull(t testing.TB) {
+	t.Helper()
+	if !Full() {
+		t.Skip("part of make test_full")
+	}
+}

@@ -18,6 +18,8 @@ const (
 	startPatience = 2 * time.Minute
 	stopPatience  = time.Minute
 	readyInterval = 25 * time.Millisecond
+	// bindInterval is the pause before a server tries once more to get its port.
+	bindInterval = 200 * time.Millisecond
 )
 
 // errPortTaken says that a server could not listen.
@@ -51,6 +53,28 @@ func (s *server) start(ctx context.Context, ready func(ctx context.Context) erro
 	// The lock is not held here: a start under way can be killed.
 	if err := s.awaitReady(ctx, p, ready); err != nil {
 		return errors.Join(err, p.kill())
+	}
+	return nil
+}
+
+// startAgain is start on a port that was the server's before. Another process may
+// have taken it meanwhile, such as a client that dials from it: the start is
+// repeated until it has the port, or has taken as long as a start may. What newReady
+// returns belongs to one attempt.
+func (s *server) startAgain(ctx context.Context, newReady func() func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	var taken error
+	err := poll(ctx, bindInterval, func() (bool, error) {
+		err := s.start(ctx, newReady())
+		if errors.Is(err, errPortTaken) {
+			taken = err
+			return false, nil
+		}
+		return true, err
+	})
+	if err != nil {
+		return errors.Join(err, taken)
 	}
 	return nil
 }

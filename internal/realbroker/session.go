@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// session is a running witness.
+// session is a running process that is talked to: a witness, or a clientgo.
 type session struct {
 	process *process
 	in      io.WriteCloser
@@ -21,7 +21,7 @@ type session struct {
 // doneLine ends the output of each command.
 var doneLine = []byte(`{"done":true}`)
 
-func startSession(cmd *exec.Cmd, logPath string) (*session, error) {
+func startSession(name string, cmd *exec.Cmd, logPath string) (*session, error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func startSession(cmd *exec.Cmd, logPath string) (*session, error) {
 		return nil, errors.Join(err, in.Close())
 	}
 	cmd.Stdout = write
-	p, err := startProcess("witness", cmd, logPath)
+	p, err := startProcess(name, cmd, logPath)
 	// The child has its own; with ours gone, the end of the child is the end of
 	// the stream.
 	write.Close()

@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -22,8 +25,8 @@ import (
 // their own.
 const witnessPatience = 2 * time.Minute
 
-//go:embed witness/Witness.java
-var witnessSource []byte
+//go:embed witness/*.java
+var witnessSource embed.FS
 
 // Witness tells what the official Java client sees behind a list of name
 // servers: a [Cluster], or any other servers that speak RocketMQ's protocol. It
@@ -39,6 +42,8 @@ type Witness struct {
 	mu      sync.Mutex
 	session *session // nil before the first command and after a lost one
 	closed  bool
+	// consumers counts the calls of Consume.
+	consumers atomic.Int64
 }
 
 // WitnessFor returns a witness with the Java client of a RocketMQ version, for
@@ -144,8 +149,16 @@ func failure(out []byte) (string, bool) {
 func (w *Witness) newSession() (*session, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
-	classes := filepath.Join(w.jars.dir, fmt.Sprintf("witness-%x", sha256.Sum256(witnessSource))[:24])
-	if err := buildOnce(ctx, classes, func(dir string) error { return w.compile(ctx, dir) }); err != nil {
+	source, err := witnessFiles()
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(source)) {
+		hash.Write(source[name])
+	}
+	classes := filepath.Join(w.jars.dir, fmt.Sprintf("witness-%x", hash.Sum(nil))[:24])
+	if err := buildOnce(ctx, classes, func(dir string) error { return w.compile(ctx, dir, source) }); err != nil {
 		return nil, fmt.Errorf("cannot compile the witness: %w", err)
 	}
 	h, err := newHome(w.dir)
@@ -157,15 +170,34 @@ func (w *Witness) newSession() (*session, error) {
 		options = append(options, "-Dwitness.accessKey="+w.user.Name, "-Dwitness.secretKey="+w.user.Secret)
 	}
 	cmd := h.java(options, w.jars.classPath(classes), "Witness", "-n", strings.Join(w.nameServers, ";"), "serve")
-	return startSession(cmd, filepath.Join(w.dir, "witness.log"))
+	return startSession("witness", cmd, filepath.Join(w.dir, "witness.log"))
 }
 
-func (w *Witness) compile(ctx context.Context, dir string) error {
-	source := filepath.Join(dir, "Witness.java")
-	if err := os.WriteFile(source, witnessSource, 0o644); err != nil {
-		return err
+// witnessFiles are the source files of the witness by name.
+func witnessFiles() (map[string][]byte, error) {
+	entries, err := witnessSource.ReadDir("witness")
+	if err != nil {
+		return nil, err
 	}
-	cmd := exec.Command("javac", "-nowarn", "-proc:none", "-encoding", "UTF-8", "-cp", w.jars.classPath(), "-d", dir, source)
+	files := make(map[string][]byte)
+	for _, entry := range entries {
+		if files[entry.Name()], err = witnessSource.ReadFile("witness/" + entry.Name()); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+func (w *Witness) compile(ctx context.Context, dir string, source map[string][]byte) error {
+	args := []string{"-nowarn", "-proc:none", "-encoding", "UTF-8", "-cp", w.jars.classPath(), "-d", dir}
+	for name, text := range source {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return err
+		}
+		args = append(args, file)
+	}
+	cmd := exec.Command("javac", args...)
 	return runToEnd(ctx, "javac", cmd, filepath.Join(dir, "javac.log"))
 }
 

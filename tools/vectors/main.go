@@ -1,8 +1,8 @@
 // Command vectors asks other clients of RocketMQ to which queue they send a key,
-// and writes what they say into test vectors, which the publisher is tested with.
+// and writes what they say into test vectors, which routing.KeyHash is tested with.
 // It needs a JDK and Maven.
 //
-//	go run . -out ../../publisher/testdata/keyhash
+//	go run . -out ../../routing/testdata/keyhash
 package main
 
 import (

@@ -82,6 +82,7 @@ public final class Witness {
     private DefaultMQPullConsumer consumer;
     private DefaultMQAdminExt admin;
     private int instances;
+    private final Map<String, Member> members = new HashMap<>();
 
     private Witness(String nameServers, BufferedReader in, Output out) {
         this.nameServers = nameServers;
@@ -163,6 +164,9 @@ public final class Witness {
             case "topics":
                 topics();
                 break;
+            case "queues":
+                viewsOf(args);
+                break;
             case "create-topic":
                 createTopic(args);
                 break;
@@ -171,6 +175,18 @@ public final class Witness {
                 break;
             case "producers":
                 producers(args);
+                break;
+            case "consume":
+                consume(args);
+                break;
+            case "consumed":
+                consumed(args);
+                break;
+            case "stop":
+                stop(args);
+                break;
+            case "create-group":
+                createGroup(args);
                 break;
             default:
                 throw new IllegalArgumentException("unknown command");
@@ -313,6 +329,10 @@ public final class Witness {
     }
 
     private void printMessage(MessageExt message) {
+        out.print(describe(message));
+    }
+
+    static Json describe(MessageExt message) {
         Map<String, String> properties = new TreeMap<>(message.getProperties());
         // These three are added on receipt by the client.
         properties.remove(MessageConst.PROPERTY_MIN_OFFSET);
@@ -328,7 +348,7 @@ public final class Witness {
         if (message instanceof MessageClientExt) {
             json.put("offsetMsgId", ((MessageClientExt) message).getOffsetMsgId());
         }
-        out.print(json
+        return json
             .put("keys", message.getKeys())
             .put("tags", message.getTags())
             .put("flag", message.getFlag())
@@ -341,7 +361,101 @@ public final class Witness {
             .put("reconsumeTimes", message.getReconsumeTimes())
             .put("preparedTransactionOffset", message.getPreparedTransactionOffset())
             .put("body", message.getBody())
-            .put("properties", properties));
+            .put("properties", properties);
+    }
+
+    // ---- consuming in the background ----
+
+    /** Starts a push consumer, which stays a member of its group until it is stopped. */
+    private void consume(Args args) throws Exception {
+        String name = args.positional("NAME");
+        Member.Settings settings = new Member.Settings(args);
+        args.end();
+        if (settings.pop) {
+            requestPop(settings);
+        }
+        Member member = new Member(settings, hook());
+        member.start(nameServers, instanceName());
+        if (members.putIfAbsent(name, member) != null) {
+            member.stop();
+            throw new IllegalArgumentException("there is a consumer " + name);
+        }
+    }
+
+    /** Prints what a consumer was given since the last time. */
+    private void consumed(Args args) {
+        Member member = member(args.positional("NAME"));
+        args.end();
+        member.drain(out);
+    }
+
+    /** Lets a consumer finish what it has in hand, takes it out of its group, and prints the rest. */
+    private void stop(Args args) {
+        String name = args.positional("NAME");
+        Member member = member(name);
+        args.end();
+        members.remove(name);
+        member.stop();
+        member.drain(out);
+    }
+
+    private Member member(String name) {
+        Member member = members.get(name);
+        if (member == null) {
+            throw new IllegalArgumentException("there is no consumer " + name);
+        }
+        return member;
+    }
+
+    /** Makes every master hand out the topic to the group by POP. The group has to be there before. */
+    private void requestPop(Member.Settings settings) throws Exception {
+        for (String address : masters()) {
+            putGroup(address, settings.group, -1);
+            // The method, and the enum it takes, exist from 5.0 on.
+            Method request = methodOf(admin(), "setMessageRequestMode");
+            request.invoke(admin(), address, settings.topic, settings.group,
+                constant(request.getParameterTypes()[3], "POP"), settings.popShare, CALL_TIMEOUT_MS);
+        }
+    }
+
+    private void createGroup(Args args) throws Exception {
+        String name = args.positional("NAME");
+        int retryMaxTimes = (int) args.number("--retry-max-times", -1);
+        args.end();
+        for (String address : masters()) {
+            putGroup(address, name, retryMaxTimes);
+        }
+    }
+
+    private void putGroup(String address, String name, int retryMaxTimes) throws Exception {
+        // The class of its second parameter moved.
+        Method create = methodOf(admin(), "createAndUpdateSubscriptionGroupConfig");
+        Class<?> type = create.getParameterTypes()[1];
+        Object config = type.getConstructor().newInstance();
+        type.getMethod("setGroupName", String.class).invoke(config, name);
+        if (retryMaxTimes >= 0) {
+            type.getMethod("setRetryMaxTimes", int.class).invoke(config, retryMaxTimes);
+        }
+        create.invoke(admin(), address, config);
+    }
+
+    static Method methodOf(Object object, String name) {
+        for (Method method : object.getClass().getMethods()) {
+            if (method.getName().equals(name)) {
+                return method;
+            }
+        }
+        throw new UnsupportedOperationException("this version has no " + name);
+    }
+
+    /** A constant of an enum that cannot be named here. */
+    static Object constant(Class<?> type, String name) {
+        for (Object value : type.getEnumConstants()) {
+            if (((Enum<?>) value).name().equals(name)) {
+                return value;
+            }
+        }
+        throw new UnsupportedOperationException("this version has no " + name);
     }
 
     // ---- producing ----
@@ -478,6 +592,22 @@ public final class Witness {
         for (String topic : new TreeSet<>(admin().fetchAllTopicList().getTopicList())) {
             out.print(new Json().put("topic", topic));
         }
+    }
+
+    /** What a producer and a consumer make of the topic's route: the queues to write, then those to read. */
+    private void viewsOf(Args args) throws Exception {
+        String topic = args.positional("TOPIC");
+        args.end();
+        for (MessageQueue queue : MQClientInstance.topicRouteData2TopicPublishInfo(topic, admin().examineTopicRouteInfo(topic)).getMessageQueueList()) {
+            printView("write", queue);
+        }
+        for (MessageQueue queue : new TreeSet<>(MQClientInstance.topicRouteData2TopicSubscribeInfo(topic, admin().examineTopicRouteInfo(topic)))) {
+            printView("read", queue);
+        }
+    }
+
+    private void printView(String view, MessageQueue queue) {
+        out.print(new Json().put("view", view).put("brokerName", queue.getBrokerName()).put("queueId", queue.getQueueId()));
     }
 
     private void createTopic(Args args) throws Exception {
@@ -621,7 +751,7 @@ public final class Witness {
     // ---- arguments and output ----
 
     /** The arguments of one command: positional ones in order, --options anywhere. */
-    private static final class Args {
+    static final class Args {
         private final List<String> rest;
 
         Args(List<String> args) {
@@ -668,7 +798,7 @@ public final class Witness {
     }
 
     /** Writes one line per object. All of it is ASCII, see Json. */
-    private static final class Output {
+    static final class Output {
         private final OutputStream stream;
 
         Output(PrintStream stream) {
@@ -689,7 +819,7 @@ public final class Witness {
     }
 
     /** A JSON object under construction. */
-    private static final class Json {
+    static final class Json {
         private final StringBuilder text = new StringBuilder();
 
         Json put(String name, long value) {

@@ -1,0 +1,120 @@
+// Package delays says how long a message waits before it is in its queue.
+package delays
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/properties"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+)
+
+// What brokers write on delayed messages.
+const (
+	PropertyOut      = "TIMER_OUT_MS"
+	PropertyEnqueued = "TIMER_ENQUEUE_MS"
+	PropertyDequeued = "TIMER_DEQUEUE_MS"
+)
+
+// Precision is MessageStoreConfig.timerPrecisionMs.
+const Precision = time.Second
+
+// Delay says how long a message waits before it is in its queue. The zero value
+// is that of a message that does not.
+type Delay struct {
+	Level int   // from 1 on
+	Out   int64 // TIMER_OUT_MS, in milliseconds since 1970
+}
+
+// IsZero reports whether the message does not wait.
+func (d Delay) IsZero() bool { return d == Delay{} }
+
+// Refusal is why a message is not taken.
+type Refusal struct {
+	Code   headers.ResponseCode
+	Remark string
+	// Checked is set if the message passed the first checks.
+	Checked bool
+}
+
+// Rules are those of a broker. 4.9 knows no timers.
+type Rules struct {
+	Levels     int
+	Five       bool
+	NoTimers   bool
+	MaxDelay   time.Duration
+	NowInMilli int64
+}
+
+// Of reads what a message says of its delay, or returns the refusal
+// (HookUtils.handleScheduleMessage of 5.5.0, CommitLog.asyncPutMessage of 4.9.7).
+// A level wins over a timer, whose properties are taken away then.
+func (r Rules) Of(set *properties.Set) (d Delay, refusal *Refusal) {
+	if text := set.Get(headers.PropertyDelayLevel); text != nil {
+		n, err := strconv.ParseInt(string(text), 10, 32)
+		if err != nil {
+			return Delay{}, &Refusal{headers.SystemError, "java.lang.NumberFormatException: For input string: \"" + string(text) + "\"", false}
+		}
+		d.Level = max(0, min(int(n), r.Levels))
+	}
+	if !r.Five {
+		return d, nil
+	}
+	if d.Level > 0 {
+		DropTimer(set)
+		return d, nil
+	}
+	return r.timer(set)
+}
+
+// DropTimer takes away what makes a timer of a message.
+func DropTimer(set *properties.Set) {
+	set.Remove(headers.PropertyTimerDeliverMS)
+	set.Remove(headers.PropertyTimerDelaySec)
+	set.Remove(headers.PropertyTimerDelayMS)
+}
+
+// timer is Of for a timer (HookUtils.transformTimerMessage).
+func (r Rules) timer(set *properties.Set) (Delay, *Refusal) {
+	deliver, isTimer, err := deliverTime(set, r.NowInMilli)
+	switch most := r.MaxDelay.Milliseconds(); {
+	case !isTimer || set.Get(PropertyOut) != nil:
+		return Delay{}, nil
+	case r.NoTimers:
+		return Delay{}, &Refusal{headers.SystemError, "accurate timer message is not enabled, timerWheelEnable is false", true}
+	case err != nil || deliver-r.NowInMilli > most:
+		return Delay{}, &Refusal{headers.MessageIllegal, fmt.Sprintf(
+			"timer message illegal, the delay time should not be bigger than the max delay %dms; or if set del msg, the delay time should be bigger than the current time",
+			most), true}
+	case deliver <= r.NowInMilli:
+		return Delay{}, nil
+	}
+	return Delay{Out: Slot(deliver)}, nil
+}
+
+// deliverTime reads the timer properties, in the order in which the first that is
+// there counts.
+func deliverTime(set *properties.Set, now int64) (millis int64, isTimer bool, err error) {
+	for _, p := range [...]struct {
+		name       string
+		base, unit int64
+	}{
+		{headers.PropertyTimerDelaySec, now, 1000},
+		{headers.PropertyTimerDelayMS, now, 1},
+		{headers.PropertyTimerDeliverMS, 0, 1},
+	} {
+		if text := set.Get(p.name); text != nil {
+			n, err := strconv.ParseInt(string(text), 10, 64)
+			return p.base + n*p.unit, true, err
+		}
+	}
+	return 0, false, nil
+}
+
+// Slot is the TIMER_OUT_MS of a time: the whole second before it, also for a
+// time that is a whole second itself.
+func Slot(millis int64) int64 {
+	step := Precision.Milliseconds()
+	return (millis+step-1)/step*step - step
+}

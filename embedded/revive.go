@@ -1,0 +1,90 @@
+package embedded
+
+import (
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
+)
+
+// armRevive has revive run when the time of the next check point has come. The caller
+// holds b.mu.
+func (b *Broker) armRevive() {
+	at, ok := b.pop.NextRevival()
+	if !ok || b.reviving != nil && b.reviveAt <= at {
+		return
+	}
+	if b.reviving != nil {
+		b.reviving.Cancel()
+	}
+	b.reviveAt = at
+	b.reviving = b.cluster.timers.At(time.UnixMilli(at), b.revive)
+}
+
+// revive delivers again what was popped and not acknowledged in time. A broker that does
+// not run does so when it is started again.
+func (b *Broker) revive() {
+	b.mu.Lock()
+	b.reviving = nil
+	// Asked under mu, so that whoever starts the broker finds what is due.
+	if !b.srv.running() {
+		b.mu.Unlock()
+		return
+	}
+	var w woken
+	for _, r := range b.pop.Revive(b.millis()) {
+		w.add(b.reviveLocked(&r))
+	}
+	b.armRevive()
+	b.mu.Unlock()
+	b.wake(w)
+}
+
+// reviveLocked puts a copy of a message into the retry topic (PopReviveService.reviveRetry
+// of 5.5.0). A message whose topic or group is gone, or that is gone itself, is passed
+// over. The caller holds b.mu.
+func (b *Broker) reviveLocked(r *pop.Revival) woken {
+	base, group := pop.BaseTopic(r.Queue.Group, r.Queue.Topic), r.Queue.Group
+	if _, ok := b.configs[group]; !ok || b.topics[base] == nil {
+		return woken{}
+	}
+	records := b.topics[r.Queue.Topic].look(r.Queue.ID).At(r.Offset)
+	name := b.pop.RetryTopic(group, r.Queue.Topic)
+	if len(records) == 0 || !hasRoom(b.topics, name) {
+		return woken{}
+	}
+	m, err := b.pop.RetryCopy(records[0].Raw, r, b.storeHost)
+	if err != nil {
+		return woken{} // the store made it: there is no such case
+	}
+	if b.cluster.cfg.version < headers.Version5_1_1 {
+		m.Flag = 0 // its reviveRetry leaves it out
+	}
+	raw, err := body.AppendStored(make([]byte, 0, m.Size()), &m)
+	if err != nil {
+		return woken{} // properties over the limit: a real broker tries again, in vain
+	}
+	t := b.topics[name]
+	if t == nil {
+		t = b.putTopicLocked(name, 1, 1, headers.PermRead|headers.PermWrite)
+	}
+	q := offsets.Queue{Group: group, Topic: name}
+	if _, ok := b.offsets.Get(q); !ok {
+		b.offsets.Commit(q, 0)
+	}
+	tag := tags.HashOf(m.Properties)
+	_, w := b.putLocked(t, 0, []entry{{raw: raw, tagHash: tag}})
+	any := offsets.Queue{Group: group, Topic: base, ID: pop.AnyQueue}
+	if p, ok := b.pops.Wake(any, &tag); ok {
+		w.parked = append(w.parked, p)
+	}
+	if b.cluster.cfg.version >= versionOrderFree {
+		if p, ok := b.notices.Wake(any, &tag); ok {
+			w.parked = append(w.parked, p)
+		}
+	}
+	return w
+}

@@ -1,0 +1,11 @@
+package publisher
+
+// mode is how the messages of a call are sent. The zero value is that of
+// Publish.
+type mode struct {
+	// transaction makes half messages, which no consumer sees before they are
+	// committed.
+	transaction bool
+	// oneway asks for no answer.
+	oneway bool
+}
