@@ -2,10 +2,12 @@
 # they need by themselves, so `up` only fetches what those are made of.
 
 STRESS_TEST_COUNT ?= 10
+STRESS_TIME       ?= 2m
+OVERLOAD_TIME     ?= 60s
 FUZZTIME          ?= 20s
 TOOL              := go tool -modfile=tools/go.mod
 
-.PHONY: build up wait test test_v test_short test_race test_stress fmt lint fuzz bench bench-peers vectors update_watermill
+.PHONY: build up wait test test_full test_v test_short test_race test_stress fmt lint fuzz bench bench-peers bench-overload vectors update_watermill
 
 build:
 	go build ./...
@@ -19,17 +21,24 @@ up:
 wait: up
 
 # Everything: vet, all tests with the race detector, and the examples. Where Java
-# and Maven are present that includes real RocketMQ brokers; REQUIRE_ROCKETMQ=1
-# fails where they are not.
+# and Maven are present that includes real RocketMQ brokers, and where PostgreSQL or
+# MariaDB is installed that as well; REQUIRE_ROCKETMQ=1 and REQUIRE_DATABASES=1 fail
+# where they are not.
 test:
 	@go run ./internal/realbroker/rocketmq -check
 	go vet ./...
 	go test -race -timeout 60m ./...
-	go test -short -run Alloc ./... # what the race detector does not let count
+	go test -short -run 'Alloc|TestStressFaults' ./... # what does not go with the race detector
 	go vet -C _examples ./...
 	go test -C _examples -race ./...
 	go vet -C benchmarks ./...
 	go test -C benchmarks -race ./...
+
+# What test leaves out, since it takes long: consuming on all versions of RocketMQ, and
+# with faults at full length.
+test_full:
+	REQUIRE_ROCKETMQ=1 TEST_FULL=1 go test -race -timeout 120m ./subscriber/... ./embedded ./internal/realbroker
+	REQUIRE_ROCKETMQ=1 TEST_FULL=1 go test -timeout 60m -run '^TestSuite$$' ./subscriber # its TestReconnect does not bear -race
 
 test_v:
 	go test -race -v -timeout 60m ./...
@@ -41,9 +50,13 @@ test_short:
 test_race:
 	go test -race -short ./...
 
-# The tests without real brokers, over and over: what is flaky shows.
+# Random loads and faults for STRESS_TIME each, every message accounted for; the name
+# of a failed round is its seed, and STRESS_SEED runs it again. Then the tests without
+# real brokers, over and over: what is flaky shows.
 test_stress:
+	STRESS_TIME=$(STRESS_TIME) go test -race -run '^TestStress' -timeout 60m ./...
 	go test -race -short -count=$(STRESS_TEST_COUNT) ./...
+	STRESS_TEST_COUNT=$(STRESS_TEST_COUNT) go test -race -short -tags stress -run '^TestStressSuite$$' -timeout 60m ./subscriber
 
 fmt:
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
@@ -58,7 +71,10 @@ lint:
 	go mod -C _examples tidy -diff
 	go mod -C benchmarks tidy -diff
 	go mod -C tools/vectors tidy -diff
+	go mod -C tools tidy -diff
 	go vet -C tools/vectors ./...
+	go vet -C tools ./...
+	go run -C tools ./knots ./publisher ./publisher/internal/dispatch
 	cd benchmarks && $$(cd .. && $(TOOL) -n staticcheck) -checks all,-ST1000,-ST1003 ./...
 	@./tools/govulncheck.sh
 
@@ -68,15 +84,21 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
-# Against other clients and the limit, on a real broker, in less than half an
-# hour: let the machine do nothing else.
+# Against other clients and the limit, on a real broker: publishing in less than half an
+# hour, consuming in less than a quarter of one. ONLY=publish or ONLY=consume runs one
+# half, and leaves what the page has of the other. Let the machine do nothing else.
 bench-peers:
-	go run -C benchmarks . -out ../docs/benchmarks.md -data ../docs/benchmarks.json
+	go run -C benchmarks . -out ../docs/benchmarks.md -data ../docs/benchmarks.json $(if $(ONLY),-only $(ONLY))
+
+# More load than a broker takes, for OVERLOAD_TIME each: on the simulated clock, and on
+# a real broker.
+bench-overload:
+	OVERLOAD_TIME=$(OVERLOAD_TIME) go test -run '^(TestOverloadSimulated|TestBehaviourOverload)$$' -v -timeout 60m ./publisher
 
 # Which queue other clients pick for a key, as they say themselves. Needs a JDK and
 # Maven; what it makes is checked in.
 vectors:
-	go run -C tools/vectors . -out ../../publisher/testdata/keyhash
+	go run -C tools/vectors . -out ../../routing/testdata/keyhash
 
 update_watermill:
 	go get -u github.com/ThreeDotsLabs/watermill

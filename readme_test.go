@@ -1,13 +1,15 @@
-package layout_test
+package rocketmq_test
 
 import (
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -23,8 +25,17 @@ func TestReadmeProgram(t *testing.T) {
 func TestReadmeNamesEveryConfigField(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	for i := range reflect.TypeFor[publisher.Config]().NumField() {
-		row := "| `" + reflect.TypeFor[publisher.Config]().Field(i).Name + "` |"
+	fields := fieldsOf(reflect.TypeFor[publisher.Config](), "")
+	fields = slices.DeleteFunc(fields, func(name string) bool { return name == "Cluster" })
+	for _, name := range append(fields, fieldsOf(reflect.TypeFor[rocketmq.Cluster](), "Cluster.")...) {
+		row := "| `" + name + "` |"
 		require.True(t, strings.Contains(string(readme), row), row)
 	}
+}
+
+func fieldsOf(t reflect.Type, prefix string) (names []string) {
+	for i := range t.NumField() {
+		names = append(names, prefix+t.Field(i).Name)
+	}
+	return names
 }

@@ -1,5 +1,5 @@
-// Command benchmarks compares the publisher with its peers and writes what it
-// finds into a page. Without a subcommand it runs the comparison; its other
+// Command benchmarks compares the publisher and the subscriber with their peers and
+// writes what it finds into a page. Without a subcommand it runs the comparison; its other
 // subcommands are the processes that the comparison is made of.
 package main
 
@@ -12,12 +12,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/pprof"
+	"strconv"
 	"syscall"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/consumers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/growth"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/idle"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/peers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/nullbroker"
 )
 
@@ -45,16 +49,50 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 			return err
 		}
 		return peers.Serve(ctx, peer, in, out)
+	case name == "consumer" && (len(rest) == 2 || len(rest) == 3):
+		c, err := consumers.Open(consumers.Kind(rest[0]), rest[1])
+		if err != nil {
+			return err
+		}
+		serve := func() error { return consumers.Serve(ctx, c, in, out) }
+		if len(rest) == 3 {
+			return profiled(rest[2], serve)
+		}
+		return serve()
 	case name == "null-broker" && len(rest) == 0:
-		return serveNull(ctx, in, out)
+		b, err := nullbroker.Start()
+		if err != nil {
+			return err
+		}
+		return errors.Join(serveBroker(ctx, b.Addr(), in, out), b.Close())
+	case name == "embedded-broker" && len(rest) == 0:
+		b, err := embedded.Start()
+		if err != nil {
+			return err
+		}
+		return errors.Join(serveBroker(ctx, b.NameServers()[0], in, out), b.Close())
+	case name == "idle-subscription" && len(rest) == 3:
+		further, err := positive("subscriptions", rest[2])
+		if err != nil {
+			return err
+		}
+		cost, err := consumers.MeasureIdle(ctx, consumers.Kind(rest[0]), rest[1], further)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(out).Encode(cost)
 	case name == "idle" && len(rest) == 1:
 		cost, err := idle.Measure(ctx, rest[0], 200)
 		if err != nil {
 			return err
 		}
 		return json.NewEncoder(out).Encode(cost)
-	case name == "growth" && len(rest) == 0:
-		points, err := growth.Measure(ctx, time.Second)
+	case name == "growth" && len(rest) == 1:
+		rounds, err := positive("rounds", rest[0])
+		if err != nil {
+			return err
+		}
+		points, err := growth.Measure(ctx, time.Second, rounds)
 		if err != nil {
 			return err
 		}
@@ -63,14 +101,33 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	return compare(ctx, args)
 }
 
-// serveNull runs a null broker until its input ends.
-func serveNull(ctx context.Context, in io.Reader, out io.Writer) error {
-	b, err := nullbroker.Start()
+// profiled writes a CPU profile of what do does into a file.
+func profiled(path string, do func() error) error {
+	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(out, b.Addr()); err != nil {
-		return errors.Join(err, b.Close())
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
+}
+
+// positive reads a number of something.
+func positive(name, text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%s is %q, want 1 or more", name, text)
+	}
+	return n, nil
+}
+
+// serveBroker says the broker's address and waits until the input ends.
+func serveBroker(ctx context.Context, addr string, in io.Reader, out io.Writer) error {
+	if _, err := fmt.Fprintln(out, addr); err != nil {
+		return err
 	}
 	ended := make(chan error, 1)
 	go func() { // ends with the process
@@ -78,8 +135,9 @@ func serveNull(ctx context.Context, in io.Reader, out io.Writer) error {
 		ended <- err
 	}()
 	select {
-	case err = <-ended:
+	case err := <-ended:
+		return err
 	case <-ctx.Done():
+		return nil
 	}
-	return errors.Join(err, b.Close())
 }

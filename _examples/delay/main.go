@@ -32,7 +32,7 @@ func main() {
 		log.Fatal(err)
 	}
 	defer cluster.Close()
-	pub, err := publisher.New(publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, nil)
+	pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
@@ -39,7 +40,7 @@ func TestDelay(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer cluster.Close()
-				test(t, publisher.Config{NameServers: cluster.NameServers(), Dial: cluster.Dial}, func(n int) []arrived {
+				test(t, publisher.Config{Cluster: cluster.Config()}, func(n int) []arrived {
 					stored, err := cluster.AwaitMessages(t.Context(), laterTopic, n)
 					if err != nil {
 						t.Fatal(err)
@@ -57,7 +58,7 @@ func TestDelay(t *testing.T) {
 		t.Run("real "+version, func(t *testing.T) {
 			cluster := realbroker.Start(t, realbroker.Config{Version: version})
 			cluster.CreateTopic(t, laterTopic, 1)
-			test(t, publisher.Config{NameServers: cluster.NameServers(), SendTimeout: 20 * time.Second}, func(n int) []arrived {
+			test(t, publisher.Config{Cluster: rocketmq.Cluster{NameServers: cluster.NameServers()}, SendTimeout: 20 * time.Second}, func(n int) []arrived {
 				var all []arrived
 				for _, m := range cluster.Read(t, laterTopic, n) {
 					all = append(all, arrived{m.StoreTimestamp, m.Body, m.Properties})

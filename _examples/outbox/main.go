@@ -28,6 +28,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	_ "modernc.org/sqlite" // the driver "sqlite", in pure Go
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/outbox"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -44,7 +45,32 @@ const stepEnv = "OUTBOX_EXAMPLE_KILLED"
 
 // settings are the same for the process that is killed and the one after it.
 type settings struct {
-	nameServer, database, topic, group string
+	nameServer   string
+	database     database
+	topic, group string
+}
+
+// database has the orders and the outbox.
+type database struct {
+	driver, source string // of sql.Open
+	dialect        outbox.Dialect
+}
+
+// sqlite is a database in a file.
+func sqlite(path string) database {
+	return database{"sqlite", path + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(1000)", outbox.SQLite}
+}
+
+// args are the settings as arguments of another process, and settingsOf reads them.
+func (s settings) args() []string {
+	return []string{s.nameServer, s.database.driver, s.database.source, string(s.database.dialect), s.topic, s.group}
+}
+
+func settingsOf(args []string) (settings, error) {
+	if len(args) != 6 {
+		return settings{}, fmt.Errorf("arguments %q", args)
+	}
+	return settings{args[0], database{args[1], args[2], outbox.Dialect(args[3])}, args[4], args[5]}, nil
 }
 
 func main() {
@@ -68,14 +94,18 @@ func run(ctx context.Context, out io.Writer, nameServer, topic, group string) er
 		}
 		defer cluster.Close()
 		nameServer = cluster.NameServers()[0]
-		defer func() { fmt.Fprintf(out, "messages in the topic: %d\n", cluster.Stored(topic)) }()
+		defer func() {
+			if n, err := cluster.Stored(topic); err == nil {
+				fmt.Fprintf(out, "messages in the topic: %d\n", n)
+			}
+		}()
 	}
 	dir, err := os.MkdirTemp("", "outbox-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	s := settings{nameServer, filepath.Join(dir, "shop.db"), topic, group}
+	s := settings{nameServer, sqlite(filepath.Join(dir, "shop.db")), topic, group}
 	for _, step := range []string{beforeCommit, betweenCommits} {
 		if err := kill(ctx, step, s); err != nil {
 			return err
@@ -92,7 +122,7 @@ func kill(ctx context.Context, step string, s settings) error {
 	if err != nil {
 		return err
 	}
-	child := exec.CommandContext(ctx, self, s.nameServer, s.database, s.topic, s.group)
+	child := exec.CommandContext(ctx, self, s.args()...)
 	child.Env = append(os.Environ(), stepEnv+"="+step)
 	said, err := child.CombinedOutput()
 	var killed *exec.ExitError
@@ -105,10 +135,10 @@ func kill(ctx context.Context, step string, s settings) error {
 // beKilled takes an order and kills the process at that step. It returns only if
 // something goes wrong.
 func beKilled(step string, args []string) error {
-	if len(args) != 4 {
-		return fmt.Errorf("arguments %q", args)
+	s, err := settingsOf(args)
+	if err != nil {
+		return err
 	}
-	s := settings{args[0], args[1], args[2], args[3]}
 	ctx := context.Background()
 	db, box, pub, err := s.open(ctx, nil)
 	if err != nil {
@@ -147,14 +177,14 @@ func beKilled(step string, args []string) error {
 // open opens the database and a publisher whose checks go by it. decided, if it is
 // not nil, is told how each check ended.
 func (s settings) open(ctx context.Context, decided chan<- decision) (*sql.DB, *outbox.Outbox, *publisher.Publisher, error) {
-	db, err := sql.Open("sqlite", s.database+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(1000)")
+	db, err := sql.Open(s.database.driver, s.database.source)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	fail := func(err error) (*sql.DB, *outbox.Outbox, *publisher.Publisher, error) {
 		return nil, nil, nil, errors.Join(err, db.Close())
 	}
-	box, err := outbox.New(db, outbox.Config{Dialect: outbox.SQLite})
+	box, err := outbox.New(db, outbox.Config{Dialect: s.database.dialect})
 	if err != nil {
 		return fail(err)
 	}
@@ -172,7 +202,7 @@ func (s settings) open(ctx context.Context, decided chan<- decision) (*sql.DB, *
 		return state
 	}
 	pub, err := publisher.New(publisher.Config{
-		NameServers:   []string{s.nameServer},
+		Cluster:       rocketmq.Cluster{NameServers: []string{s.nameServer}},
 		ProducerGroup: s.group,
 		Transaction:   publisher.TransactionConfig{Check: check},
 	}, nil)

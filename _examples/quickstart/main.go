@@ -1,10 +1,9 @@
-// Quickstart runs a Watermill router whose handler reads orders from a GoChannel
-// and publishes a receipt for each to RocketMQ, and prints where every receipt
-// was stored.
+// Quickstart is a pipeline from RocketMQ through a Watermill router to RocketMQ: orders
+// are published, a handler makes a receipt of each, and what comes out is printed.
 //
 // Without flags RocketMQ is an embedded broker, in this process. With
-// -nameserver it is a real cluster; its brokers must create topics by themselves
-// (autoCreateTopicEnable, the default of a new broker) or have the topic.
+// -nameserver it is a real cluster; its brokers must let clients create topics, or have
+// them.
 package main
 
 import (
@@ -15,15 +14,15 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"strconv"
-	"sync"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
+	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
 func main() {
@@ -51,49 +50,60 @@ func run(ctx context.Context, out io.Writer, nameServer string, count int) error
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 
-	receipts, err := publisher.New(publisher.Config{
-		NameServers: []string{nameServer},
-		OnResult:    printer(out, count, done),
-	}, watermill.NopLogger{})
+	// Before, these were the constructors of another Pub/Sub.
+	cluster := rocketmq.Cluster{NameServers: []string{nameServer}}
+	pub, err := publisher.New(publisher.Config{Cluster: cluster}, nil)
 	if err != nil {
 		return err
 	}
-	orders := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, nil)
-	for i := range count {
-		order := message.NewMessage(watermill.NewUUID(), []byte(strconv.Itoa(i)))
-		if err := orders.Publish("orders", order); err != nil {
-			return err
-		}
+	defer pub.Close()
+	sub, err := subscriber.New(subscriber.Config{
+		Cluster:      cluster,
+		Group:        "quickstart",
+		CreateTopics: topics.Config{Enabled: true},
+	}, nil)
+	if err != nil {
+		return err
 	}
 
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {
 		return err
 	}
-	router.AddHandler("receipts", "orders", orders, "shop.receipts", receipts,
+	router.AddHandler("receipts", "shop.orders", sub, "shop.receipts", pub,
 		func(order *message.Message) ([]*message.Message, error) {
-			receipt := message.NewMessage(watermill.NewUUID(), fmt.Appendf(nil, "receipt for order %s", order.Payload))
+			receipt := message.NewMessage(watermill.NewUUID(), fmt.Appendf(nil, "receipt for %s", order.Payload))
 			return []*message.Message{receipt}, nil
 		})
-	return router.Run(ctx) // closes the publisher when it ends
-}
-
-// printer returns a callback that prints each result and calls done when count
-// messages are stored. Results come from many goroutines at once.
-func printer(out io.Writer, count int, done func()) func(publisher.Result) {
-	var mu sync.Mutex
-	stored := 0
-	return func(r publisher.Result) {
-		mu.Lock()
-		defer mu.Unlock()
-		if r.Err != nil {
-			fmt.Fprintf(out, "message %s: %s: %v\n", r.UUID, r.Outcome, r.Err)
-			return
+	came := make(chan string)
+	router.AddConsumerHandler("printer", "shop.receipts", sub, func(receipt *message.Message) error {
+		info, _ := subscriber.InfoFromContext(receipt.Context())
+		line := fmt.Sprintf("%s: broker %s, queue %d, offset %d, message id %s",
+			receipt.Payload, info.Broker, info.QueueID, info.QueueOffset, info.MessageID)
+		select {
+		case came <- line:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		fmt.Fprintf(out, "message %s: broker %s, queue %d, offset %d, message id %s\n",
-			r.UUID, r.MessageQueue.BrokerName, r.MessageQueue.QueueID, r.QueueOffset, r.MessageID)
-		if stored++; stored == count {
-			done()
+	})
+	go func() {
+		defer done()
+		for range count {
+			select {
+			case line := <-came:
+				fmt.Fprintln(out, line)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+
+	for i := range count {
+		order := message.NewMessage(watermill.NewUUID(), fmt.Appendf(nil, "order %d", i))
+		if err := pub.Publish("shop.orders", order); err != nil {
+			return err
 		}
 	}
+	return router.Run(ctx) // closes the subscriber when it ends
 }

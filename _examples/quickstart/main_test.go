@@ -11,8 +11,8 @@ func TestQuickstart(t *testing.T) {
 	if err := run(t.Context(), &out, "", 5); err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^message \S{36}: broker broker-a, queue \d, offset \d, message id [0-9A-F]{32}$`)
+	line := regexp.MustCompile(`(?m)^receipt for order \d: broker broker-a, queue \d, offset \d, message id [0-9A-F]{32}$`)
 	if lines := line.FindAllString(out.String(), -1); len(lines) != 5 {
-		t.Errorf("want a line for each of 5 messages, got:\n%s", &out)
+		t.Errorf("want a line for each of 5 receipts, got:\n%s", &out)
 	}
 }

@@ -5,11 +5,12 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
 func main() {
-	pub, err := publisher.New(publisher.Config{NameServers: []string{"127.0.0.1:9876"}}, watermill.NewSlogLogger(nil))
+	pub, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{"127.0.0.1:9876"}}}, watermill.NewSlogLogger(nil))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func (p *Process) Lost(err error) error {
 	select {
 	case <-p.done:
 		err = errors.Join(err, p.err)
-	case <-time.After(time.Second):
+	case <-time.After(patience): // what it has said may still be on its way
 	}
 	return fmt.Errorf("child: lost %s: %w\n%s", p.name, err, p.log)
 }

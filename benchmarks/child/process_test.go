@@ -52,3 +52,21 @@ func TestLostSaysWhatTheProcessSaid(t *testing.T) {
 	require.ErrorContains(t, p.Lost(err), "no such broker")
 	require.ErrorContains(t, p.Close(), "exit status 3")
 }
+
+func TestDialogue(t *testing.T) {
+	d := NewDialogue(startShell(t, context.Background(), "exec cat"))
+	for n := range 2 {
+		require.NoError(t, d.Tell(n))
+		got := -1
+		require.NoError(t, d.Hear(&got, time.Minute))
+		require.Equal(t, n, got)
+	}
+	require.NoError(t, d.Close())
+}
+
+// A process that does not answer in time is killed.
+func TestDialogueWithoutAnAnswer(t *testing.T) {
+	d := NewDialogue(startShell(t, context.Background(), "exec sleep 60"))
+	require.ErrorContains(t, d.Hear(new(int), time.Millisecond), "killed")
+	require.Error(t, d.Close())
+}

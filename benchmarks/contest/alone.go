@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
+	"strconv"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/child"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/idle"
@@ -23,7 +24,7 @@ func (c *course) measureIdle(ctx context.Context, nameServer string) error {
 // measureGrowth has a process of its own measure how cost grows.
 func (c *course) measureGrowth(ctx context.Context) error {
 	c.settings.Log.Print("measuring how cost grows")
-	return runChild(ctx, exec.Command(c.settings.Executable, "growth"), &c.report.Growth)
+	return runChild(ctx, exec.Command(c.settings.Executable, "growth", strconv.Itoa(c.settings.Rounds)), &c.report.Growth)
 }
 
 // runChild runs a command that writes one JSON value and ends.

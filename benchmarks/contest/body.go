@@ -21,8 +21,8 @@ const (
 // bodies are all of them.
 var bodies = []Body{Body128, Body1K, BodyText, BodyRandom}
 
-// content returns the bytes of the body, the same in every run.
-func (b Body) content() []byte {
+// Content returns the bytes of the body, the same in every run.
+func (b Body) Content() []byte {
 	random := rand.NewChaCha8([32]byte{'w', 'm'})
 	switch b {
 	case Body128:
@@ -53,7 +53,7 @@ func text(source *rand.ChaCha8, size int) []byte {
 // writeBodies writes each body into a file of its name, for the candidates.
 func writeBodies(dir string) error {
 	for _, b := range bodies {
-		if err := os.WriteFile(b.file(dir), b.content(), 0o644); err != nil {
+		if err := os.WriteFile(b.file(dir), b.Content(), 0o644); err != nil {
 			return fmt.Errorf("contest: %w", err)
 		}
 	}

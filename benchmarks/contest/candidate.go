@@ -22,12 +22,18 @@ type Candidate struct {
 	Senders int
 	// Limit marks what is no client, but the most that a connection can carry.
 	Limit bool
+	// Other marks a candidate that runs in Settings.OtherBuild.
+	Other bool
 }
 
 // The ids of the candidates.
 const (
 	Ours               = "ours"
+	OursOther          = "ours-other"
+	OursAsync          = "ours-async"
+	OursAsyncOther     = "ours-async-other"
 	ClientGo           = "client-go"
+	ClientGoAsync      = "client-go-async"
 	Adapter            = "adapter"
 	JavaSync           = "java-sync"
 	JavaAsync          = "java-async"
@@ -43,7 +49,11 @@ const (
 // Candidates are all of them, in the order of tables.
 var Candidates = []Candidate{
 	{ID: Ours, Name: "this publisher", Go: peers.Ours},
+	{ID: OursOther, Name: "this publisher, other build", Go: peers.Ours, Other: true},
+	{ID: OursAsync, Name: "this publisher, PublishAsync", Go: peers.OursAsync, Depth: 512},
+	{ID: OursAsyncOther, Name: "PublishAsync, other build", Go: peers.OursAsync, Depth: 512, Other: true},
 	{ID: ClientGo, Name: "rocketmq-client-go", Go: peers.ClientGo},
+	{ID: ClientGoAsync, Name: "rocketmq-client-go, SendAsync", Go: peers.ClientGoAsync, Depth: 512},
 	{ID: Adapter, Name: "plain Watermill adapter", Go: peers.Adapter},
 	{ID: JavaSync, Name: "Java, sync", Java: "sync"},
 	{ID: JavaAsync, Name: "Java, async, 512 in flight", Java: "async", Depth: 512, Senders: 2},
@@ -55,6 +65,12 @@ var Candidates = []Candidate{
 	{ID: Raw64, Name: "raw, 64 outstanding", Go: peers.Raw, Depth: 64, Limit: true},
 	{ID: Raw512, Name: "raw, 512 outstanding", Go: peers.Raw, Depth: 512, Limit: true},
 }
+
+// others are the candidates that compare two builds of this publisher.
+var others = map[string]string{Ours: OursOther, OursAsync: OursAsyncOther}
+
+// IsOurs reports whether it is this publisher, of this build.
+func (c *Candidate) IsOurs() bool { return others[c.ID] != "" }
 
 // trial is how long the trial run is.
 func (c *Candidate) trial() time.Duration {

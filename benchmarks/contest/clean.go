@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/broker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -24,8 +25,8 @@ func (updateBrokerConfig) AppendFields(dst []byte, _ headers.Serialization) []by
 // It does so only while nothing is being sent. A broker enters messages into its
 // queues some time after it has answered, and does not mind whether it has done so
 // with a file when it deletes it: messages would be missing from the count.
-func (b *broker) clean(ctx context.Context, small int64) (err error) {
-	if _, err := b.awaitSettled(ctx); err != nil {
+func (b *stand) clean(ctx context.Context, small int64) (err error) {
+	if _, err := b.AwaitSettled(ctx); err != nil {
 		return err
 	}
 	if err := b.deleteWhen(ctx, everyHour()); err != nil {
@@ -34,22 +35,22 @@ func (b *broker) clean(ctx context.Context, small int64) (err error) {
 	defer func() { err = errors.Join(err, b.deleteWhen(ctx, farHour())) }()
 	deadline := time.Now().Add(cleanPatience)
 	for {
-		size, err := folderSize(b.store)
+		size, err := folderSize(b.Store)
 		if err != nil || size < small {
 			return err
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("contest: the broker's store still has %d MiB, want less than %d", size>>20, small>>20)
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := broker.Pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}
 }
 
 // deleteWhen sets the hours of the day in which the broker deletes files.
-func (b *broker) deleteWhen(ctx context.Context, hours string) error {
-	_, err := b.ask(ctx, updateBrokerConfig{}, []byte("deleteWhen="+hours+"\n"))
+func (b *stand) deleteWhen(ctx context.Context, hours string) error {
+	_, err := b.Ask(ctx, updateBrokerConfig{}, []byte("deleteWhen="+hours+"\n"))
 	if err != nil {
 		return fmt.Errorf("contest: deleteWhen: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 type course struct {
 	settings Settings
 	dir      string
-	java     *java.Peer
+	java     *java.Class
 	report   *Report
 }
 
@@ -41,13 +41,13 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 
 func (c *course) run(ctx context.Context) error {
 	cases := c.settings.chosen()
-	c.report.Machine = newMachine(ctx, c.settings.Version)
+	c.report.Machine = NewMachine(ctx, c.settings.Version)
 	if err := writeBodies(c.dir); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(cases, needsJava) {
 		var err error
-		if c.java, err = java.Compile(ctx, c.dir, c.settings.Version); err != nil {
+		if c.java, err = java.Compile(ctx, java.Peer, c.dir, c.settings.Version); err != nil {
 			return err
 		}
 	}
@@ -83,9 +83,9 @@ func (c *course) runTarget(ctx context.Context, target Target, cases []Case) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	if target == Null {
-		if err := c.measureIdle(ctx, b.nameServer); err != nil {
+		if err := c.measureIdle(ctx, b.NameServer); err != nil {
 			return err
 		}
 	} else if err := c.warm(ctx, b); err != nil {
@@ -100,7 +100,7 @@ func (c *course) runTarget(ctx context.Context, target Target, cases []Case) (er
 }
 
 // runCase runs all loads of a case with one process for each candidate.
-func (c *course) runCase(ctx context.Context, b *broker, k *Case) (err error) {
+func (c *course) runCase(ctx context.Context, b *stand, k *Case) (err error) {
 	var entrants []*entrant
 	defer func() {
 		for _, e := range entrants {
@@ -109,7 +109,7 @@ func (c *course) runCase(ctx context.Context, b *broker, k *Case) (err error) {
 	}()
 	for _, id := range k.Candidates {
 		candidate, _ := CandidateByID(id)
-		e, err := c.enter(ctx, candidate, b.nameServer)
+		e, err := c.enter(ctx, candidate, b.NameServer)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func least(rates map[string]float64) float64 {
 
 // tryAll gives each candidate a trial run that does not count: whoever had the first
 // turn would have it while the processes of the others start.
-func (c *course) tryAll(ctx context.Context, b *broker, k *Case, entrants []*entrant) error {
+func (c *course) tryAll(ctx context.Context, b *stand, k *Case, entrants []*entrant) error {
 	for _, e := range entrants {
 		_, err := c.measure(ctx, b, k, e, e.candidate.trial(), 0)
 		switch {
@@ -161,7 +161,7 @@ func (c *course) tryAll(ctx context.Context, b *broker, k *Case, entrants []*ent
 
 // runLoad runs the rounds: in each all candidates have their turn, and in each
 // another one begins.
-func (c *course) runLoad(ctx context.Context, b *broker, k *Case, l Load, entrants []*entrant, rates map[string]float64) error {
+func (c *course) runLoad(ctx context.Context, b *stand, k *Case, l Load, entrants []*entrant, rates map[string]float64) error {
 	first := len(c.report.Results)
 	for _, e := range entrants {
 		c.report.Results = append(c.report.Results, Result{
@@ -195,14 +195,14 @@ func (c *course) runLoad(ctx context.Context, b *broker, k *Case, l Load, entran
 var errLost = errors.New("contest: acknowledged messages are not stored")
 
 // measure takes one measurement and checks that what was acknowledged is stored.
-func (c *course) measure(ctx context.Context, b *broker, k *Case, e *entrant, length time.Duration, rate float64) (Round, error) {
+func (c *course) measure(ctx context.Context, b *stand, k *Case, e *entrant, length time.Duration, rate float64) (Round, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Round{}, err
 	}
-	if err := b.awaitFlushed(ctx); err != nil {
+	if err := b.AwaitFlushed(ctx); err != nil {
 		return Round{}, err
 	}
-	before, err := b.awaitSettled(ctx)
+	before, err := b.AwaitSettled(ctx)
 	if err != nil {
 		return Round{}, err
 	}
@@ -210,7 +210,7 @@ func (c *course) measure(ctx context.Context, b *broker, k *Case, e *entrant, le
 	if err != nil {
 		return Round{}, err
 	}
-	after, err := b.awaitStored(ctx, before+s.Acknowledged)
+	after, err := b.AwaitStored(ctx, before+s.Acknowledged)
 	if err != nil {
 		return Round{}, err
 	}

@@ -18,12 +18,12 @@ const fastest = 600 << 20
 
 // keepSmall sees to it that the broker's store has room below its limit for one
 // more measurement, and fails if it cannot or the disk is short.
-func (c *course) keepSmall(ctx context.Context, b *broker) error {
-	if b.store == "" {
+func (c *course) keepSmall(ctx context.Context, b *stand) error {
+	if b.Store == "" {
 		return nil
 	}
 	room := int64((c.settings.Length + warmUp).Seconds() * fastest)
-	size, err := folderSize(b.store)
+	size, err := folderSize(b.Store)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (c *course) keepSmall(ctx context.Context, b *broker) error {
 			return err
 		}
 	}
-	free, err := freeSpace(b.store)
+	free, err := freeSpace(b.Store)
 	if err != nil {
 		return err
 	}

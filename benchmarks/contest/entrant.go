@@ -2,9 +2,7 @@ package contest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os/exec"
 	"time"
 
@@ -16,8 +14,7 @@ import (
 // entrant is a candidate's process.
 type entrant struct {
 	candidate Candidate
-	process   *child.Process
-	answers   *json.Decoder
+	process   *child.Dialogue
 }
 
 func (c *course) enter(ctx context.Context, candidate Candidate, nameServer string) (*entrant, error) {
@@ -25,13 +22,17 @@ func (c *course) enter(ctx context.Context, candidate Candidate, nameServer stri
 	if candidate.Java != "" {
 		cmd = c.java.Command(candidate.Java, nameServer)
 	} else {
-		cmd = exec.Command(c.settings.Executable, "candidate", string(candidate.Go), nameServer)
+		executable := c.settings.Executable
+		if candidate.Other {
+			executable = c.settings.OtherBuild
+		}
+		cmd = exec.Command(executable, "candidate", string(candidate.Go), nameServer)
 	}
 	p, err := child.Start(ctx, candidate.Name, cmd)
 	if err != nil {
 		return nil, err
 	}
-	return &entrant{candidate: candidate, process: p, answers: json.NewDecoder(p.Out)}, nil
+	return &entrant{candidate: candidate, process: child.NewDialogue(p)}, nil
 }
 
 // task is what the case is for this candidate.
@@ -54,18 +55,12 @@ func (e *entrant) run(t load.Task) (load.Sample, int64, error) {
 	if err := e.process.ForgetPeak(); err != nil {
 		return load.Sample{}, 0, err
 	}
-	line, err := json.Marshal(t)
-	if err != nil {
-		return load.Sample{}, 0, fmt.Errorf("contest: %w", err)
-	}
-	timer := time.AfterFunc(t.WarmUp+t.Length+grace, e.process.Kill)
-	defer timer.Stop()
-	if _, err := e.process.In.Write(append(line, '\n')); err != nil {
-		return load.Sample{}, 0, e.process.Lost(err)
+	if err := e.process.Tell(t); err != nil {
+		return load.Sample{}, 0, err
 	}
 	var r peers.Reply
-	if err := e.answers.Decode(&r); err != nil {
-		return load.Sample{}, 0, e.process.Lost(err)
+	if err := e.process.Hear(&r, t.WarmUp+t.Length+grace); err != nil {
+		return load.Sample{}, 0, err
 	}
 	if r.Sample == nil {
 		return load.Sample{}, 0, errors.New(r.Err)

@@ -24,7 +24,8 @@ type Machine struct {
 	ClientGo string `json:"clientGo"`
 }
 
-func newMachine(ctx context.Context, version string) Machine {
+// NewMachine looks at the machine, for a comparison with that version of RocketMQ.
+func NewMachine(ctx context.Context, version string) Machine {
 	m := Machine{
 		CPU: runtime.GOARCH, Cores: runtime.NumCPU(), OS: runtime.GOOS, Go: runtime.Version(),
 		Java: java.Version(ctx), RocketMQ: version, ClientGo: dependency("github.com/apache/rocketmq-client-go/v2"),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os/exec"
 	"regexp"
 	"slices"
 	"time"
@@ -34,6 +35,9 @@ type Settings struct {
 	// Executable is the program that runs candidates and null broker as
 	// subcommands.
 	Executable string
+	// OtherBuild is another build of the program. Its publisher runs beside this
+	// one's, as a candidate of its own. Empty for none.
+	OtherBuild string
 	Log        *log.Logger
 }
 
@@ -56,6 +60,11 @@ func (s *Settings) Validate() error {
 			faults = append(faults, fmt.Errorf("no candidate is called %q", id))
 		}
 	}
+	if s.OtherBuild != "" {
+		if _, err := exec.LookPath(s.OtherBuild); err != nil {
+			faults = append(faults, fmt.Errorf("other build: %w", err))
+		}
+	}
 	if len(s.chosen()) == 0 {
 		faults = append(faults, errors.New("no case is left"))
 	}
@@ -70,11 +79,27 @@ func (s *Settings) chosen() []Case {
 			continue
 		}
 		c.Candidates = slices.DeleteFunc(c.Candidates, func(id string) bool { return !slices.Contains(s.Candidates, id) })
+		c.Candidates = s.withOtherBuild(c.Candidates)
 		if len(c.Candidates) > 0 {
 			cases = append(cases, c)
 		}
 	}
 	return cases
+}
+
+// withOtherBuild adds the other build's candidates, each behind its own.
+func (s *Settings) withOtherBuild(ids []string) []string {
+	if s.OtherBuild == "" {
+		return ids
+	}
+	var all []string
+	for _, id := range ids {
+		all = append(all, id)
+		if other := others[id]; other != "" {
+			all = append(all, other)
+		}
+	}
+	return all
 }
 
 // warmUp of a candidate comes before each measurement. Before the first of a case
@@ -110,7 +135,7 @@ func (s *Settings) Estimate() time.Duration {
 		total += s.WarmLimit
 	}
 	if s.Growth {
-		total += 35 * time.Second
+		total += 40*time.Second + time.Duration(s.Rounds-1)*4*time.Second
 	}
 	return total
 }

@@ -3,6 +3,8 @@ package contest
 import (
 	"bytes"
 	"compress/zlib"
+	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -39,6 +41,24 @@ func TestCasesAreChosen(t *testing.T) {
 	require.ErrorContains(t, s.Validate(), "no case is left")
 }
 
+// Another build's publisher has its turn right behind this one's.
+func TestOtherBuildIsACandidate(t *testing.T) {
+	s := usual()
+	s.Cases = regexp.MustCompile(`^null/(64x1|async/512)/128B`)
+	for _, c := range s.chosen() {
+		require.NotContains(t, c.Candidates, OursOther)
+	}
+	s.Candidates = []string{Ours, OursAsync, Raw64, Raw512}
+	s.OtherBuild = os.Args[0]
+	require.NoError(t, s.Validate())
+	cases := s.chosen()
+	require.Len(t, cases, 2)
+	require.Equal(t, []string{Ours, OursOther, Raw64}, cases[0].Candidates)
+	require.Equal(t, []string{OursAsync, OursAsyncOther, Raw512}, cases[1].Candidates)
+	s.OtherBuild = filepath.Join(t.TempDir(), "missing")
+	require.ErrorContains(t, s.Validate(), "other build")
+}
+
 func TestSettingsAreValidated(t *testing.T) {
 	s := usual()
 	s.Rounds, s.Length, s.Targets, s.Candidates = 0, 0, []Target{"moon"}, []string{"nobody"}
@@ -50,9 +70,9 @@ func TestSettingsAreValidated(t *testing.T) {
 
 func TestBodies(t *testing.T) {
 	for body, size := range map[Body]int{Body128: 128, Body1K: 1 << 10, BodyText: 8 << 10, BodyRandom: 8 << 10} {
-		content := body.content()
+		content := body.Content()
 		require.Len(t, content, size)
-		require.Equal(t, content, body.content(), "the same in every run")
+		require.Equal(t, content, body.Content(), "the same in every run")
 		var packed bytes.Buffer
 		w := zlib.NewWriter(&packed)
 		_, err := w.Write(content)

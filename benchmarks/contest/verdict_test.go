@@ -1,11 +1,13 @@
 package contest
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/growth"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/idle"
 )
 
@@ -82,11 +84,77 @@ func TestEveryTargetIsMeasuredByDefault(t *testing.T) {
 		c, ok := cases[k.caseID]
 		require.True(t, ok, k.caseID)
 		require.False(t, c.Extra, k.caseID)
-		require.Contains(t, c.Candidates, Ours)
+		require.Contains(t, c.Candidates, cmp.Or(k.candidate, Ours), k.caseID)
 		for _, id := range k.against {
 			require.Contains(t, c.Candidates, id, k.caseID)
 		}
 	}
+}
+
+// The goals of the asynchronous case are for PublishAsync, on the real broker.
+func TestAsyncVerdicts(t *testing.T) {
+	results := Results{
+		{Case: "real/async/512/128B", Load: Closed, Candidate: OursAsync, Rounds: rounds(130)},
+		{Case: "real/async/512/128B", Load: Closed, Candidate: JavaAutoBatchAsync, Rounds: rounds(100)},
+		{Case: "real/async/512/128B", Load: Closed, Candidate: JavaAsync, Rounds: rounds(500)},
+	}
+	for i, r := range results {
+		r.Rounds[0].CPUPerMessage = time.Duration(i+1) * time.Microsecond
+	}
+	var found []Verdict
+	for _, v := range Judge(&Report{Results: results}) {
+		if v.Known {
+			found = append(found, v)
+		}
+	}
+	require.Len(t, found, 2)
+	require.Equal(t, "PublishAsync, 512 in flight, 128B", found[0].Load)
+	require.InDelta(t, 1.3, found[0].Measured, 1e-9)
+	require.True(t, found[0].Met)
+	require.Equal(t, "client CPU per message", found[1].Metric)
+	require.InDelta(t, 0.5, found[1].Measured, 1e-9)
+	require.True(t, found[1].Met)
+}
+
+// On the null broker the client's CPU is a multiple of what raw frames take; where raw
+// has several depths, of the fastest.
+func TestCPUAgainstRawFrames(t *testing.T) {
+	results := Results{
+		{Case: "null/16x32/1KiB", Load: Closed, Candidate: Ours, Rounds: rounds(10)},
+		{Case: "null/16x32/1KiB", Load: Closed, Candidate: Raw1, Rounds: rounds(5)},
+		{Case: "null/16x32/1KiB", Load: Closed, Candidate: Raw16, Rounds: rounds(20)},
+	}
+	for i, r := range results {
+		r.Rounds[0].CPUPerMessage = []time.Duration{900, 2000, 300}[i]
+	}
+	var found []Verdict
+	for _, v := range Judge(&Report{Results: results}) {
+		if v.Known {
+			found = append(found, v)
+		}
+	}
+	require.Len(t, found, 1)
+	require.Equal(t, "16 goroutines, 32 per Publish, 1KiB, null broker", found[0].Load)
+	require.InDelta(t, 3, found[0].Measured, 1e-9)
+	require.InDelta(t, 2, found[0].Bound, 1e-9)
+	require.True(t, found[0].AtMost)
+	require.False(t, found[0].Met)
+}
+
+func TestManyTopicsAreJudged(t *testing.T) {
+	points := []growth.Point{
+		{Axis: growth.Goroutines, N: 1, Rate: 1},
+		{Axis: growth.Topics, N: 1, Rate: 100, Rates: []float64{90, 100, 120}},
+		{Axis: growth.Topics, N: 1000, Rate: 75, Rates: []float64{81, 75, 60}},
+	}
+	require.Equal(t, Verdict{
+		Load: "1000 topics, 64 goroutines, 1KiB, embedded broker", Against: "1 topic, the same", Metric: "msg/s",
+		Measured: 0.75, Min: 0.5, Max: 0.9, Bound: 0.7, Known: true, Met: true,
+	}, judgeTopics(points))
+	points[2].Rates = nil
+	v := judgeTopics(points)
+	require.Equal(t, []float64{0.75, 0.75, 0.75}, []float64{v.Measured, v.Min, v.Max})
+	require.False(t, judgeTopics(points[:2]).Known)
 }
 
 func TestIdleConnectionIsJudged(t *testing.T) {

@@ -15,9 +15,9 @@ type WarmPoint struct {
 // warm sends raw frames to the real broker, single ones and batches in turn: a
 // broker that has only just started is much slower than one that has served for
 // a while.
-func (c *course) warm(ctx context.Context, b *broker) error {
+func (c *course) warm(ctx context.Context, b *stand) error {
 	single, _ := CandidateByID(Raw64)
-	e, err := c.enter(ctx, single, b.nameServer)
+	e, err := c.enter(ctx, single, b.NameServer)
 	if err != nil {
 		return err
 	}
@@ -42,21 +42,6 @@ func (c *course) warm(ctx context.Context, b *broker) error {
 	}
 	c.report.WarmMessages, c.report.WarmTime = sent, time.Since(begin)
 	c.settings.Log.Printf("the broker is warm: %d messages in %s", sent, time.Since(begin).Round(time.Second))
-	_, err = b.awaitSettled(ctx)
+	_, err = b.AwaitSettled(ctx)
 	return err
-}
-
-// awaitSettled waits until the count of stored messages stands still.
-func (b *broker) awaitSettled(ctx context.Context) (int64, error) {
-	last := int64(-1)
-	for {
-		got, err := b.stored(ctx)
-		if err != nil || got == last {
-			return got, err
-		}
-		last = got
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return got, err
-		}
-	}
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
-// Cost of one idle connection, in the client and without TLS.
+// Cost of something idle.
 type Cost struct {
 	Goroutines float64 `json:"goroutines"`
 	Heap       float64 `json:"heap"`   // bytes
 	Stacks     float64 `json:"stacks"` // bytes
 }
 
-// Measure opens connections to a broker in another process, uses each and
+// Measure opens connections to a broker in another process, without TLS, uses each and
 // returns what one of them costs once it is idle. Nothing else may run in this
 // process.
 func Measure(ctx context.Context, broker string, connections int) (Cost, error) {
@@ -38,37 +38,37 @@ func Measure(ctx context.Context, broker string, connections int) (Cost, error) 
 	if err := use(ctx, client, -1); err != nil {
 		return Cost{}, err
 	}
-	before := now()
+	before := InUse()
 	for i := range connections {
 		if err := use(ctx, client, i); err != nil {
 			return Cost{}, err
 		}
 	}
-	after := now()
-	n := float64(connections)
+	return InUse().Since(before, connections), nil
+}
+
+// Since is what each of n things costs, if before was in use without them.
+func (c Cost) Since(before Cost, n int) Cost {
 	return Cost{
-		Goroutines: (after.Goroutines - before.Goroutines) / n,
-		Heap:       (after.Heap - before.Heap) / n,
-		Stacks:     (after.Stacks - before.Stacks) / n,
-	}, nil
+		Goroutines: (c.Goroutines - before.Goroutines) / float64(n),
+		Heap:       (c.Heap - before.Heap) / float64(n),
+		Stacks:     (c.Stacks - before.Stacks) / float64(n),
+	}
 }
 
 // use sends a small and a large request over the connection of number i.
 func use(ctx context.Context, client *transport.Client, i int) error {
 	for _, size := range []int{1 << 10, 1 << 20} {
-		answer, err := client.Invoke(ctx, fmt.Sprintf("connection-%d:1", i), headers.Heartbeat{}, make([]byte, size))
+		_, err := headers.Successful(client.Invoke(ctx, fmt.Sprintf("connection-%d:1", i), headers.Heartbeat{}, make([]byte, size)))
 		if err != nil {
-			return err
-		}
-		if err := answer.Err(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// now is what the process has in use.
-func now() Cost {
+// InUse is what the process has in use.
+func InUse() Cost {
 	time.Sleep(100 * time.Millisecond) // let goroutines come to rest
 	// What pools hold is let go by the second, and stacks shrink with each.
 	for range 4 {

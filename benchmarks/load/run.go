@@ -20,9 +20,14 @@ const tolerated = 100_000
 // Run runs a task with one Send for each caller, used by one goroutine at a time.
 // It returns when every call has ended; ctx, or too many errors, end it early.
 func Run(ctx context.Context, task Task, sends []Send) (Sample, error) {
+	return measure(ctx, task, func(ctx context.Context, p *phase) error { return p.callers(ctx, sends) })
+}
+
+// measure has drive put the load on, for the warm-up and for the measurement.
+func measure(ctx context.Context, task Task, drive func(ctx context.Context, p *phase) error) (Sample, error) {
 	var warm Sample
 	if task.WarmUp > 0 {
-		if err := newPhase(task, task.WarmUp).run(ctx, sends, &warm); err != nil {
+		if err := newPhase(task, task.WarmUp).run(ctx, drive, &warm); err != nil {
 			return Sample{}, err
 		}
 	}
@@ -33,7 +38,7 @@ func Run(ctx context.Context, task Task, sends []Send) (Sample, error) {
 	if err != nil {
 		return Sample{}, err
 	}
-	if err := newPhase(task, task.Length).run(ctx, sends, &s); err != nil {
+	if err := newPhase(task, task.Length).run(ctx, drive, &s); err != nil {
 		return Sample{}, err
 	}
 	used, err := before.Since()
@@ -66,14 +71,32 @@ func newPhase(task Task, length time.Duration) *phase {
 	return &phase{task: task, length: length, latency: newShards()}
 }
 
-func (p *phase) run(ctx context.Context, sends []Send, s *Sample) error {
+func (p *phase) run(ctx context.Context, drive func(ctx context.Context, p *phase) error, s *Sample) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { p.stopped.Store(true) })()
+	p.begin = time.Now()
+	if err := drive(ctx, p); err != nil {
+		return err
+	}
+	s.Measured, s.InTime, s.Failed = p.confirmed.Load(), p.inTime.Load(), p.failed.Load()
+	s.Length, s.Latency = p.length, p.latency.total()
+	if first := p.first.Load(); first != nil {
+		s.Err = *first
+	}
+	if s.Failed > tolerated || s.Measured == 0 {
+		return fmt.Errorf("load: %d messages confirmed and %d failed, the first with: %s", s.Measured, s.Failed, s.Err)
+	}
+	return nil
+}
+
+// callers has each caller send until the time is up, and waits for all.
+func (p *phase) callers(ctx context.Context, sends []Send) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var planned chan time.Duration
 	var pacing sync.WaitGroup
 	var paceErr error
-	p.begin = time.Now()
 	if p.task.Rate > 0 {
 		planned = make(chan time.Duration, 1<<16)
 		pacing.Go(func() { paceErr = p.pace(ctx, planned) })
@@ -91,25 +114,15 @@ func (p *phase) run(ctx context.Context, sends []Send, s *Sample) error {
 	callers.Wait()
 	cancel()
 	pacing.Wait()
-	s.Measured, s.InTime, s.Failed = p.confirmed.Load(), p.inTime.Load(), p.failed.Load()
-	s.Length, s.Latency = p.length, p.latency.total()
-	if first := p.first.Load(); first != nil {
-		s.Err = *first
-	}
-	if paceErr != nil {
-		return paceErr
-	}
-	if s.Failed > tolerated || s.Measured == 0 {
-		return fmt.Errorf("load: %d messages confirmed and %d failed, the first with: %s", s.Measured, s.Failed, s.Err)
-	}
-	return nil
+	return paceErr
 }
 
-// closed sends one call after the other until the time is up.
+// closed sends one call after the other until the time is up. It makes one at least:
+// on a busy machine the time may be up before the caller runs at all.
 func (p *phase) closed(caller int, send Send) {
 	latency := p.latency.of(caller)
 	begin := time.Since(p.begin)
-	for begin < p.length && p.goesOn() {
+	for first := true; (first || begin < p.length) && p.goesOn(); first = false {
 		end := p.call(send)
 		latency.Record(end - begin)
 		begin = end
@@ -129,7 +142,12 @@ func (p *phase) open(caller int, send Send, planned <-chan time.Duration) {
 
 // call makes a call and returns when it ended, counted from the phase's begin.
 func (p *phase) call(send Send) time.Duration {
-	confirmed, err := send()
+	return p.answered(send())
+}
+
+// answered counts a call's answer and returns when it came, counted from the phase's
+// begin.
+func (p *phase) answered(confirmed int, err error) time.Duration {
 	end := time.Since(p.begin)
 	p.confirmed.Add(int64(confirmed))
 	if end <= p.length {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -80,7 +81,7 @@ func names(properties []byte) (all []string) {
 // published has the publisher send n messages and returns the frame.
 func published(t *testing.T, payload []byte, n int) []byte {
 	tap := new(tap)
-	p, err := publisher.New(publisher.Config{NameServers: []string{startNull(t).Addr()}, Dial: tap.dial}, nil)
+	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{startNull(t).Addr()}, Dial: tap.dial}}, nil)
 	require.NoError(t, err)
 	require.NoError(t, p.Publish("topic", newMessages(n, payload)...))
 	require.NoError(t, p.Close())

@@ -7,6 +7,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/load"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
@@ -16,7 +17,7 @@ import (
 type ours struct{ publisher *publisher.Publisher }
 
 func openOurs(nameServer string) (Peer, error) {
-	p, err := publisher.New(publisher.Config{NameServers: []string{nameServer}}, nil)
+	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{nameServer}}}, nil)
 	if err != nil {
 		return nil, err
 	}

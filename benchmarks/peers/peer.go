@@ -13,10 +13,12 @@ type Kind string
 
 // The candidates written in Go.
 const (
-	Ours     Kind = "watermill-rocketmq"
-	ClientGo Kind = "rocketmq-client-go"
-	Adapter  Kind = "plain-adapter"
-	Raw      Kind = "raw"
+	Ours          Kind = "watermill-rocketmq"
+	OursAsync     Kind = "watermill-rocketmq-async"
+	ClientGo      Kind = "rocketmq-client-go"
+	ClientGoAsync Kind = "rocketmq-client-go-async"
+	Adapter       Kind = "plain-adapter"
+	Raw           Kind = "raw"
 )
 
 // Peer runs measurements, one at a time.
@@ -30,8 +32,12 @@ func Open(kind Kind, nameServer string) (Peer, error) {
 	switch kind {
 	case Ours:
 		return openOurs(nameServer)
+	case OursAsync:
+		return openOursAsync(nameServer)
 	case ClientGo:
 		return openClientGo(nameServer)
+	case ClientGoAsync:
+		return openClientGoAsync(nameServer)
 	case Adapter:
 		return openAdapter(nameServer)
 	case Raw:
@@ -54,4 +60,25 @@ func runCallers(ctx context.Context, task load.Task, make newSend) (load.Sample,
 		sends = append(sends, make(task, body))
 	}
 	return load.Run(ctx, task, sends)
+}
+
+// newStart makes what begins the calls of one place, see load.RunAsync.
+type newStart func(task load.Task, body []byte) load.Start
+
+// runPlaces runs the task with a Start for each of Task.Depth calls under way. Each
+// call has one message: the clients' accumulators, not the benchmark, make the
+// batches.
+func runPlaces(ctx context.Context, task load.Task, make newStart) (load.Sample, error) {
+	if task.PerCall != 1 {
+		return load.Sample{}, fmt.Errorf("peers: %d messages per asynchronous call, want 1", task.PerCall)
+	}
+	body, err := os.ReadFile(task.Body)
+	if err != nil {
+		return load.Sample{}, fmt.Errorf("peers: %w", err)
+	}
+	var starts []load.Start
+	for range task.Depth {
+		starts = append(starts, make(task, body))
+	}
+	return load.RunAsync(ctx, task, starts)
 }

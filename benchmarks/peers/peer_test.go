@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/load"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/nullbroker"
 )
 
@@ -31,11 +34,15 @@ func bodyFile(t *testing.T, content []byte) string {
 func TestEveryPeerIsMeasured(t *testing.T) {
 	b := startNull(t)
 	body := bodyFile(t, make([]byte, 100))
-	for _, kind := range []Kind{Ours, ClientGo, Adapter, Raw} {
+	for _, kind := range []Kind{Ours, OursAsync, ClientGo, ClientGoAsync, Adapter, Raw} {
+		async := kind == OursAsync || kind == ClientGoAsync
 		for _, perCall := range []int{1, 32} {
 			for _, rate := range []float64{0, 2000} {
-				if kind == Raw && rate > 0 {
-					continue // it has no callers that could be late
+				if (kind == Raw || async) && rate > 0 {
+					continue // no caller waits that could be late
+				}
+				if async && perCall > 1 {
+					continue // see runPlaces
 				}
 				peer, err := Open(kind, b.Addr())
 				require.NoError(t, err)
@@ -53,6 +60,69 @@ func TestEveryPeerIsMeasured(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Messages that a broker refuses are failures of an asynchronous load, and what it
+// has stored is what was acknowledged.
+func TestAsynchronousPeersCountAsTheBrokerDoes(t *testing.T) {
+	for _, kind := range []Kind{OursAsync, ClientGoAsync} {
+		t.Run(string(kind), func(t *testing.T) {
+			cluster, err := embedded.Start(embedded.WithTopic("topic", 8))
+			require.NoError(t, err)
+			defer cluster.Close()
+			peer, err := Open(kind, cluster.NameServers()[0])
+			require.NoError(t, err)
+			task := load.Task{
+				Topic: "topic", Body: bodyFile(t, []byte("body")), Callers: 2, PerCall: 1, Depth: 16,
+				WarmUp: 10 * time.Millisecond, Length: 50 * time.Millisecond,
+			}
+			s, err := peer.Run(t.Context(), task)
+			require.NoError(t, err)
+			require.EqualValues(t, stored(t, cluster), s.Acknowledged)
+			require.Zero(t, s.Failed, s.Err)
+
+			// Every other request is refused, so that some of the messages are, however a
+			// refused batch is divided.
+			var requests atomic.Int64
+			cluster.Intercept(func(r embedded.Request) embedded.Fault {
+				if r.Send == nil || requests.Add(1)%2 == 0 {
+					return embedded.Fault{}
+				}
+				return embedded.Answer(headers.MessageIllegal, "not this one")
+			})
+			task.WarmUp = 0
+			again, err := peer.Run(t.Context(), task)
+			require.NoError(t, err)
+			require.Positive(t, again.Failed)
+			require.Contains(t, again.Err, "not this one")
+			require.EqualValues(t, stored(t, cluster), s.Acknowledged+again.Acknowledged)
+			require.NoError(t, peer.Close())
+		})
+	}
+}
+
+func stored(t *testing.T, cluster *embedded.Cluster) int {
+	n, err := cluster.Stored("topic")
+	require.NoError(t, err)
+	return n
+}
+
+func TestAsynchronousCallsHaveOneMessage(t *testing.T) {
+	peer, err := Open(OursAsync, startNull(t).Addr())
+	require.NoError(t, err)
+	_, err = peer.Run(t.Context(), load.Task{Topic: "topic", Body: bodyFile(t, nil), PerCall: 32, Depth: 1, Length: 1})
+	require.ErrorContains(t, err, "32 messages")
+	require.NoError(t, peer.Close())
+}
+
+// Raw frames go out once, however short the measurement is.
+func TestRawSendsAtLeastOnce(t *testing.T) {
+	peer, err := Open(Raw, startNull(t).Addr())
+	require.NoError(t, err)
+	s, err := peer.Run(t.Context(), load.Task{Topic: "topic", Body: bodyFile(t, []byte("body")), PerCall: 1, Depth: 2, Length: 1})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, s.Measured)
+	require.NoError(t, peer.Close())
 }
 
 func TestUnknownKind(t *testing.T) {
@@ -79,4 +149,18 @@ func TestServe(t *testing.T) {
 	require.Positive(t, first.Sample.Measured)
 	require.Nil(t, second.Sample)
 	require.Contains(t, second.Err, "missing")
+}
+
+// Of many callers that begin with a new topic at once, none fails.
+func TestClientGoKnowsTheTopicBeforeTheLoad(t *testing.T) {
+	b := startNull(t)
+	body := bodyFile(t, make([]byte, 100))
+	for range 20 {
+		peer, err := Open(ClientGo, b.Addr())
+		require.NoError(t, err)
+		s, err := peer.Run(t.Context(), load.Task{Topic: "topic", Body: body, Callers: 64, PerCall: 1, Length: time.Millisecond})
+		require.NoError(t, err)
+		require.Zero(t, s.Failed, s.Err)
+		require.NoError(t, peer.Close())
+	}
 }

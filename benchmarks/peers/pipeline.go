@@ -80,10 +80,14 @@ func (p *pipeline) run(ctx context.Context, length time.Duration) (load.Sample, 
 func (p *pipeline) exchange(s *load.Sample) error {
 	latency := load.NewHistogram()
 	defer func() { s.Latency.Add(latency) }()
+	begun := false
 	for outstanding := 0; ; {
-		if now := time.Since(p.begin); now >= s.Length {
+		// The first frames go out in any case: on a busy machine the time may be up
+		// before.
+		if now := time.Since(p.begin); now >= s.Length && begun {
 			p.ready = p.ready[:0]
 		} else if p.enough(outstanding) {
+			begun = true
 			outstanding += len(p.ready)
 			if err := p.write(now); err != nil {
 				return err

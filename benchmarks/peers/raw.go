@@ -78,7 +78,7 @@ func (r *raw) prepare(ctx context.Context, task load.Task) (*pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	queues := route.Queues()
+	queues := route.WriteQueues()
 	addr, ok := route.BrokerAddr(queues[0].BrokerName)
 	if !ok {
 		return nil, fmt.Errorf("peers: raw: no address of broker %s", queues[0].BrokerName)

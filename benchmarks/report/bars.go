@@ -50,7 +50,7 @@ type bar struct {
 // barShapes are the cases that the chart shows, if they were run.
 var barShapes = []string{
 	"64x1/128B", "64x1/1KiB", "1024x1/128B", "1024x1/1KiB", "1x32/128B", "1x32/1KiB",
-	"16x32/128B", "16x32/1KiB", "1x1/1KiB", "64x1/8KiB-text",
+	"16x32/128B", "16x32/1KiB", "async/512/128B", "async/512/1KiB", "1x1/1KiB", "64x1/8KiB-text",
 }
 
 func writeBars(w io.Writer, r *contest.Report) error {
@@ -110,7 +110,7 @@ func newBarPanel(results contest.Results, k *contest.Case) barPanel {
 		s := r.Stat(contest.Rate)
 		candidate, _ := contest.CandidateByID(r.Candidate)
 		class := "peer"
-		if candidate.ID == contest.Ours {
+		if candidate.IsOurs() {
 			class = "ours"
 		} else if candidate.Limit {
 			class = "limit"

@@ -34,6 +34,8 @@ type page struct {
 	Sections                 []section
 	Idle                     *idleCost
 	Growth                   []growthRow
+	Consuming                bool // the other half follows
+	GrowthRounds             int  // of the points that have several, 0 if none has
 }
 
 type section struct {
@@ -50,21 +52,37 @@ type growthRow struct {
 
 // Write writes the page to path, and its charts into files beside it whose names
 // begin with the page's.
-func Write(path string, r *contest.Report) error {
+func Write(path string, r *Run) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	stem := strings.TrimSuffix(path, filepath.Ext(path))
-	if err := writeFile(path, func(w io.Writer) error { return writePage(w, filepath.Base(stem), r) }); err != nil {
+	if err := writeFile(path, func(w io.Writer) error { return writeHalves(w, filepath.Base(stem), r) }); err != nil {
 		return err
 	}
-	if err := writeFile(stem+".svg", func(w io.Writer) error { return writeBars(w, r) }); err != nil {
+	if r.Report == nil {
+		return nil
+	}
+	if err := writeFile(stem+".svg", func(w io.Writer) error { return writeBars(w, r.Report) }); err != nil {
 		return err
 	}
 	if len(r.Growth) == 0 {
 		return nil
 	}
-	return writeFile(stem+"-growth.svg", func(w io.Writer) error { return writeLines(w, r) })
+	return writeFile(stem+"-growth.svg", func(w io.Writer) error { return writeLines(w, r.Report) })
+}
+
+// writeHalves writes publishing and then consuming, those that were run.
+func writeHalves(w io.Writer, stem string, r *Run) error {
+	if r.Report != nil {
+		if err := writePage(w, stem, r); err != nil {
+			return err
+		}
+	}
+	if r.Consuming == nil {
+		return nil
+	}
+	return writeConsuming(w, r.Consuming, r.Report == nil)
 }
 
 // writeFile writes a file whole or not at all.
@@ -79,8 +97,9 @@ func writeFile(path string, write func(w io.Writer) error) error {
 	return nil
 }
 
-func writePage(w io.Writer, stem string, r *contest.Report) error {
-	p := newPage(stem, r)
+func writePage(w io.Writer, stem string, r *Run) error {
+	p := newPage(stem, r.Report)
+	p.Consuming = r.Consuming != nil
 	if err := pageTemplate.Execute(w, p); err != nil {
 		return fmt.Errorf("report: page: %w", err)
 	}
@@ -107,6 +126,7 @@ func newPage(stem string, r *contest.Report) *page {
 		p.Idle = &idleCost{c.Goroutines, c.Heap / 1024, c.Stacks / 1024}
 	}
 	for _, point := range r.Growth {
+		p.GrowthRounds = max(p.GrowthRounds, len(point.Rates))
 		p.Growth = append(p.Growth, growthRow{
 			Axis: point.Axis, N: thousands(float64(point.N)), Rate: thousands(point.Rate),
 			P50: thousands(float64(point.P50.Microseconds())), P99: thousands(float64(point.P99.Microseconds())),

@@ -40,7 +40,7 @@ func example() *contest.Report {
 	}
 	for _, a := range growth.Axes {
 		for n := 1; n < 2000; n *= 10 {
-			r.Growth = append(r.Growth, growth.Point{Axis: a, N: n, Rate: float64(1000 * n), CPU: time.Microsecond})
+			r.Growth = append(r.Growth, growth.Point{Axis: a, N: n, Rate: float64(1000 * n), Rates: []float64{1, 2}, CPU: time.Microsecond})
 		}
 	}
 	r.Verdicts = contest.Judge(r)
@@ -83,18 +83,74 @@ func TestChartShowsTheData(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "docs", "speed.md")
-	require.NoError(t, Write(path, example()))
+	require.NoError(t, Write(path, &Run{Report: example()}))
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, want := range []string{
 		"speed.svg", "speed-growth.svg", "## Targets", "**missed**", "| met |", "1,000,000 messages in 60 seconds",
 		"went from 1,000 to 2,000 messages/s", "### 16 callers, 32 messages per call, 128 B", "## How cost grows",
+		"were measured in 2 rounds", "### Asynchronous, 512 in flight, 1 KiB", "| this publisher, PublishAsync | ", "| rocketmq-client-go, SendAsync | ",
+		"| PublishAsync, 512 in flight, 128B | Java, autoBatch, async, 512 in flight | msg/s | at least 1.20x | ",
+		"| CPU µs/msg | CPU, raw = 1 | allocations/msg |",
+		"| 64 goroutines, 128B, null broker | raw, 64 outstanding | client CPU per message | at most 3.50x | ",
+		"| 1000 topics, 64 goroutines, 1KiB, embedded broker | 1 topic, the same | msg/s | at least 0.700x | 1,000x | met |",
 	} {
 		require.Contains(t, string(page), want)
 	}
 	require.NotContains(t, string(page), "<no value>")
 	for _, chart := range []string{"speed.svg", "speed-growth.svg"} {
 		require.FileExists(t, filepath.Join(filepath.Dir(path), chart))
+	}
+}
+
+func TestBuildsAreCompared(t *testing.T) {
+	r := example()
+	require.Empty(t, Builds(r))
+	for _, other := range []struct{ id, ours string }{{contest.OursOther, contest.Ours}, {contest.OursAsyncOther, contest.OursAsync}} {
+		for _, result := range r.Results {
+			if result.Candidate == other.ours {
+				result.Candidate = other.id
+				r.Results = append(r.Results, result)
+			}
+		}
+	}
+	lines := strings.Join(Builds(r), "\n")
+	require.Contains(t, lines, "real/64x1/1KiB closed: msg/s 1.00x")
+	require.Contains(t, lines, "null/async/512/128B closed: ")
+	c := newBarChart(r)
+	require.Equal(t, "ours", c.Panels[0].Bars[0].Class)
+	require.Equal(t, "peer", c.Panels[0].Bars[1].Class)
+	var page bytes.Buffer
+	require.NoError(t, writePage(&page, "page", &Run{Report: r}))
+	require.Contains(t, page.String(), "| this publisher, other build | ")
+	require.Contains(t, page.String(), "| PublishAsync, other build | ")
+}
+
+// On the null broker a table has the client's CPU as a multiple of what raw frames
+// take; on the real one it has not.
+func TestCPUAsAMultipleOfRawFrames(t *testing.T) {
+	r := example()
+	for i := range r.Results {
+		if r.Results[i].Candidate == contest.OursAsync {
+			for j := range r.Results[i].Rounds {
+				r.Results[i].Rounds[j].CPUPerMessage *= 4
+			}
+		}
+	}
+	for _, target := range []contest.Target{contest.Null, contest.Real} {
+		checked := false
+		for _, table := range tablesOf(r.Results, target) {
+			if table.Title != "Asynchronous, 512 in flight, 1 KiB" {
+				continue
+			}
+			checked = true
+			require.Equal(t, target == contest.Null, table.ByRaw)
+			if table.ByRaw {
+				require.Equal(t, "4.00", table.Rows[0].CPUByRaw)
+				require.Equal(t, "1.00", table.Rows[len(table.Rows)-1].CPUByRaw)
+			}
+		}
+		require.True(t, checked)
 	}
 }
 

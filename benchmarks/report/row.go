@@ -12,12 +12,14 @@ import (
 type table struct {
 	Title string
 	Open  bool
+	// ByRaw says that the rows have CPUByRaw.
+	ByRaw bool
 	Rows  []row
 }
 
 // row is a candidate in a table.
 type row struct {
-	Name, Planned, Rate, P50, P99, P999, CPU, Allocs, Memory string
+	Name, Planned, Rate, P50, P99, P999, CPU, CPUByRaw, Allocs, Memory string
 }
 
 // tablesOf makes the tables of a target, those without results left out.
@@ -29,10 +31,20 @@ func tablesOf(results contest.Results, target contest.Target) []table {
 		}
 		for _, load := range []contest.Load{contest.Closed, contest.OpenSlowest, contest.OpenOwn} {
 			t := table{Title: title(&c, load), Open: load != contest.Closed}
+			var raw *contest.Result
+			if target == contest.Null && !t.Open {
+				raw = results.FastestRaw(c.ID())
+			}
+			t.ByRaw = raw != nil
 			for _, r := range results.Of(c.ID(), load) {
-				if len(r.Rounds) > 0 {
-					t.Rows = append(t.Rows, newRow(r))
+				if len(r.Rounds) == 0 {
+					continue
 				}
+				line := newRow(r)
+				if t.ByRaw {
+					line.CPUByRaw = spread(contest.Ratio(r, raw, contest.CPU), figures)
+				}
+				t.Rows = append(t.Rows, line)
 			}
 			if len(t.Rows) > 0 {
 				tables = append(tables, t)
@@ -44,7 +56,10 @@ func tablesOf(results contest.Results, target contest.Target) []table {
 
 func title(c *contest.Case, load contest.Load) string {
 	callers := fmt.Sprintf("%s callers", thousands(float64(c.Callers)))
-	if c.Callers == 1 {
+	switch {
+	case c.InFlight > 0:
+		callers = fmt.Sprintf("Asynchronous, %s in flight", thousands(float64(c.InFlight)))
+	case c.Callers == 1:
 		callers = "1 caller"
 	}
 	if c.PerCall > 1 {

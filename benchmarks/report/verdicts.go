@@ -43,11 +43,19 @@ func newVerdict(v contest.Verdict) verdict {
 	return line
 }
 
-// Summary is the outcome in a few lines.
+// Summary is the outcome of publishing in a few lines.
 func Summary(r *contest.Report) []string {
+	lines := outcome(r.Verdicts)
+	c := check(r.Results)
+	return append(lines, fmt.Sprintf("%s messages acknowledged in %d measurements, all of them stored; %s failed, %s stored without an acknowledgement",
+		c.Acknowledged, c.Measurements, c.Failed, c.Surplus))
+}
+
+// outcome is what was missed, and how many targets were.
+func outcome(verdicts []contest.Verdict) []string {
 	var lines []string
 	met, missed := 0, 0
-	for _, v := range r.Verdicts {
+	for _, v := range verdicts {
 		switch {
 		case !v.Known:
 		case v.Met:
@@ -62,10 +70,7 @@ func Summary(r *contest.Report) []string {
 			lines = append(lines, fmt.Sprintf("missed: %s: %s, wanted %s", what, l.Measured, l.Bound))
 		}
 	}
-	lines = append(lines, fmt.Sprintf("targets: %d met, %d missed, %d not measured", met, missed, len(r.Verdicts)-met-missed))
-	c := check(r.Results)
-	return append(lines, fmt.Sprintf("%s messages acknowledged in %d measurements, all of them stored; %s failed, %s stored without an acknowledgement",
-		c.Acknowledged, c.Measurements, c.Failed, c.Surplus))
+	return append(lines, fmt.Sprintf("targets: %d met, %d missed, %d not measured", met, missed, len(verdicts)-met-missed))
 }
 
 // tally is the check of acknowledged against stored, over all measurements.

@@ -1,0 +1,60 @@
+package broker
+
+import (
+	"context"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+)
+
+func TestTopicCountsWhatItsBrokerHas(t *testing.T) {
+	cluster, err := embedded.Start()
+	require.NoError(t, err)
+	b, err := connect(&Broker{NameServer: cluster.NameServers()[0], end: cluster.Close})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.Close()) }()
+	ctx := context.Background()
+	topic, err := b.CreateTopic(ctx, "bench", 3)
+	require.NoError(t, err)
+	n, err := topic.Stored(ctx)
+	require.NoError(t, err)
+	require.Zero(t, n)
+
+	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{b.NameServer}}}, nil)
+	require.NoError(t, err)
+	for range 7 {
+		require.NoError(t, p.Publish("bench", message.NewMessage("uuid", nil)))
+	}
+	require.NoError(t, p.Close())
+	for _, count := range []func(context.Context) (int64, error){
+		topic.Stored, topic.AwaitSettled, func(ctx context.Context) (int64, error) { return topic.AwaitStored(ctx, 7) },
+	} {
+		n, err = count(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 7, n)
+	}
+	n, err = topic.StoredIn(ctx, headers.RetryV1.Topic("group", "bench"))
+	require.NoError(t, err)
+	require.Zero(t, n, "there is no such topic")
+
+	n, err = topic.Committed(ctx, "group")
+	require.NoError(t, err)
+	require.Zero(t, n, "the group has no offsets")
+	cluster.CreateConsumerGroup(headers.NewSubscriptionGroupConfig("group"))
+	for queue, offset := range []int64{2, 1} {
+		_, err = topic.Ask(ctx, &headers.UpdateConsumerOffset{
+			ConsumerGroup: "group", Topic: "bench", QueueID: int32(queue), CommitOffset: offset,
+		}, nil)
+		require.NoError(t, err)
+	}
+	n, err = topic.Committed(ctx, "group")
+	require.NoError(t, err)
+	require.EqualValues(t, 3, n)
+	require.NoError(t, topic.AwaitFlushed(ctx))
+}

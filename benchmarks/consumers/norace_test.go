@@ -1,0 +1,6 @@
+//go:build !race
+
+package consumers
+
+// raceDetector is off.
+const raceDetector = false

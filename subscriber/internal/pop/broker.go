@@ -1,0 +1,131 @@
+package pop
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/loglimit"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+)
+
+// broker is what an Engine has to do with one broker, by whatever address it has: it finds
+// the address, and tells the broker what became of messages. It is safe for concurrent use.
+type broker struct {
+	e    *Engine
+	name string
+	// news tells of the broker's connections and addresses, and of fetchers that are
+	// abandoned: whoever pauses looks again.
+	news news
+	addr atomic.Pointer[string] // the last one that was used
+
+	acks    acks
+	changes changes
+}
+
+func newBroker(e *Engine, name string) *broker {
+	b := &broker{e: e, name: name}
+	b.acks.init(b)
+	b.changes.b = b
+	return b
+}
+
+// lastAddr is where the last request went, empty if there was none.
+func (b *broker) lastAddr() string {
+	if addr := b.addr.Load(); addr != nil {
+		return *addr
+	}
+	return ""
+}
+
+// resolve returns the address of the broker's master by the route of a topic or, if there
+// is none, that of the server with the lowest id, which may stand in for it
+// (enableSlaveActingMaster of 5.x).
+func (b *broker) resolve(ctx context.Context, topic string) (string, error) {
+	member := b.e.cfg.Member
+	replica, err := member.Routes().Replica(ctx, topic, b.name, routing.MasterID, false)
+	if err != nil {
+		return "", err
+	}
+	if b.lastAddr() != replica.Addr {
+		addr := replica.Addr
+		b.addr.Store(&addr)
+	}
+	if err := member.Admit(ctx, replica.Addr); err != nil {
+		return "", err
+	}
+	return replica.Addr, nil
+}
+
+// invoke sends a request about a topic to the broker, and waits for an answer of any code.
+// ctx bounds it.
+func (b *broker) invoke(ctx context.Context, topic string, r headers.Request, body []byte) (headers.Command, error) {
+	addr, err := b.resolve(ctx, topic)
+	if err != nil {
+		return headers.Command{}, err
+	}
+	return b.e.cfg.Member.Client().Invoke(ctx, addr, r, body)
+}
+
+// ask is invoke within the request timeout, for a request that is to be answered with
+// Success.
+func (b *broker) ask(ctx context.Context, topic string, r headers.Request, body []byte) (headers.Command, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.e.cfg.RequestTimeout)
+	defer cancel()
+	answer, err := headers.Successful(b.invoke(ctx, topic, r, body))
+	if err != nil {
+		b.blame(topic, err)
+	}
+	return answer, err
+}
+
+// routeAge is how old a route has to be to be looked up again for an error that may have
+// to do with it.
+const routeAge = time.Second
+
+// blame has the route looked up again for an error that may have to do with it.
+func (b *broker) blame(topic string, err error) {
+	if v := verdict.Of(err); v.Refresh && !v.Seldom {
+		b.e.cfg.Member.Routes().RefreshOlder(topic, routeAge)
+	}
+}
+
+// version returns the broker's version.
+func (b *broker) version(ctx context.Context, topic string) (headers.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.e.cfg.RequestTimeout)
+	defer cancel()
+	addr, err := b.resolve(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	return b.e.cfg.Member.Version(ctx, addr)
+}
+
+// knownVersion is the version that the broker gave in its last answer, 0 if it has given
+// none on the connection that there is.
+func (b *broker) knownVersion() headers.Version {
+	return b.e.cfg.Member.Client().PeerVersion(b.lastAddr())
+}
+
+// untouched reports whether an error says that the broker has not acted on the request,
+// and will not: it may be sent once more.
+func untouched(err error) bool {
+	v := verdict.Of(err)
+	var status *headers.StatusError
+	return v.Outcome == verdict.NotSent && (v.Again() || !errors.As(err, &status))
+}
+
+// complain logs a failure of the broker, unless it is of one that is closing.
+func (b *broker) complain(limit *loglimit.Limit, what, topic string, err error) {
+	if b.e.ctx.Err() != nil {
+		return
+	}
+	if missed, ok := limit.Ask(b.name, time.Now()); ok {
+		b.e.cfg.Logger.Error(what, err, watermill.LogFields{"broker": b.name, "rocketmq_topic": topic, loglimit.Unlogged: missed})
+	}
+}

@@ -1,0 +1,41 @@
+package pop
+
+import (
+	"context"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
+)
+
+// toDeadLetters is the delay level that has a broker copy a message that is sent back to
+// the group's dead letter topic (AbstractSendMessageProcessor.consumerSendMsgBack of 5.5.0).
+const toDeadLetters = -1
+
+// deadLetter has the broker that has the message copy it to the dead letter topic of the
+// group.
+func (f *Fetcher) deadLetter(ctx context.Context, c *checkPoint, m *delivery.Message) error {
+	if !c.b.keepsDeadLetters(ctx, f.topic.Name) {
+		return &BrokerError{Topic: f.topic.Name, Broker: c.b.name, Op: "storing a dead letter", Err: ErrNoRetryQueues}
+	}
+	_, err := c.b.ask(ctx, f.topic.Name, &headers.ConsumerSendBack{
+		Offset: m.Stored.CommitLogOffset, ConsumerGroup: f.e.cfg.Group, DelayLevel: toDeadLetters,
+		OriginTopic: f.topic.Name, BrokerName: c.b.name,
+	}, nil)
+	if err != nil {
+		return &BrokerError{Topic: f.topic.Name, Broker: c.b.name, Op: "storing a dead letter", Err: err}
+	}
+	return nil
+}
+
+// keepsDeadLetters reports whether the broker does not drop what the group sends back, as it
+// does for one without retry queues, and says that it succeeded
+// (AbstractSendMessageProcessor.consumerSendMsgBack of 5.5.0). One that does not tell is
+// taken to keep it.
+func (b *broker) keepsDeadLetters(ctx context.Context, topic string) bool {
+	answer, err := b.ask(ctx, topic, &headers.GroupRequest{Code: headers.CodeSubscriptionGroup, ConsumerGroup: b.e.cfg.Group}, nil)
+	if err != nil {
+		return true
+	}
+	group, err := headers.ParseSubscriptionGroupConfig(answer.Body)
+	return err != nil || group.RetryQueues > 0
+}

@@ -1,0 +1,119 @@
+package pop_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/pop"
+)
+
+// deadLetters returns the bodies in the group's dead letter topic.
+func (w *world) deadLetters(n int) (bodies []string) {
+	w.t.Helper()
+	topic := headers.DeadLetterTopicPrefix + w.group
+	if w.embedded != nil {
+		list, err := w.embedded.AwaitMessages(w.t.Context(), topic, n)
+		require.NoError(w.t, err)
+		for _, m := range list {
+			bodies = append(bodies, string(m.Body))
+		}
+	} else {
+		for _, m := range w.real.Read(w.t, topic, n) {
+			bodies = append(bodies, string(m.Body))
+		}
+	}
+	slices.Sort(bodies)
+	return bodies
+}
+
+// A message becomes a dead letter of the group whether it fails for the first time, after
+// deliveries of this member, or after those of brokers, and does not come again.
+func TestDeadLetter(t *testing.T) {
+	for name, change := range map[string]func(cfg *delivery.Config){
+		"first":  func(cfg *delivery.Config) { cfg.Redelivery.MaxDeliveries = 1 },
+		"local":  func(cfg *delivery.Config) { cfg.Redelivery.MaxDeliveries = 3 },
+		"broker": func(cfg *delivery.Config) { cfg.Redelivery.MaxDeliveries = 2; brokerNacks(cfg) },
+	} {
+		for _, mode := range []struct {
+			name   string
+			engine func(cfg *engine.Config)
+		}{{"any order", nil}, {"in order", inOrder}} {
+			if mode.engine != nil && name == "broker" {
+				continue // lanes wait for all pauses then
+			}
+			t.Run(name+" "+mode.name, func(t *testing.T) {
+				onAll(t, 1, func(w *world) {
+					want := numbered("m", 5)
+					w.publish(want...)
+					m := w.member(mode.engine)
+					s := m.subscribe(func(cfg *delivery.Config) {
+						change(cfg)
+						cfg.Ordered = mode.engine != nil
+					}, engine.Topic{})
+					stop := make(chan struct{})
+					go func() {
+						for msg := range s.output.Channel() {
+							msg.Nack()
+						}
+						close(stop)
+					}()
+					require.Equal(w.t, want, w.deadLetters(5))
+					require.NoError(w.t, s.end(5*time.Second))
+					<-stop
+					m.close()
+					again := w.member(mode.engine)
+					s = again.subscribe(func(cfg *delivery.Config) { cfg.Ordered = mode.engine != nil }, engine.Topic{})
+					s.none(8 * time.Second)
+					require.NoError(w.t, s.end(time.Second))
+					again.close()
+					require.Equal(w.t, want, w.deadLetters(5))
+				}, "5.5.0", "5.1.4", kvMode)
+			})
+		}
+	}
+}
+
+// A group without retry queues would lose its dead letters without a word: that is an error,
+// and the messages stay with the member.
+func TestDeadLetterWithoutRetryQueues(t *testing.T) {
+	onAll(t, 1, func(w *world) {
+		m := w.member(nil)
+		config := headers.NewSubscriptionGroupConfig(w.group)
+		config.RetryQueues = 0
+		body, err := config.Encode()
+		require.NoError(w.t, err)
+		route, err := m.session.Routes().ReadRoute(w.t.Context(), w.topic)
+		require.NoError(w.t, err)
+		addr := route.Replicas()[0].Addr
+		_, err = headers.Successful(m.session.Client().Invoke(w.t.Context(), addr, headers.CreateSubscriptionGroup{}, body))
+		require.NoError(w.t, err)
+
+		w.publish("a")
+		failed := make(chan error, 1)
+		s := m.subscribe(func(cfg *delivery.Config) {
+			cfg.Redelivery.MaxDeliveries = 1
+			cfg.DeadLetter = func(ctx context.Context, m *delivery.Message) error {
+				err := m.Source.DeadLetter(ctx, m)
+				select {
+				case failed <- err:
+				default:
+				}
+				return err
+			}
+		}, engine.Topic{})
+		s.next().Nack()
+		require.ErrorIs(w.t, <-failed, pop.ErrNoRetryQueues)
+		require.NoError(w.t, s.end(0))
+		s = m.subscribe(nil, engine.Topic{})
+		require.Equal(w.t, []string{"a"}, s.take(1))
+		require.NoError(w.t, s.end(time.Second))
+		m.close()
+	}, "5.5.0", "5.1.4")
+}

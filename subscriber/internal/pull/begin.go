@@ -1,0 +1,85 @@
+package pull
+
+import (
+	"context"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
+)
+
+// begin finds out where to begin, and tries until it knows. It returns nil if ctx ends.
+func (r *reader) begin(ctx context.Context) *progress {
+	if offset, ok := r.takeTarget(); ok {
+		return r.beginAt(offset, false)
+	}
+	if r.handover && !r.engine.isBroadcast() {
+		r.handover = false
+		if r.lock == nil && !sleep(ctx, handoverPause) { // a lock is not there before
+			return nil
+		}
+	}
+	var pause backoff
+	for {
+		offset, committed, err := r.firstOffset(ctx)
+		if err == nil {
+			return r.beginAt(offset, committed)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.engine.logs.failed("Cannot find out where to read a queue from, trying again", err, r.queue)
+		r.engine.refresh(r.queue.Topic)
+		if !pause.wait(ctx) {
+			return nil
+		}
+	}
+}
+
+func (r *reader) takeTarget() (offset int64, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.target == nil {
+		return 0, false
+	}
+	offset, r.target = *r.target, nil
+	return offset, true
+}
+
+func (r *reader) beginAt(offset int64, committed bool) *progress {
+	p := newProgress(r, offset, committed)
+	r.mu.Lock()
+	r.progress = p
+	r.mu.Unlock()
+	return p
+}
+
+// firstOffset is where the group is, or where it begins. A queue that came to the topic
+// later is read from its first message: all of them came after the group did. The same
+// goes for retry topics.
+func (r *reader) firstOffset(ctx context.Context) (offset int64, committed bool, err error) {
+	e := r.engine
+	if !e.isBroadcast() {
+		offset, found, err := e.committed(ctx, r.queue)
+		if err != nil || found {
+			return offset, found, err
+		}
+	}
+	if r.fetcher == nil || !r.fetcher.hasBegunWith(r.queue) {
+		return 0, false, nil
+	}
+	offset, err = e.resolve(ctx, r.queue, r.fetcher.topic.From)
+	return offset, false, err
+}
+
+// resolve returns the offset of a position. Earliest is 0, for which the broker says where
+// the first message is.
+func (e *Engine) resolve(ctx context.Context, q routing.MessageQueue, from engine.From) (int64, error) {
+	switch from.Position {
+	case engine.Latest:
+		return e.endOf(ctx, q)
+	case engine.FromTime:
+		return e.offsetAt(ctx, q, from.Time)
+	default:
+		return 0, nil
+	}
+}

@@ -1,0 +1,134 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
+)
+
+// Fetcher is one subscription to a topic. It implements engine.Fetcher.
+type Fetcher struct {
+	engine *Engine
+	topic  engine.Topic
+	filter headers.SubscriptionData
+	output *delivery.Output
+	// begun are the queues that the topic had when the subscription began.
+	begun map[routing.MessageQueue]bool
+
+	// stopped is guarded by Engine.mu: no reader is started any more.
+	stopped bool
+
+	mu     sync.Mutex // guards what follows
+	isShut bool       // nothing may be put into the lanes from retry topics
+	inside int        // those who are about to
+	empty  chan struct{}
+}
+
+func (f *Fetcher) hasBegunWith(q routing.MessageQueue) bool { return f.begun[q] }
+
+// enter lets a message be put into a lane from a retry topic, until leave. It reports
+// false if that may not be any more.
+func (f *Fetcher) enter() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.isShut {
+		return false
+	}
+	f.inside++
+	return true
+}
+
+func (f *Fetcher) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.inside--; f.inside == 0 && f.empty != nil {
+		close(f.empty)
+		f.empty = nil
+	}
+}
+
+// shut lets nobody enter any more.
+func (f *Fetcher) shut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.isShut = true
+}
+
+// awaitEmpty waits until nobody is inside. They do not take long.
+func (f *Fetcher) awaitEmpty() {
+	f.mu.Lock()
+	if f.inside == 0 {
+		f.mu.Unlock()
+		return
+	}
+	if f.empty == nil {
+		f.empty = make(chan struct{})
+	}
+	empty := f.empty
+	f.mu.Unlock()
+	<-empty
+}
+
+// Stop ends the fetching.
+func (f *Fetcher) Stop(ctx context.Context) {
+	f.shut()
+	e := f.engine
+	e.mu.Lock()
+	f.stopped = true
+	readers := e.readersOf(f)
+	e.mu.Unlock()
+	for _, r := range readers {
+		r.stop()
+	}
+	for _, r := range readers {
+		select {
+		case <-r.quiet:
+		case <-ctx.Done():
+			return
+		}
+	}
+	f.awaitEmpty()
+}
+
+// Close commits what was acked, and gives up the queues. With the last subscription the
+// member leaves the group, so that others have its queues at once.
+func (f *Fetcher) Close(ctx context.Context) error {
+	f.Stop(ctx)
+	e := f.engine
+	select {
+	case e.joining <- struct{}{}:
+		defer func() { <-e.joining }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	e.mu.Lock()
+	if !slices.Contains(e.fetchers, f) {
+		e.mu.Unlock()
+		return nil // it is closed
+	}
+	readers, last := e.drop(f)
+	e.mu.Unlock()
+	err := e.closeReaders(ctx, readers)
+	if e.isBroadcast() {
+		return err
+	}
+	if last {
+		e.leave(ctx)
+		return err
+	}
+	signal(e.kick) // other subscriptions to the topic have its queues now
+	return errors.Join(err, e.say())
+}
+
+// Queues are the queues that the subscription reads now.
+func (f *Fetcher) Queues() []routing.MessageQueue {
+	f.engine.mu.Lock()
+	defer f.engine.mu.Unlock()
+	return queuesOf(f.engine.readersOf(f))
+}

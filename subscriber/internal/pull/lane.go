@@ -1,0 +1,68 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
+)
+
+// ErrNoGroup means that only a group can have dead letters and retries.
+var ErrNoGroup = errors.New("there is no consumer group")
+
+// lane is the way of messages of a queue to one subscription, and the source that takes
+// them back.
+type lane struct {
+	*delivery.Lane
+	progress *progress
+	fetcher  *Fetcher
+}
+
+// laneTo returns the lane of the queue to a subscription.
+func (p *progress) laneTo(f *Fetcher) *lane {
+	l := p.lanes[f]
+	if l == nil {
+		l = &lane{Lane: f.output.NewLane(), progress: p, fetcher: f}
+		p.lanes[f] = l
+	}
+	return l
+}
+
+// Ack has the offset of the message committed, once those before it are.
+func (l *lane) Ack(m *delivery.Message) { l.progress.ack(m.Stored.QueueOffset) }
+
+// Nack has the broker make a copy of the message in the retry topic of the group. A
+// reader without a group waits out the pause.
+func (l *lane) Nack(m *delivery.Message, pause time.Duration) {
+	r := l.progress.reader
+	if r.engine.isBroadcast() {
+		offset := m.Stored.QueueOffset
+		time.AfterFunc(pause, func() { l.progress.release(offset, true) })
+		return
+	}
+	r.returns.add(l.progress, m, delayLevel(pause))
+}
+
+// Release gives back a message whose subscription ends. If the queue goes on without it,
+// as one of a retry topic does, the message is read once more for the others.
+func (l *lane) Release(m *delivery.Message) {
+	r := l.progress.reader
+	if r.fetcher == nil {
+		l.fetcher.shut()
+	}
+	l.progress.release(m.Stored.QueueOffset, r.fetcher == nil)
+}
+
+// Renew is not called: messages that are pulled have no lease.
+func (l *lane) Renew(m *delivery.Message) { m.Renewed(nil, time.Time{}, nil) }
+
+// DeadLetter has the broker make a copy of the message in the dead letter topic of the
+// group.
+func (l *lane) DeadLetter(ctx context.Context, m *delivery.Message) error {
+	r := l.progress.reader
+	if r.engine.isBroadcast() {
+		return ErrNoGroup
+	}
+	return r.engine.sendBack(ctx, r.queue, m, toDeadLetters)
+}

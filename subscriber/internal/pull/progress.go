@@ -1,0 +1,171 @@
+package pull
+
+import (
+	"context"
+	"sync"
+)
+
+// progress is how far a queue is consumed, from the offset on at which a reader has begun
+// or begun anew. Its lanes tell it of acks. It is safe for concurrent use, but for its
+// lanes, which are the reader's.
+type progress struct {
+	reader *reader
+	start  int64
+	lanes  map[*Fetcher]*lane
+
+	// turn has room for one token: whoever has put it there commits.
+	turn chan struct{}
+	// wake has one slot: the window is shorter, or something was released.
+	wake chan struct{}
+
+	mu     sync.Mutex // guards what follows
+	window window
+	// told is the offset that was sent to the broker last, confirmed the one that the
+	// broker has said it has. -1 is none.
+	told, confirmed int64
+	// fenced says that nothing is to be committed any more.
+	fenced bool
+	// back is the lowest offset that was released, -1 if there is none.
+	back int64
+}
+
+// newProgress returns one that starts at the offset. The broker has that offset already
+// if committed says so.
+func newProgress(r *reader, start int64, committed bool) *progress {
+	p := &progress{
+		reader: r, start: start, lanes: make(map[*Fetcher]*lane),
+		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		window: window{end: start}, told: -1, confirmed: -1, back: -1,
+	}
+	if committed {
+		p.told, p.confirmed = start, start
+	}
+	return p
+}
+
+// ack notes that a message is consumed.
+func (p *progress) ack(offset int64) {
+	p.mu.Lock()
+	moved := p.window.ack(offset)
+	p.mu.Unlock()
+	if moved {
+		signal(p.wake)
+	}
+}
+
+// release notes that a message was given back. With again it is read once more.
+func (p *progress) release(offset int64, again bool) {
+	p.mu.Lock()
+	again = p.window.release(offset) && again
+	if again && (p.back < 0 || offset < p.back) {
+		p.back = offset
+	}
+	p.mu.Unlock()
+	if again {
+		p.reader.interrupt()
+	}
+}
+
+// takeBack returns the lowest offset that was released since the last time.
+func (p *progress) takeBack() (offset int64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	offset, p.back = p.back, -1
+	return offset, offset >= 0
+}
+
+// wants reports whether a message is to be taken.
+func (p *progress) wants(offset int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.window.wants(offset)
+}
+
+// take notes messages that lanes will have.
+func (p *progress) take(offsets ...int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, offset := range offsets {
+		p.window.take(offset)
+	}
+}
+
+// advance notes that there is nothing more to take before the offset.
+func (p *progress) advance(end int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.window.advance(end)
+}
+
+// span is how far the window reaches, from which offset on.
+func (p *progress) span() (span, lowest int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.window.span(), p.window.lowest()
+}
+
+// fence has nothing committed from now on. It waits for a commit that is under way, until
+// ctx ends. unfence takes it back.
+func (p *progress) fence(ctx context.Context) (unfence func()) {
+	p.mu.Lock()
+	p.fenced = true
+	p.mu.Unlock()
+	select {
+	case p.turn <- struct{}{}:
+		<-p.turn
+	case <-ctx.Done():
+	}
+	return func() {
+		p.mu.Lock()
+		p.fenced = false
+		p.mu.Unlock()
+	}
+}
+
+// commit tells the broker of what has been consumed, if that is news. With confirm it
+// waits for the broker's word.
+func (p *progress) commit(ctx context.Context, confirm bool) error {
+	e := p.reader.engine
+	if e.isBroadcast() {
+		return nil
+	}
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-p.turn }()
+	p.mu.Lock()
+	offset, known := p.window.lowest(), p.told
+	if confirm {
+		known = p.confirmed
+	}
+	nothing := p.fenced || offset == known
+	p.mu.Unlock()
+	if nothing {
+		return nil
+	}
+	var err error
+	if confirm {
+		err = e.commit(ctx, p.reader.queue, offset)
+	} else {
+		err = e.commitSoon(ctx, p.reader.queue, offset)
+	}
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told = offset
+	if confirm {
+		p.confirmed = offset
+	}
+	return nil
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,245 @@
+package pull
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/fanout"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
+)
+
+// patience bounds what a test waits for on the real clock.
+const patience = 60 * time.Second
+
+func realConfig(c *realbroker.Cluster) rocketmq.Cluster {
+	return rocketmq.Cluster{NameServers: c.NameServers()}
+}
+
+// freshTopic makes a topic with so many queues on the first broker.
+func freshTopic(t testing.TB, p *peer, c *realbroker.Cluster, queues int) string {
+	t.Helper()
+	name := "pull-" + uuid.NewString()
+	_, err := headers.Successful(p.member.Client().Invoke(t.Context(), c.Broker(0).Addr, &headers.CreateTopic{
+		Topic: name, ReadQueues: int32(queues), WriteQueues: int32(queues), Perm: headers.PermRead | headers.PermWrite,
+	}, nil))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := p.member.Routes().ReadRoute(t.Context(), name)
+		return err == nil
+	}, patience, 50*time.Millisecond)
+	return name
+}
+
+// publishAll stores n messages in the queues of a topic, each queue's in the order of their
+// numbers, and retries until each is stored.
+func publishAll(t testing.TB, cl *rocketmq.Client, addr, topic string, queues, n int) {
+	t.Helper()
+	m := cl.Session().NewMember(session.Role{})
+	defer m.Leave()
+	fanout.Each(queues, queues, func(q int) {
+		for i := q; i < n; i += queues {
+			for {
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				_, err := headers.Successful(m.Client().Invoke(ctx, addr, &headers.SendMessage{
+					ProducerGroup: "shop", Topic: topic, DefaultTopic: headers.DefaultTopic, DefaultTopicQueues: 4,
+					QueueID: int32(q), BornTimestamp: time.Now().UnixMilli(),
+				}, []byte(strconv.Itoa(i))))
+				cancel()
+				if err == nil || t.Context().Err() != nil {
+					break
+				}
+				time.Sleep(100 * time.Millisecond) // a broker that is away
+			}
+		}
+	})
+}
+
+// ledger counts what all members of a group have consumed.
+type ledger struct {
+	mu    sync.Mutex
+	acked map[string]int
+}
+
+func newLedger() *ledger { return &ledger{acked: make(map[string]int)} }
+
+func (l *ledger) handle(msg *message.Message) {
+	l.mu.Lock()
+	l.acked[msg.UUID]++
+	l.mu.Unlock()
+	msg.Ack()
+}
+
+// count returns how many messages were consumed, and how often one was again.
+func (l *ledger) count() (messages, again int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range l.acked {
+		again += n - 1
+	}
+	return len(l.acked), again
+}
+
+func (l *ledger) await(t testing.TB, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { got, _ := l.count(); return got >= n }, patience, 10*time.Millisecond)
+}
+
+// Three members join and leave while messages come. Nobody dies, and handlers are quick,
+// so that no message is consumed twice.
+func TestRealMembersJoinAndLeave(t *testing.T) {
+	onReal(t, func(t *testing.T, c *realbroker.Cluster) {
+		const n, queues = 10_000, 8
+		group := "g-" + uuid.NewString()
+		var peers [3]*peer
+		for i := range peers {
+			peers[i] = newPeer(t, realConfig(c), group, nil)
+		}
+		topic := engine.Topic{Name: freshTopic(t, peers[0], c, queues)}
+		var wg sync.WaitGroup
+		wg.Go(func() { publishAll(t, peers[0].client, c.Broker(0).Addr, topic.Name, queues, n) })
+		l := newLedger()
+		first := peers[0].subscribe(topic, l.handle, nil)
+		l.await(t, n/10)
+		second := peers[1].subscribe(topic, l.handle, nil)
+		l.await(t, 2*n/10)
+		third := peers[2].subscribe(topic, l.handle, nil)
+		require.Eventually(t, func() bool {
+			return len(first.fetcher.Queues()) == 3 || len(first.fetcher.Queues()) == 2
+		}, patience, 10*time.Millisecond)
+		l.await(t, 4*n/10)
+		first.end()
+		l.await(t, 6*n/10)
+		third.end()
+		wg.Wait()
+		l.await(t, n)
+		second.end()
+		got, again := l.count()
+		t.Logf("%d messages, %d consumed again", got, again)
+		require.Equal(t, n, got)
+		require.Zero(t, again)
+		requireCommitted(t, peers[0], topic.Name, n)
+		for _, p := range peers {
+			p.close()
+		}
+	})
+}
+
+// requireCommitted checks that the offsets of a group in a topic add up.
+func requireCommitted(t testing.TB, p *peer, topic string, n int) {
+	t.Helper()
+	require.EqualValues(t, n, committedIn(t, p, topic))
+}
+
+// committedIn adds up the offsets of the peer's group in a topic.
+func committedIn(t testing.TB, p *peer, topic string) (sum int64) {
+	t.Helper()
+	route, err := p.member.Routes().ReadRoute(t.Context(), topic)
+	require.NoError(t, err)
+	for _, q := range route.ReadQueues() {
+		offset, _, err := p.engine.committed(t.Context(), q)
+		require.NoError(t, err)
+		sum += offset
+	}
+	return sum
+}
+
+// A broker that is killed and started again has lost at most what it was told in the last
+// seconds: nothing is lost, and not much is consumed again.
+func TestRealBrokerIsKilled(t *testing.T) {
+	realbroker.Require(t)
+	c := realbroker.Start(t, realbroker.Config{Version: "5.5.0"})
+	const n, queues = 10_000, 8
+	group := "g-" + uuid.NewString()
+	a, b := newPeer(t, realConfig(c), group, nil), newPeer(t, realConfig(c), group, nil)
+	topic := engine.Topic{Name: freshTopic(t, a, c, queues)}
+	var wg sync.WaitGroup
+	wg.Go(func() { publishAll(t, a.client, c.Broker(0).Addr, topic.Name, queues, n) })
+	l := newLedger()
+	first, second := a.subscribe(topic, l.handle, nil), b.subscribe(topic, l.handle, nil)
+	l.await(t, n/4)
+	require.NoError(t, c.Broker(0).Kill())
+	require.NoError(t, c.Broker(0).Start())
+	wg.Wait()
+	l.await(t, n)
+	first.end()
+	second.end()
+	got, again := l.count()
+	t.Logf("%d messages, %d consumed again", got, again)
+	require.Equal(t, n, got)
+	a.close()
+	b.close()
+}
+
+// In an ordered group the messages of a queue are consumed one after the other, in the
+// order stored, also where handlers fail and members come and go.
+func TestRealOrdered(t *testing.T) {
+	onReal(t, func(t *testing.T, c *realbroker.Cluster) {
+		const n, queues = 2000, 4
+		group := "g-" + uuid.NewString()
+		ordered := func(cfg *engine.Config) { cfg.Ordered = true }
+		var peers [3]*peer
+		for i := range peers {
+			peers[i] = newPeer(t, realConfig(c), group, ordered)
+		}
+		topic := engine.Topic{Name: freshTopic(t, peers[0], c, queues)}
+		var mu sync.Mutex
+		next, failed, broken := make(map[int]int), make(map[int]bool), []string(nil)
+		done := 0
+		handle := func(msg *message.Message) {
+			mu.Lock()
+			i, _ := strconv.Atoi(msg.UUID)
+			q := i % queues
+			if want := next[q]*queues + q; i > want {
+				broken = append(broken, strings.Join([]string{msg.UUID, strconv.Itoa(want)}, " before "))
+			} else if i == want && (i%7 != 0 || failed[i]) {
+				next[q]++
+				done++
+			}
+			nack := i%7 == 0 && !failed[i]
+			failed[i] = true
+			mu.Unlock()
+			if nack {
+				msg.Nack()
+			} else {
+				msg.Ack()
+			}
+		}
+		await := func(n int) {
+			t.Helper()
+			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return done >= n }, patience, 10*time.Millisecond)
+		}
+		quick := func(cfg *delivery.Config) { cfg.Redelivery.MinPause = time.Millisecond }
+		var wg sync.WaitGroup
+		wg.Go(func() { publishAll(t, peers[0].client, c.Broker(0).Addr, topic.Name, queues, n) })
+		first := peers[0].subscribe(topic, handle, quick)
+		await(n / 10)
+		second := peers[1].subscribe(topic, handle, quick)
+		await(2 * n / 10)
+		third := peers[2].subscribe(topic, handle, quick)
+		await(4 * n / 10)
+		first.end()
+		await(6 * n / 10)
+		third.end()
+		wg.Wait()
+		await(n)
+		second.end()
+		require.Empty(t, broken)
+		requireCommitted(t, peers[0], topic.Name, n)
+		for _, p := range peers {
+			p.close()
+		}
+	})
+}

@@ -1,0 +1,134 @@
+package pull
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
+)
+
+// Delay levels of CONSUMER_SEND_MSG_BACK that are none of the table.
+const (
+	// byDeliveries is a level by how often the message was delivered.
+	byDeliveries = 0
+	// toDeadLetters puts the message into the dead letter topic.
+	toDeadLetters = -1
+)
+
+// delayLevel returns the first level that is not shorter than the pause, the last one if
+// all are.
+func delayLevel(pause time.Duration) int32 {
+	levels := headers.DelayLevels()
+	for i, level := range levels {
+		if level >= pause {
+			return int32(i + 1)
+		}
+	}
+	return int32(len(levels))
+}
+
+// sendBack has the broker that has a message copy it to the retry topic of the group, or
+// to its dead letter topic. How often a message is delivered is for its lane to decide, so
+// that the broker is told of no bound.
+func (e *Engine) sendBack(ctx context.Context, q routing.MessageQueue, m *delivery.Message, level int32) error {
+	_, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.ConsumerSendBack{
+		Offset: m.Stored.CommitLogOffset, ConsumerGroup: e.group, DelayLevel: level,
+		OriginMessageID: m.UniqueKey(), OriginTopic: m.Stored.Topic,
+		MaxReconsumeTimes: math.MaxInt32, HasMaxReconsumeTimes: true,
+	}, nil)
+	if err == nil && level >= 0 {
+		e.retriesExpected()
+	}
+	return err
+}
+
+// returns sends messages of a queue back to the broker, one after the other, and has them
+// acked when the broker has its copy. It has a goroutine while there are some.
+type returns struct {
+	reader *reader
+
+	mu      sync.Mutex // guards what follows
+	list    []returned
+	running bool
+	idle    chan struct{} // closed when the list is empty and somebody waits for it
+}
+
+type returned struct {
+	progress *progress
+	message  *delivery.Message
+	level    int32
+}
+
+// add has a message sent back. It does not wait.
+func (s *returns) add(p *progress, m *delivery.Message, level int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, returned{p, m, level})
+	if !s.running {
+		s.running = true
+		s.reader.helpers.Go(s.run)
+	}
+}
+
+func (s *returns) run() {
+	r := s.reader
+	var pause backoff
+	for {
+		s.mu.Lock()
+		if len(s.list) == 0 {
+			s.list, s.running = nil, false
+			if s.idle != nil {
+				close(s.idle)
+				s.idle = nil
+			}
+			s.mu.Unlock()
+			return
+		}
+		first := s.list[0]
+		s.mu.Unlock()
+		for {
+			err := r.engine.sendBack(r.life, r.queue, first.message, first.level)
+			if err == nil {
+				break
+			}
+			if r.life.Err() != nil {
+				return // it stays unacked
+			}
+			r.engine.logs.failed("Cannot send a message back to its broker, keeping it", err, r.queue)
+			if !pause.wait(r.life) {
+				return
+			}
+		}
+		pause.reset()
+		first.progress.ack(first.message.Stored.QueueOffset)
+		s.mu.Lock()
+		s.list[0] = returned{}
+		s.list = s.list[1:]
+		s.mu.Unlock()
+	}
+}
+
+// wait waits until all is sent back, as long as a request may take, or until ctx ends.
+func (s *returns) wait(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.reader.engine.cfg.RequestTimeout)
+	defer cancel()
+	s.mu.Lock()
+	if !s.running {
+		s.mu.Unlock()
+		return
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	case <-s.reader.life.Done():
+	}
+}
