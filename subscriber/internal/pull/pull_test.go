@@ -281,6 +281,26 @@ func TestAllIsConsumedAndCommitted(t *testing.T) {
 	})
 }
 
+// A broker that forgets what it was told is told again, though nothing has changed: one
+// that is killed does so, and a commit that nobody answers is lost with its connection.
+func TestOffsetsAreToldAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, nil)
+		fill(t, c, p.client, "a", 4)
+		s := p.subscribe(engine.Topic{Name: topic}, ack, nil)
+		time.Sleep(time.Minute)
+		require.Equal(t, []int64{1, 1, 1, 1}, offsets(c, group))
+		for queue := range queues {
+			q := routing.MessageQueue{Topic: topic, BrokerName: c.Broker(0).Name(), QueueID: int32(queue)}
+			require.NoError(t, p.engine.commit(t.Context(), q, 0))
+		}
+		time.Sleep(2 * tellAgain)
+		require.Equal(t, []int64{1, 1, 1, 1}, offsets(c, group))
+		s.end()
+		p.close()
+	})
+}
+
 // Members that join and leave divide the queues. What is acked is not consumed again.
 func TestMembersJoinAndLeave(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {

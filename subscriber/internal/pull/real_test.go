@@ -44,7 +44,8 @@ func freshTopic(t testing.TB, p *peer, c *realbroker.Cluster, queues int) string
 }
 
 // publishAll stores n messages in the queues of a topic, each queue's in the order of their
-// numbers, and retries until each is stored.
+// numbers, and retries until each is stored. It waits for the answer of a broker that lives
+// for as long as it takes: a message that is sent once more is stored twice.
 func publishAll(t testing.TB, cl *rocketmq.Client, addr, topic string, queues, n int) {
 	t.Helper()
 	m := cl.Session().NewMember(session.Role{})
@@ -52,7 +53,7 @@ func publishAll(t testing.TB, cl *rocketmq.Client, addr, topic string, queues, n
 	fanout.Each(queues, queues, func(q int) {
 		for i := q; i < n; i += queues {
 			for {
-				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				_, err := headers.Successful(m.Client().Invoke(ctx, addr, &headers.SendMessage{
 					ProducerGroup: "shop", Topic: topic, DefaultTopic: headers.DefaultTopic, DefaultTopicQueues: 4,
 					QueueID: int32(q), BornTimestamp: time.Now().UnixMilli(),
