@@ -231,6 +231,7 @@ const (
 	ackInDoubt  = "acked in the fault, or shortly before"
 	behind      = "acked behind one that was not"
 	unseen      = "delivered in the fault, to nobody"
+	tooLate     = "handed out by a member that had stood still, its context over"
 	unexplained = "for no reason"
 )
 
@@ -241,6 +242,9 @@ const (
 func (l *ledger) why(h *handling, before []*handling) string {
 	if h.account.twice && h.Number == 1 && !slices.ContainsFunc(before, func(b *handling) bool { return b.Queue == h.Queue && b.Offset == h.Offset }) {
 		return storedTwice
+	}
+	if l.isTooLate(h) {
+		return tooLate
 	}
 	for _, b := range slices.Backward(before) {
 		spent := &b.spent
@@ -261,6 +265,15 @@ func (l *ledger) why(h *handling, before []*handling) string {
 		return unseen // the answer to a pop was lost
 	}
 	return unexplained
+}
+
+// isTooLate reports whether a member that was in trouble handed out what it had offered
+// before: it says at once that the lease is over.
+func (l *ledger) isTooLate(h *handling) bool {
+	return h.cause == subscriber.ErrLeaseLost.Error() && h.taken.Sub(h.At) < time.Second &&
+		slices.ContainsFunc(l.troubles, func(tr *trouble) bool {
+			return tr.member == h.Member && !h.At.Before(tr.begun) && (tr.ended.IsZero() || !h.At.After(tr.ended))
+		})
 }
 
 // reason says why a broker may have delivered a message again that it had delivered.

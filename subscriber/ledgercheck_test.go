@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
 // The ledger finds what it is there for.
@@ -85,6 +87,19 @@ func TestLedger(t *testing.T) {
 			},
 			[]*trouble{{name: "fault", member: "m", begun: at(10), ended: at(12), doubt: 5 * time.Second}},
 			verdict{stored: 2, delivered: 6, again: map[string]int{notAcked: 1, ackInDoubt: 1, wasTaken + ": cause": 1, leaseOver: 1}},
+		},
+		"handed out after standing still": {
+			[]entry{
+				{Member: "n", ID: 1, What: delivered, At: at(11), UUID: "a"},
+				{Member: "n", ID: 1, What: acked, At: at(12)},
+				{Member: "n", ID: 2, What: delivered, At: at(13), UUID: "b"},
+				{Member: "n", ID: 2, What: acked, At: at(14)},
+				{Member: "m", ID: 1, What: delivered, At: at(19), UUID: "a"},
+				{Member: "m", ID: 1, What: takenAway, At: at(19.01), Cause: subscriber.ErrLeaseLost.Error()},
+				{Member: "m", ID: 1, What: acked, At: at(19.02)},
+			},
+			[]*trouble{{name: "frozen", member: "m", begun: at(10), ended: at(20)}},
+			verdict{stored: 2, delivered: 3, again: map[string]int{tooLate: 1}},
 		},
 		"acked too long before the fault": {
 			[]entry{

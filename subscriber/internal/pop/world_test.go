@@ -120,6 +120,10 @@ type member struct {
 	observer *observer
 }
 
+// requestTimeout is longer than a busy broker takes for an answer: some requests that are
+// sent twice have an effect twice, such as a second dead letter.
+const requestTimeout = 15 * time.Second
+
 func (w *world) member(change func(cfg *engine.Config)) *member {
 	w.t.Helper()
 	logger := watermill.NewCaptureLogger()
@@ -135,7 +139,7 @@ func (w *world) member(change func(cfg *engine.Config)) *member {
 	}
 	m.session = m.client.Session().NewMember(session.Role{Events: events})
 	cfg := engine.Config{
-		Session: m.client.Session(), Member: m.session, Group: w.group, Lease: time.Minute, RequestTimeout: 5 * time.Second,
+		Session: m.client.Session(), Member: m.session, Group: w.group, Lease: time.Minute, RequestTimeout: requestTimeout,
 		AckLinger: 100 * time.Millisecond, Logger: m.logger, Observer: m.observer,
 	}
 	if change != nil {
@@ -216,7 +220,7 @@ func (m *member) trySubscribe(change func(cfg *delivery.Config), topic engine.To
 // the time that is given.
 func (s *subscription) end(patience time.Duration) error {
 	s.output.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*requestTimeout)
 	defer cancel()
 	s.Fetcher.Stop(ctx)
 	drain, cancelDrain := context.WithTimeout(context.Background(), patience)
