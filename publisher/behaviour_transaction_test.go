@@ -79,7 +79,7 @@ func (d *decisions) check(_ context.Context, msg publisher.CheckedMessage) publi
 // await waits for a check of the payload.
 func (d *decisions) await(t testing.TB, payload string) publisher.CheckedMessage {
 	t.Helper()
-	limit := time.After(2 * time.Minute)
+	limit := time.After(patience)
 	for {
 		select {
 		case msg := <-d.seen:
@@ -115,7 +115,7 @@ func awaitMessages(t testing.TB, w *world, topic string, n int) []stored {
 			}
 		}
 		return len(all) >= n
-	}, 2*time.Minute, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 	return all
 }
 
