@@ -41,15 +41,11 @@ func eachEngine(t *testing.T, test func(t *testing.T, w *world, engine subscribe
 
 // config is what most tests consume with.
 func (w *world) config(engine subscriber.Engine, group string) subscriber.Config {
-	cfg := subscriber.Config{
+	return subscriber.Config{
 		Cluster: w.cluster, Group: group, Engine: engine,
-		CloseTimeout: 5 * time.Second,
+		RequestTimeout: realTimeout, StartTimeout: patience, CloseTimeout: realTimeout,
 		CreateTopics: topics.Config{Enabled: true, Queues: 4},
 	}
-	if w.real != nil {
-		cfg.RequestTimeout, cfg.StartTimeout, cfg.CloseTimeout = realTimeout, patience, realTimeout
-	}
-	return cfg
 }
 
 func (w *world) publisher(t *testing.T, change ...func(cfg *publisher.Config)) *publisher.Publisher {

@@ -45,6 +45,7 @@ func (w *world) initialize(topic engine.Topic) {
 func TestFromLatest(t *testing.T) {
 	onAll(t, 4, func(w *world) {
 		w.publish(numbered("old", 10)...)
+		w.awaitStored(10)
 		w.initialize(w.at(engine.Latest, time.Time{}))
 		w.publish(numbered("new", 10)...)
 		w.initialize(w.at(engine.Latest, time.Time{}))

@@ -102,6 +102,41 @@ func (w *world) publishWith(cfg publisher.Config, change func(m *message.Message
 	require.NoError(w.t, p.Publish(w.topic, list...))
 }
 
+// awaitStored waits until n messages can be read from the topic, which is a moment after
+// their sends were answered: the end of a queue is before them until then.
+func (w *world) awaitStored(n int64) {
+	w.t.Helper()
+	if w.real == nil {
+		return
+	}
+	client, err := rocketmq.Connect(w.cluster, nil)
+	require.NoError(w.t, err)
+	defer func() { require.NoError(w.t, client.Close()) }()
+	m := client.Session().NewMember(session.Role{})
+	defer m.Leave()
+	require.Eventually(w.t, func() bool {
+		route, err := m.Routes().ReadRoute(w.t.Context(), w.topic)
+		if err != nil {
+			return false
+		}
+		end := int64(0)
+		for _, q := range route.ReadQueues() {
+			answer, err := headers.Successful(m.Client().Invoke(w.t.Context(), w.real.Broker(0).Addr, &headers.QueueRequest{
+				Code: headers.CodeMaxOffset, Topic: w.topic, QueueID: q.QueueID,
+			}, nil))
+			if err != nil {
+				return false
+			}
+			offset, _, err := answer.Fields.Int("offset", 64)
+			if err != nil {
+				return false
+			}
+			end += offset
+		}
+		return end == n
+	}, patience, 10*time.Millisecond)
+}
+
 // numbered returns n payloads.
 func numbered(prefix string, n int) []string {
 	list := make([]string, n)
