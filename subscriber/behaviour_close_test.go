@@ -213,6 +213,7 @@ func TestLentClientIsClosedFirst(t *testing.T) {
 		cfg := w.config(engine, unique("group"))
 		cfg.Client = client
 		cfg.Cluster = rocketmq.Cluster{}
+		cfg.RequestTimeout = 3 * time.Second // Close waits so long for brokers that it cannot reach
 		sub := newSubscriber(t, cfg)
 		topic := unique("lent")
 		messages := subscribe(t, sub, topic)
