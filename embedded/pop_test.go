@@ -143,7 +143,7 @@ func TestPop(t *testing.T) {
 			w.refused(w.badParameter(), w.request(most(33)), nil)
 			w.refused(w.badParameter(), w.request(func(h *headers.PopMessage) { h.QueueID = 1 }), nil)
 			w.refused(headers.TopicNotExist, w.request(func(h *headers.PopMessage) { h.Topic = "none" }), nil)
-			w.refused(headers.PollingTimeout, w.request(polling(time.Minute), func(h *headers.PopMessage) { h.BornTimestamp -= 62_000 }), nil)
+			w.refused(headers.PollingTimeout, w.request(polling(time.Minute), func(h *headers.PopMessage) { h.BornTimestamp = time.Now().UnixMilli() - 62_000 }), nil)
 			w.refused(headers.SubscriptionParseFailed, w.request(func(h *headers.PopMessage) { h.Expression = "||" }), nil)
 		}},
 		{name: "acknowledgements that are refused", run: func(w *popWorld) {
@@ -417,7 +417,7 @@ func TestPopInOrder(t *testing.T) {
 	})
 }
 
-func integer(t *testing.T, text string) int64 {
+func integer(t testing.TB, text string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(text, 10, 64)
 	require.NoError(t, err)

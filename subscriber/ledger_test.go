@@ -84,18 +84,25 @@ type trouble struct {
 }
 
 // doubts reports whether an ack of a member at that time may be lost.
-func (tr *trouble) doubts(member string, at time.Time) bool {
-	return (tr.member == "" || tr.member == member) && !at.Before(tr.begun.Add(-tr.doubt)) && (tr.ended.IsZero() || !at.After(tr.ended))
+func (tr *trouble) doubts(member string, at time.Time, slack time.Duration) bool {
+	return (tr.member == "" || tr.member == member) && !at.Before(tr.begun.Add(-tr.doubt-slack)) && !tr.isOver(at, slack)
+}
+
+// isOver reports whether it had ended before.
+func (tr *trouble) isOver(at time.Time, slack time.Duration) bool {
+	return !tr.ended.IsZero() && at.After(tr.ended.Add(slack))
 }
 
 // catches reports whether a message was with its handler in the trouble.
-func (tr *trouble) catches(h *handling, until time.Time) bool {
-	return (tr.member == "" || tr.member == h.Member) && !until.Before(tr.begun) && (tr.ended.IsZero() || !h.At.After(tr.ended))
+func (tr *trouble) catches(h *handling, until time.Time, slack time.Duration) bool {
+	return (tr.member == "" || tr.member == h.Member) && !until.Before(tr.begun) && !tr.isOver(h.At, slack)
 }
 
 // ledger accounts for the messages of one group.
 type ledger struct {
 	lease time.Duration // 0 if there are none: members pull
+	// slack is by how much anything may be late on this machine.
+	slack time.Duration
 
 	mu       sync.Mutex
 	accounts map[string]*account // by UUID
@@ -209,6 +216,19 @@ func (l *ledger) end(tr *trouble) {
 	tr.ended = time.Now()
 }
 
+// heldBy is how many messages a member has been given and has not acked.
+func (l *ledger) heldBy(member string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, h := range l.open {
+		if h.Member == member {
+			n++
+		}
+	}
+	return n
+}
+
 // inTrouble reports whether a trouble lasts.
 func (l *ledger) inTrouble() bool {
 	l.mu.Lock()
@@ -264,7 +284,7 @@ func (l *ledger) why(h *handling, before []*handling) string {
 		return earlier
 	}
 	if h.Number > 1 && slices.ContainsFunc(l.troubles, func(tr *trouble) bool {
-		return !h.At.Before(tr.begun) && (tr.ended.IsZero() || h.account.storedAt.Before(tr.ended) && h.At.Before(tr.ended.Add(l.lease+revived)))
+		return !h.At.Before(tr.begun) && (tr.ended.IsZero() || h.account.storedAt.Before(tr.ended) && h.At.Before(tr.ended.Add(l.lease+revived+l.slack)))
 	}) {
 		return unseen // the answer to a pop was lost
 	}
@@ -295,13 +315,13 @@ func (l *ledger) reason(again, before *handling) string {
 	switch {
 	case !before.taken.IsZero() && before.taken.Before(again.At):
 		return wasTaken + ": " + before.cause
-	case isOpen && in(func(tr *trouble) bool { return tr.catches(before, again.At) }):
+	case isOpen && in(func(tr *trouble) bool { return tr.catches(before, again.At, l.slack) }):
 		return notAcked
 	case l.lease > 0 && again.At.Sub(before.At) > l.lease && (isOpen || before.acked.Sub(before.At) > l.lease):
 		return leaseOver
 	case isOpen:
 		return unexplained
-	case in(func(tr *trouble) bool { return tr.doubts(before.Member, before.acked) }):
+	case in(func(tr *trouble) bool { return tr.doubts(before.Member, before.acked, l.slack) }):
 		return ackInDoubt
 	case l.isBehind(again, before):
 		return behind
@@ -323,7 +343,7 @@ func (l *ledger) isBehind(again, before *handling) bool {
 			return isOpen && again.Member != before.Member
 		default:
 			return before.Offset-x.Offset < popBatch && slices.ContainsFunc(l.troubles, func(tr *trouble) bool {
-				return isOpen && tr.catches(x, again.At) || !isOpen && tr.doubts(x.Member, x.acked)
+				return isOpen && tr.catches(x, again.At, l.slack) || !isOpen && tr.doubts(x.Member, x.acked, l.slack)
 			})
 		}
 	})

@@ -66,7 +66,7 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
  * they are reached by chained calls and lambdas, and never named.
  */
 public final class Witness {
-    private static final long CALL_TIMEOUT_MS = 10_000;
+    private static final long CALL_TIMEOUT_MS = 30_000;
     private static final long POLL_INTERVAL_MS = 20;
 
     // Codes of org.apache.rocketmq.*.protocol.ResponseCode, which is one of the classes that moved.
@@ -793,7 +793,7 @@ public final class Witness {
         }
 
         long deadline() {
-            return System.currentTimeMillis() + number("--timeout-ms", 10_000);
+            return System.currentTimeMillis() + number("--timeout-ms", 60_000);
         }
 
         void end() {
