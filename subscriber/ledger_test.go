@@ -252,8 +252,12 @@ const (
 	behind      = "acked behind one that was not"
 	unseen      = "delivered in the fault, to nobody"
 	tooLate     = "handed out by a member that had stood still, its context over"
+	lateCommit  = "handed over before a busy machine had committed it"
 	unexplained = "for no reason"
 )
+
+// handover is how long the next owner of a queue waits for the one before to commit (Pull).
+const handover = 500 * time.Millisecond
 
 // why explains a delivery that is not the first of its message. It was stored twice, or has
 // its reason in an earlier one, each of which is the reason of one further delivery at
@@ -313,6 +317,8 @@ func (l *ledger) reason(again, before *handling) string {
 		return ackInDoubt
 	case l.isBehind(again, before):
 		return behind
+	case l.lease == 0 && l.slack > handover && again.Member != before.Member && again.At.Sub(before.acked) < unconfirmed+l.slack:
+		return lateCommit
 	}
 	return unexplained
 }
