@@ -32,7 +32,7 @@ func (w *popWorld) join(clientID string) {
 }
 
 // offsetID is the offset message id of a stored message.
-func offsetID(t testing.TB, m *popped) string {
+func offsetID(t *testing.T, m *popped) string {
 	t.Helper()
 	host := m.StoreHost.Addr().Unmap().As4()
 	return fmt.Sprintf("%X%08X%016X", host[:], m.StoreHost.Port(), m.CommitLogOffset)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -21,10 +19,18 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
+// soon is the lease of messages that are to come again. A busy machine acknowledges what it
+// popped in less.
+const soon = 5 * time.Second
+
+// longEnough is a poll in which messages whose lease was soon over have come again, if they
+// do: brokers look for them every few seconds.
+const longEnough = soon + 6*time.Second
+
 // popWorld is a broker that the cases of POP run on, embedded or real, with a topic and a
 // group that nobody else uses.
 type popWorld struct {
-	t       testing.TB
+	t       *testing.T
 	addr    string
 	broker  string
 	client  *transport.Client
@@ -90,62 +96,12 @@ func runCases(t *testing.T, versions []caseVersion, cases []brokerCase) {
 				}
 				t.Parallel()
 				b := sharedBroker(t, v.name)
-				someTimes(t, func(t testing.TB) {
-					w := &popWorld{t: t, addr: b.Addr, broker: b.Name, version: v.version}
-					w.run(c, nil)
-				})
+				w := &popWorld{t: t, addr: b.Addr, broker: b.Name, version: v.version}
+				w.run(c, nil)
 			})
 		}
 	}
 }
-
-// someTimes tries what a real broker does. Cases have leases of a second and polls of some
-// more, which a busy machine misses, but not each time.
-func someTimes(t *testing.T, try func(t testing.TB)) {
-	t.Helper()
-	const attempts = 3
-	for n := 1; ; n++ {
-		a := &attempt{TB: t}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			defer func() {
-				if fault := recover(); fault != nil { // a list has less than it has as a rule
-					a.Errorf("%v\n%s", fault, debug.Stack())
-				}
-			}()
-			try(a)
-		}()
-		<-done
-		if !a.Failed() {
-			return
-		}
-		if n == attempts {
-			t.Fatalf("failed %d times: %s", n, a.text)
-		}
-		t.Logf("failed: %s", a.text)
-	}
-}
-
-// attempt is a test whose failure may be followed by another one. It has the methods that
-// package require calls, and belongs to one goroutine.
-type attempt struct {
-	testing.TB
-	failed bool
-	text   string
-}
-
-func (a *attempt) Errorf(format string, args ...any) {
-	a.failed = true
-	a.text += fmt.Sprintf(format, args...)
-}
-
-func (a *attempt) FailNow() {
-	a.failed = true
-	runtime.Goexit()
-}
-
-func (a *attempt) Failed() bool { return a.failed }
 
 func (w *popWorld) run(c brokerCase, dial transport.Dialer) {
 	keep := func(push *transport.PeerRequest) {

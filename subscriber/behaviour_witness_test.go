@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
@@ -21,6 +22,25 @@ func eachRealEngine(t *testing.T, test func(t *testing.T, w *world, engine subsc
 	t.Run("pop/5.5.0", func(t *testing.T) { test(t, realWorld(t, "5.5.0"), subscriber.POP) })
 	for _, version := range []string{"5.5.0", "4.9.7"} {
 		t.Run("pull/"+version, func(t *testing.T) { test(t, realWorld(t, version), subscriber.Pull) })
+	}
+}
+
+// Bodies come as they were before Java compressed them, whichever way it did.
+func TestBodiesThatJavaCompressed(t *testing.T) {
+	w := realWorld(t, "5.5.0")
+	topic := unique("compressed")
+	messages := subscribe(t, newSubscriber(t, w.config(subscriber.Auto, unique("group"))), topic)
+	const size = 20_000
+	for compression, flag := range map[string]int32{"ZLIB": headers.SysFlagZlib, "LZ4": headers.SysFlagLZ4, "ZSTD": headers.SysFlagZstd} {
+		sent := w.real.JavaProduce(t, topic, 2, "--size", strconv.Itoa(size), "--compression", compression)
+		stored := w.real.View(t, topic, sent[0].OffsetMsgID)[0] // Java takes away the flag that it is compressed
+		require.Equal(t, flag, stored.SysFlag&headers.SysFlagCompressionMask, compression)
+		require.Less(t, stored.StoreSize, int32(size), compression)
+		for range 2 {
+			m := next(t, messages)
+			require.Equal(t, "java-"+m.Metadata.Get("n")+strings.Repeat(".", size-len("java-0")), string(m.Payload), compression)
+			m.Ack()
+		}
 	}
 }
 

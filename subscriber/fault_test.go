@@ -23,8 +23,9 @@ const persisted = 5*time.Second + 2*time.Second
 // for a tenth of a second, and pulling members commit every second.
 const unconfirmed = 1*time.Second + 500*time.Millisecond
 
-// faultLease is short, for what is lost with a member or a connection to come again soon.
-const faultLease = 4 * time.Second
+// faultLease is short, for what is lost with a member or a connection to come again soon, and
+// long enough for the acks of busy members to reach busy brokers.
+const faultLease = 10 * time.Second
 
 // eachFaultVersion runs a test for the versions that there are to be, each with the ways to
 // consume.

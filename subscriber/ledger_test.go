@@ -251,6 +251,7 @@ const (
 	ackInDoubt  = "acked in the fault, or shortly before"
 	behind      = "acked behind one that was not"
 	unseen      = "delivered in the fault, to nobody"
+	earlier     = "of an earlier pop, whose lease was over before it was given back"
 	tooLate     = "handed out by a member that had stood still, its context over"
 	lateCommit  = "handed over before a busy machine had committed it"
 	unexplained = "for no reason"
@@ -283,12 +284,23 @@ func (l *ledger) why(h *handling, before []*handling) string {
 			return reason
 		}
 	}
+	if l.isOfEarlierPop(h, before[len(before)-1]) {
+		return earlier
+	}
 	if h.Number > 1 && slices.ContainsFunc(l.troubles, func(tr *trouble) bool {
 		return !h.At.Before(tr.begun) && (tr.ended.IsZero() || h.account.storedAt.Before(tr.ended) && h.At.Before(tr.ended.Add(l.lease+revived+l.slack)))
 	}) {
 		return unseen // the answer to a pop was lost
 	}
 	return unexplained
+}
+
+// isOfEarlierPop reports whether a delivery cannot be for a lost answer to the one before it,
+// as it comes too soon: members hand out a message within a third of its lease. Where members
+// or brokers are busy, what was popped before that was given back so late that the broker made
+// copies for its lease as well.
+func (l *ledger) isOfEarlierPop(h, before *handling) bool {
+	return h.Number > 1 && h.At.Sub(before.At) < l.lease/2
 }
 
 // isTooLate reports whether a member that was in trouble handed out what it had offered

@@ -125,7 +125,8 @@ func (w *Witness) View(t testing.TB, topic, offsetMsgID string) []StoredMessage 
 // command: --batch, --oneway (which has no results), --tag T, --hash KEY (to
 // the queue that SelectMessageQueueByHash picks), --size N, which fills bodies up
 // to a size, --namespace NS, --namespace-v2 NS (clients since 5.2.0), --group
-// NAME, and --vip, which sends to the brokers' VIP port.
+// NAME, --vip, which sends to the brokers' VIP port, and --compression ZLIB, LZ4 or
+// ZSTD (clients since 5.0.0).
 func (w *Witness) JavaProduce(t testing.TB, topic string, count int, options ...string) []SendResult {
 	t.Helper()
 	args := append([]string{"produce", topic, strconv.Itoa(count)}, options...)

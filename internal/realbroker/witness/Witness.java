@@ -472,8 +472,14 @@ public final class Witness {
         String namespaceV2 = args.option("--namespace-v2", null);
         String group = args.option("--group", "witness-producer");
         boolean vip = args.flag("--vip");
+        String compression = args.option("--compression", null);
         args.end();
         DefaultMQProducer producer = new DefaultMQProducer(group, hook());
+        if (compression != null) {
+            // Only clients since 5.0.0 have it.
+            Method set = methodOf(producer, "setCompressType");
+            set.invoke(producer, constant(set.getParameterTypes()[0], compression));
+        }
         if (namespace != null) {
             producer.setNamespace(namespace);
         }
