@@ -63,7 +63,9 @@ func consumeAs(member string, messages <-chan *message.Message, work func(m *mes
 			select {
 			case <-timer.C:
 			case <-m.Context().Done():
-				done.What, done.At, done.Cause = takenAway, time.Now(), fmt.Sprint(context.Cause(m.Context()))
+			}
+			if cause := context.Cause(m.Context()); cause != nil { // both may have come
+				done.What, done.At, done.Cause = takenAway, time.Now(), cause.Error()
 				tell(done)
 			}
 			done.What, done.At = acked, time.Now()
