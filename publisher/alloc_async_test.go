@@ -39,8 +39,8 @@ func TestAllocationsOfOtherManners(t *testing.T) {
 		{"PublishOneway", oneway, noHooks, 3},
 		{"Publish", sync, noHooks, 3.5},
 		{"Publish with hooks", sync, func(c *publisher.Config) {
-			c.Hooks.BeforeSend = func(publisher.SendEvent) {}
-			c.Hooks.AfterAttempt = func(publisher.AttemptEvent) {}
+			c.Hooks = append(c.Hooks, publisher.Hooks{AttemptStart: func(ctx context.Context, _ publisher.AttemptEvent) context.Context { return ctx }})
+			c.Hooks = append(c.Hooks, publisher.Hooks{AttemptEnd: func(context.Context, publisher.AttemptEvent) {}})
 		}, 3.5},
 	} {
 		t.Run(c.name, func(t *testing.T) {

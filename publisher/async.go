@@ -46,7 +46,7 @@ func (p *Publisher) PublishAsync(topic string, messages ...*message.Message) err
 	if len(messages) == 0 {
 		return nil
 	}
-	c := p.calls.get(p, topic, messages, mode{})
+	c := p.calls.get(p, topic, messages, mode{async: true})
 	switch {
 	case p.cfg.OnResult == nil:
 		c.refuse(0, ErrNoOnResult)
@@ -55,7 +55,9 @@ func (p *Publisher) PublishAsync(topic string, messages ...*message.Message) err
 	case p.takeAsync(c, messages):
 		return nil
 	}
-	return &Error{Topic: topic, Results: c.results()}
+	results := c.results()
+	c.end(results)
+	return &Error{Topic: topic, Results: results}
 }
 
 // takeAsync hands over the messages of a call that was let in, and reports whether it

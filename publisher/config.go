@@ -182,8 +182,10 @@ type Config struct {
 	// PublishAsync it may call.
 	OnResult func(Result)
 
-	// Hooks are told of requests, retries, connections and routes.
-	Hooks Hooks
+	// Hooks are called for messages, requests, retries, connections and routes. Of several
+	// each is called in its turn, and a hook that returns a context gets the one that the
+	// hook before it has returned.
+	Hooks []Hooks
 
 	// Trace tells where each message has gone, for RocketMQ's own tools.
 	Trace TraceConfig

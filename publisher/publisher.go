@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -52,8 +53,10 @@ type Publisher struct {
 	hurryAfter   time.Duration // dispatch.Config.HurryAfter; 0 unless a test says otherwise
 	logs         failureLogs
 	topics       *topicname.Names
+	hooks        Hooks // those of Config.Hooks, joined
 	calls        callPool
-	uuids        uuidLists
+	lists        messageLists
+	inRequests   atomic.Int64 // send requests under way
 	gate         *gate.Gate
 	delivery     delivery[*call]
 	tracer       *tracer // nil if messages are not traced
@@ -101,6 +104,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		cut:     make(chan struct{}),
 		closed:  make(chan struct{}),
 		gate:    gate.New(gate.Amount(cfg.Waiting)),
+		hooks:   joinHooks(cfg.Hooks),
 	}
 	var err error
 	if p.ids, err = messageid.NewSource(time.Now()); err != nil {
@@ -310,15 +314,16 @@ func (p *Publisher) report(c *call) error {
 	return nil
 }
 
-// tell logs each message of a call if anybody reads that, and tells OnResult of it, if
-// there is one.
+// tell logs each message of a call if anybody reads that, and tells hooks and OnResult of
+// it, if there are any.
 func (p *Publisher) tell(c *call) {
 	logs := p.logsMessages()
-	if !logs && p.cfg.OnResult == nil {
+	if !logs && p.cfg.OnResult == nil && p.hooks.PublishEnd == nil {
 		return
 	}
 	for i := range c.messages {
 		r := c.result(i)
+		c.endOne(i, r)
 		if logs {
 			p.messageLog.write(c.mode, &r)
 		}
@@ -330,4 +335,4 @@ func (p *Publisher) tell(c *call) {
 
 // logsMessages reports whether lines about single messages are to be made. There are
 // none about the messages that traces are sent in.
-func (p *Publisher) logsMessages() bool { return p.messageLog.read.Load() && !p.plainTopics }
+func (p *Publisher) logsMessages() bool { return p.messageLog.Read() && !p.plainTopics }

@@ -149,9 +149,8 @@ func (s *sender) exchange(ctx context.Context, a *dispatch.Attempt, keys session
 	if data == nil {
 		r.messages = a.Messages
 	}
-	if hook := s.p.cfg.Hooks.BeforeSend; hook != nil {
-		s.p.tellSend(hook, a, max(len(data), r.BodySize()))
-	}
+	s.p.inRequests.Add(1)
+	defer s.p.inRequests.Add(-1)
 	signed, data := s.p.sign(keys, r, data)
 	if a.Oneway {
 		return headers.Command{}, s.p.client.InvokeOneway(ctx, a.Addr, signed, data)
