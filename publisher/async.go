@@ -7,6 +7,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gate"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/told"
 )
 
 var (
@@ -20,7 +21,7 @@ var (
 
 // asyncCall is what a call has that nobody waits in. It is zero in others.
 type asyncCall struct {
-	generation *generation
+	generation *told.Generation
 	need       gate.Amount // that it holds at the gate
 }
 
@@ -131,14 +132,14 @@ func (p *Publisher) enterAsync(c *call) bool {
 		return false
 	}
 	p.inFlight++
-	c.async.generation = p.handed.add()
+	c.async.generation = p.handed.Add()
 	return true
 }
 
 // leaveAsync is told when the results of an asynchronous call have been told.
-func (p *Publisher) leaveAsync(of *generation) {
+func (p *Publisher) leaveAsync(of *told.Generation) {
 	p.mu.Lock()
-	p.handed.remove(of)
+	p.handed.Remove(of)
 	p.mu.Unlock()
 	p.leave()
 }
@@ -146,10 +147,10 @@ func (p *Publisher) leaveAsync(of *generation) {
 // waitTold returns when the results of all asynchronous calls have been told.
 func (p *Publisher) waitTold() {
 	p.mu.Lock()
-	told := p.handed.seal()
+	all := p.handed.Seal()
 	p.mu.Unlock()
-	if told != nil {
-		<-told
+	if all != nil {
+		<-all
 	}
-	p.delivery.wg.Wait()
+	p.delivery.Wait()
 }

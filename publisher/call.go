@@ -73,7 +73,7 @@ func (c *call) refuse(at int, err error) { c.refusal = refusal{err: err, at: at}
 func (c *call) Context(index int) context.Context { return c.given[index].Context() }
 
 // Settled is called by the engine when an asynchronous call is over.
-func (c *call) Settled() { c.p.delivery.add(c) }
+func (c *call) Settled() { c.p.delivery.Add(c) }
 
 // failed reports whether a message of the call, which is over, has an error.
 func (c *call) failed() bool { return c.refusal.err != nil || c.Call.Failed() }

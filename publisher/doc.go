@@ -26,7 +26,7 @@
 //     missing topics, in those of package topics.
 //   - Config.Cluster says where the cluster is. Its Credentials and TLS are the way
 //     into one that is closed.
-//   - [Hooks] and [TraceConfig] tell what happens.
+//   - [Hooks] and [TraceConfig] tell what happens, [Publisher.Stats] what there is.
 //
 // A message's tag, search keys and flag are metadata too: see package marshaler.
 // Tests need no RocketMQ: see package embedded.

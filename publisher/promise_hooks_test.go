@@ -516,7 +516,6 @@ func TestPromiseHooksRefusals(t *testing.T) {
 		check(publisher.ErrSendTimeout, err, 1)
 		require.NoError(t, p.Close())
 		check(publisher.ErrClosed, p.Publish(orders, newMessage("x")), 1)
-		check(publisher.ErrClosed, p.PublishAsync(orders, newMessage("x")), 1)
 		require.Empty(t, log.messages[0].RocketMQTopic)
 	})
 }

@@ -23,6 +23,8 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/failed"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gate"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/latest"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/told"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
@@ -58,7 +60,7 @@ type Publisher struct {
 	lists        messageLists
 	inRequests   atomic.Int64 // send requests under way
 	gate         *gate.Gate
-	delivery     delivery[*call]
+	delivery     told.Teller[*call]
 	tracer       *tracer // nil if messages are not traced
 	messageLog   messageLog
 	// plainTopics says that topics are RocketMQ's, and its own ones too.
@@ -68,7 +70,7 @@ type Publisher struct {
 	closing  bool
 	inFlight int
 	stopped  bool // calls are cut off, those under way and later ones
-	handed   generations
+	handed   told.Generations
 	// drained is closed when the publisher is closing and the last call ends.
 	drained chan struct{}
 	// cut is closed when the calls still under way have to end.
@@ -105,6 +107,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		closed:  make(chan struct{}),
 		gate:    gate.New(gate.Amount(cfg.Waiting)),
 		hooks:   joinHooks(cfg.Hooks),
+		open:    transactions{ended: latest.IDs{Most: keptEnded}},
 	}
 	var err error
 	if p.ids, err = messageid.NewSource(time.Now()); err != nil {
@@ -115,7 +118,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	}
 	p.cfg.ProducerGroup = topicname.WrapNamespace(cfg.Cluster.Namespace, cfg.ProducerGroup)
 	p.engine = p.newEngine()
-	p.delivery.tell = p.finishAsync
+	p.delivery.Tell = p.finishAsync
 	p.marshal, p.ownMarshaler = appendMarshal(cfg.Marshaler)
 	p.checkbacks = newCheckbacks(p)
 	if err = p.join(); err != nil {
