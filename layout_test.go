@@ -58,7 +58,7 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"transport":                    {[]string{"headers", "internal/ctxerr", "internal/pool"}, nil},
 	"routing":                      {[]string{"headers", "internal/ctxerr"}, nil},
 	"marshaler":                    {[]string{"headers", "internal/body"}, []string{watermill}},
-	"internal/topicname":           {[]string{"headers", "marshaler"}, nil},
+	"internal/topicname":           {[]string{"headers", "internal/faults", "marshaler"}, nil},
 	"internal/hooks":               {},
 	"internal/tracelog":            {nil, []string{watermill}},
 	"internal/receive":             {[]string{"headers", "internal/body", "marshaler"}, []string{watermill}},

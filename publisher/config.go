@@ -55,7 +55,10 @@ type Config struct {
 
 	// Topics maps Watermill topic names to RocketMQ's, whose alphabet is small.
 	// marshaler.EscapeTopics by default; marshaler.PlainTopics switches the
-	// mapping off. An EscapeTopics is told of Cluster.Namespace.
+	// mapping off, and marshaler.DotTopics and marshaler.NewTopicTable make names to be
+	// shared with programs in other languages. An EscapeTopics is told of Cluster.Namespace.
+	// A log line tells once of each topic that brokers know by another name, and TopicName
+	// returns it.
 	Topics marshaler.TopicMapper
 
 	// Compression of message bodies.

@@ -101,7 +101,6 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	p := &Publisher{
 		cfg:     cfg,
 		logger:  logger.With(watermill.LogFields{"producer_group": cfg.ProducerGroup}),
-		topics:  topicname.New(cfg.Topics, cfg.Cluster.Namespace),
 		drained: make(chan struct{}),
 		cut:     make(chan struct{}),
 		closed:  make(chan struct{}),
@@ -109,6 +108,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		hooks:   joinHooks(cfg.Hooks),
 		open:    transactions{ended: latest.IDs{Most: keptEnded}},
 	}
+	p.topics = topicname.New(cfg.Topics, cfg.Cluster.Namespace, p.topicDiffers)
 	var err error
 	if p.ids, err = messageid.NewSource(time.Now()); err != nil {
 		return nil, err

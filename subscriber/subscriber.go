@@ -76,7 +76,6 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Subscriber, error) {
 	s := &Subscriber{
 		cfg:           cfg,
 		logger:        logger.With(watermill.LogFields{"consumer_group": cfg.Group}),
-		names:         topicname.New(cfg.Topics, cfg.Cluster.Namespace),
 		reader:        receive.Reader{Unmarshaler: cfg.Unmarshaler},
 		decompressor:  body.NewDecompressor(cfg.MaxInFlight.Bytes),
 		hooks:         joinHooks(cfg.Hooks),
@@ -84,6 +83,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Subscriber, error) {
 		closed:        make(chan struct{}),
 		cutOff:        make(chan struct{}),
 	}
+	s.names = topicname.New(cfg.Topics, cfg.Cluster.Namespace, s.topicDiffers)
 	s.life, s.endLife = context.WithCancelCause(context.Background())
 	s.engine.turn = make(chan struct{}, 1)
 	if err := s.join(logger); err != nil {
