@@ -410,11 +410,11 @@ func testTopicDeleted(t *testing.T, tw *twin) {
 	y.Publisher = publisherIn(t, tw.world, func(c *publisher.Config) {
 		c.OnResult, c.Avoidance.FailedFor = y.seen.add, time.Hour
 		c.SendTimeout = time.Hour
-		c.Hooks.Retry = func(e publisher.RetryEvent) {
+		c.Hooks = append(c.Hooks, publisher.Hooks{Retry: func(_ context.Context, e publisher.RetryEvent) {
 			if e.Failed == attempts {
 				cancel() // now, since no attempt is under way whose end would be unknown
 			}
-		}
+		}})
 	})
 	y.publish(t, 4)
 	tw.remove(t, y.topic)

@@ -1,6 +1,7 @@
 package subscriber_test
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"sync"
@@ -268,7 +269,7 @@ func TestDeadLettersAreFoundByKey(t *testing.T) {
 		buried := make(chan subscriber.MessageEvent, 1)
 		cfg := w.config(engine, group)
 		cfg.MaxDeliveries = 1
-		cfg.Hooks.DeadLettered = func(e subscriber.MessageEvent) { buried <- e }
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{DeadLettered: func(_ context.Context, e subscriber.MessageEvent) { buried <- e }})
 		messages := subscribe(t, newSubscriber(t, cfg), topic)
 		list := publish(t, w.publisher(t), topic, 1)
 		m := next(t, messages)

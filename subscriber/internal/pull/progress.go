@@ -106,6 +106,14 @@ func (p *progress) span() (span, lowest int64) {
 	return p.window.span(), p.window.lowest()
 }
 
+// uncommitted is how many acks the broker has not been told of. Offsets without a message,
+// such as those that a filter keeps back, count until the next commit.
+func (p *progress) uncommitted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int(p.window.lowest()-max(p.told, p.start)) + p.window.acked
+}
+
 // fence has nothing committed from now on. It waits for a commit that is under way, until
 // ctx ends. unfence takes it back.
 func (p *progress) fence(ctx context.Context) (unfence func()) {
