@@ -67,6 +67,7 @@ func serveReceipts(ctx context.Context, cluster rocketmq.Cluster, first *message
 	if err != nil {
 		return err
 	}
+	defer pub.Close()
 	if err := pub.Publish("orders", first); err != nil {
 		return err
 	}
@@ -77,6 +78,7 @@ func serveReceipts(ctx context.Context, cluster rocketmq.Cluster, first *message
 	if err != nil {
 		return err
 	}
+	defer sub.Close()
 	router, err := message.NewRouter(message.RouterConfig{}, wm.NopLogger{})
 	if err != nil {
 		return err
