@@ -23,7 +23,7 @@ import (
 )
 
 // startPatience is how long a server may take to start on a crowded machine.
-const startPatience = 2 * time.Minute
+const startPatience = 4 * time.Minute
 
 // need finds programs by the patterns of their paths, the first of them on this
 // machine that match. Without one the test is skipped, or fails where
