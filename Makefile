@@ -7,7 +7,7 @@ OVERLOAD_TIME     ?= 60s
 FUZZTIME          ?= 20s
 TOOL              := go tool -modfile=tools/go.mod
 
-.PHONY: build up wait test test_full test_v test_short test_race test_stress fmt lint fuzz bench bench-peers bench-overload vectors update_watermill
+.PHONY: build up wait test test_full test_v test_short test_race test_stress fmt lint fuzz bench bench-peers bench-watermill bench-overload vectors update_watermill
 
 build:
 	go build ./...
@@ -90,6 +90,11 @@ bench:
 # half, and leaves what the page has of the other. Let the machine do nothing else.
 bench-peers:
 	go run -C benchmarks . -out ../docs/benchmarks.md -data ../docs/benchmarks.json $(if $(ONLY),-only $(ONLY))
+
+# The load of watermill-benchmark, on a real broker: all messages of a size are published,
+# then all are consumed. Let the machine do nothing else.
+bench-watermill:
+	go run -C benchmarks ./watermill -out ../docs/benchmarks-watermill.md
 
 # More load than a broker takes, for OVERLOAD_TIME each: on the simulated clock, and on
 # a real broker.

@@ -209,14 +209,8 @@ func without(list, other []string) []string {
 // TestNamedFiles: what the documents call a Go file is one, with as much of its path as
 // is given.
 func TestNamedFiles(t *testing.T) {
-	documents := []string{"README.md"}
-	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
-		found, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		documents = append(documents, found...)
-	}
 	files := goFiles(t)
-	for _, document := range documents {
+	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, m := range namedFile.FindAllStringSubmatch(string(text), -1) {

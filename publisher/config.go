@@ -106,7 +106,7 @@ type Config struct {
 	// were handed over: in the order of one Publish call, and those of a call
 	// before those of a call that began after it had returned. A message that
 	// fails holds up those behind it until it is stored or given up; then they
-	// are sent as if it had not been there. See the README for what may break the
+	// are sent as if it had not been there. docs/guarantees.md says what may break the
 	// order.
 	//
 	// The key is also stored in the property __SHARDINGKEY, so it has to be a
