@@ -22,7 +22,7 @@ import (
 )
 
 // startPatience is how long a server may take to start on a crowded machine.
-const startPatience = 2 * time.Minute
+const startPatience = 4 * time.Minute
 
 // The programs of the servers, by the patterns of their paths.
 var (
