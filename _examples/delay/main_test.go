@@ -27,10 +27,10 @@ type arrived struct {
 	properties map[string]string
 }
 
-// The program, and the same on the embedded broker of either line and on real
-// ones, where the official Java client says what has arrived and when. What
-// DelayOnError says is a second the first time, and five the second.
-func TestDelay(t *testing.T) {
+// DelayOnError and PoisonQueue on the embedded broker of either line and on real ones,
+// where the official Java client says what has arrived and when. What DelayOnError says
+// is a second the first time, and five the second.
+func TestDelayOnError(t *testing.T) {
 	for _, version := range []headers.Version{headers.Version5_5_0, headers.Version4_9_7} {
 		t.Run("embedded "+strconv.Itoa(int(version)), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -81,7 +81,7 @@ func test(t *testing.T, cfg publisher.Config, read func(n int) []arrived) {
 	defer pub.Close()
 	var out bytes.Buffer
 	before := time.Now()
-	if err := run(t.Context(), &out, pub); err != nil {
+	if err := handleOnce(t.Context(), &out, pub); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != "a book cannot be handled now\n" {
