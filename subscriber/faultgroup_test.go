@@ -54,9 +54,6 @@ type faultGroup struct {
 	// leave has members in other processes leave, if there are some.
 	leave func() error
 
-	// unsure says that brokers do not know how far the group is.
-	unsure bool
-
 	begun      int // messages that were begun to be published
 	publishing sync.WaitGroup
 	published  chan struct{} // closed when what was begun last is published
@@ -239,9 +236,7 @@ func (g *faultGroup) finish(t *testing.T) {
 		require.NoError(t, m.sub.Close())
 		m.consuming.Wait()
 	}
-	if !g.unsure {
-		g.nothingLeft(t)
-	}
+	g.nothingLeft(t)
 	g.ledger.check(t, g.all, g.suite.ordered)
 }
 
