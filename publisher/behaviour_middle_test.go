@@ -86,7 +86,7 @@ func TestMiddleVersion(t *testing.T) {
 	t.Run("hooks and check", func(t *testing.T) {
 		topic := topicOf(t, 1)
 		var log hookLog
-		p := publisherIn(t, w, func(c *publisher.Config) { c.Hooks, c.ProducerGroup = log.hooks(), topic })
+		p := publisherIn(t, w, func(c *publisher.Config) { c.Hooks, c.ProducerGroup = []publisher.Hooks{log.hooks()}, topic })
 		before := stateOf(t, w)
 		report := checked(t, p, topic)
 		require.NoError(t, report.Without(check.AutoCreate).Err(), report)
@@ -94,6 +94,6 @@ func TestMiddleVersion(t *testing.T) {
 		require.NoError(t, p.Publish(topic, newMessages(3)...))
 		require.Len(t, w.read(t, topic, 3), 3)
 		require.Len(t, log.sends, 1)
-		require.Eventually(t, func() bool { return len(w.real.Producers(t, topic)) == 1 }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(w.real.Producers(t, topic)) == 1 }, patience, 50*time.Millisecond)
 	})
 }

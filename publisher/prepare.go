@@ -98,6 +98,7 @@ func (p *Publisher) prepare(c *call, at int, mapped marshaler.MappedTopic, msg *
 	if own.id, err = p.ids.Next(now); err != nil {
 		return err
 	}
+	list = p.withInjected(c, at, list, before, now)
 	sized := list
 	if own.delay != nil && !own.delay.until.IsZero() {
 		sized = append(sized, longestDelayProperty)
@@ -256,16 +257,16 @@ const (
 
 // keyDropped logs, now and then, that a message goes without an ordering key.
 func (p *Publisher) keyDropped(why, topic string, msg *message.Message, now time.Time) {
-	p.messageChanged(&p.logs.keys, why, topic, msg, now)
+	p.messageChanged(&p.logs.keys, why, topic, msg.UUID, now)
 }
 
 // messageFitted logs in the same way what was changed for a message to fit.
 func (p *Publisher) messageFitted(topic string, msg *message.Message, change string, now time.Time) {
-	p.messageChanged(&p.logs.fitted, change, topic, msg, now)
+	p.messageChanged(&p.logs.fitted, change, topic, msg.UUID, now)
 }
 
-func (p *Publisher) messageChanged(limit *loglimit.Limit, text, topic string, msg *message.Message, now time.Time) {
+func (p *Publisher) messageChanged(limit *loglimit.Limit, text, topic, uuid string, now time.Time) {
 	if missed, ok := limit.Ask(topic, now); ok {
-		p.logger.Debug(text, watermill.LogFields{"topic": topic, "message_uuid": msg.UUID, loglimit.Unlogged: missed})
+		p.logger.Debug(text, watermill.LogFields{"topic": topic, "message_uuid": uuid, loglimit.Unlogged: missed})
 	}
 }

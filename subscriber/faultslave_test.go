@@ -42,6 +42,7 @@ func testMasterLost(t *testing.T, version string, suites []suite) {
 	require.NoError(t, c.Slave(0).Kill())
 	require.NoError(t, c.Slave(0).Start())
 	require.NoError(t, c.AwaitReplication(t.Context()))
+	p := takePace(t, w, groups[0].topic, groups[0].ledger.inTrouble)
 	for _, g := range groups {
 		g.join("one")
 		g.join("two")
@@ -67,7 +68,7 @@ func testMasterLost(t *testing.T, version string, suites []suite) {
 		g.await(g.all)
 		g.ledger.end(troubles[i])
 	}
-	finishAll(t, groups)
+	finishAll(t, groups, p)
 	for _, g := range groups {
 		if g.suite.engine == subscriber.POP {
 			// The master did not live to write down what it had handed out, nor did it hear

@@ -185,13 +185,18 @@ func (l *Lane) next() *Message {
 			return nil
 		}
 		m := l.queue.peek()
+		if m.Expired(l.now) {
+			l.expire(m)
+			continue
+		}
 		if m.given != nil {
 			return m
 		}
 		given, err := l.output.cfg.Make(m)
 		if err == nil {
-			given.SetContext(m.delivery)
-			m.given = given
+			m.given, m.uuid = given, given.UUID
+			m.context = l.output.cfg.Observer.Starting(m, given)
+			given.SetContext(m.context)
 			return m
 		}
 		l.unreadable(l.queue.pop(), err)
@@ -210,6 +215,9 @@ func (l *Lane) handOut(m *Message) {
 		l.output.budget.widen()
 	}
 	l.output.cfg.Observer.HandedOut(m)
+	if m.Expired(l.now) { // it was offered before, and the process stood still
+		l.lose(m, nil)
+	}
 }
 
 // list has a message among those that are out.

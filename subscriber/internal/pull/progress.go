@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // progress is how far a queue is consumed, from the offset on at which a reader has begun
@@ -20,9 +21,10 @@ type progress struct {
 
 	mu     sync.Mutex // guards what follows
 	window window
-	// told is the offset that was sent to the broker last, confirmed the one that the
-	// broker has said it has. -1 is none.
+	// told is the offset that was sent to the broker last, and toldAt when; confirmed is the
+	// one that the broker has said it has. -1 is none.
 	told, confirmed int64
+	toldAt          time.Time
 	// fenced says that nothing is to be committed any more.
 	fenced bool
 	// back is the lowest offset that was released, -1 if there is none.
@@ -38,7 +40,7 @@ func newProgress(r *reader, start int64, committed bool) *progress {
 		window: window{end: start}, told: -1, confirmed: -1, back: -1,
 	}
 	if committed {
-		p.told, p.confirmed = start, start
+		p.told, p.toldAt, p.confirmed = start, time.Now(), start
 	}
 	return p
 }
@@ -104,6 +106,14 @@ func (p *progress) span() (span, lowest int64) {
 	return p.window.span(), p.window.lowest()
 }
 
+// uncommitted is how many acks the broker has not been told of. Offsets without a message,
+// such as those that a filter keeps back, count until the next commit.
+func (p *progress) uncommitted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int(p.window.lowest()-max(p.told, p.start)) + p.window.acked
+}
+
 // fence has nothing committed from now on. It waits for a commit that is under way, until
 // ctx ends. unfence takes it back.
 func (p *progress) fence(ctx context.Context) (unfence func()) {
@@ -122,8 +132,13 @@ func (p *progress) fence(ctx context.Context) (unfence func()) {
 	}
 }
 
-// commit tells the broker of what has been consumed, if that is news. With confirm it
-// waits for the broker's word.
+// tellAgain is how often a broker is told of an offset that has not changed, as Java does
+// (ClientConfig.persistConsumerOffsetInterval): a commit that nobody answers may be lost with
+// its connection, and a broker that is killed forgets what it was told in the last seconds.
+const tellAgain = 5 * time.Second
+
+// commit tells the broker of what has been consumed, if that is news or was not said for
+// a while. With confirm it waits for the broker's word.
 func (p *progress) commit(ctx context.Context, confirm bool) error {
 	e := p.reader.engine
 	if e.isBroadcast() {
@@ -136,11 +151,12 @@ func (p *progress) commit(ctx context.Context, confirm bool) error {
 	}
 	defer func() { <-p.turn }()
 	p.mu.Lock()
-	offset, known := p.window.lowest(), p.told
+	offset := p.window.lowest()
+	known := offset == p.told && time.Since(p.toldAt) < tellAgain
 	if confirm {
-		known = p.confirmed
+		known = offset == p.confirmed
 	}
-	nothing := p.fenced || offset == known
+	nothing := p.fenced || known
 	p.mu.Unlock()
 	if nothing {
 		return nil
@@ -156,7 +172,7 @@ func (p *progress) commit(ctx context.Context, confirm bool) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.told = offset
+	p.told, p.toldAt = offset, time.Now()
 	if confirm {
 		p.confirmed = offset
 	}
