@@ -52,6 +52,23 @@ func productionTopics(cluster rocketmq.Cluster, logger wm.LoggerAdapter) (*publi
 	return pub, err
 }
 
+func productionNames(cluster rocketmq.Cluster, logger wm.LoggerAdapter, said *string) error {
+	// SNIPPET:
+	names, err := marshaler.NewTopicTable(map[string]string{"billing.paid": "BILLING_PAID"}, marshaler.DotTopics{})
+	if err != nil {
+		return err
+	}
+	pub, err := publisher.New(publisher.Config{Cluster: cluster, Topics: names}, logger)
+	if err != nil {
+		return err
+	}
+	defer pub.Close()
+	name, err := pub.TopicName("orders.created") // orders_created
+	// :SNIPPET
+	*said = name
+	return err
+}
+
 func productionTLS(pool *x509.CertPool, own tls.Certificate) rocketmq.Cluster {
 	// SNIPPET:
 	cluster := rocketmq.Cluster{
@@ -115,6 +132,16 @@ func TestProduction(t *testing.T) {
 }
 
 func TestProductionTopicNames(t *testing.T) {
+	var name string
+	require.NoError(t, productionNames(rocketmq.Cluster{NameServers: []string{"ns-1:9876"}}, nil, &name))
+	require.Equal(t, "orders_created", name)
+	for mapper, want := range map[marshaler.DotTopics]string{{}: "orders_created", {Dot: '-'}: "orders-created"} {
+		mapped, err := mapper.MapTopic("orders.created")
+		require.NoError(t, err)
+		require.Equal(t, want, mapped.Name)
+		_, err = mapper.MapTopic(want)
+		require.ErrorIs(t, err, marshaler.ErrTopicJoined)
+	}
 	requireTopicNames(t, "docs/production.md")
 	for _, refused := range []string{"%RETRY%billing", "rmq_sys_x", ""} {
 		_, err := marshaler.EscapeTopics{}.MapTopic(refused)

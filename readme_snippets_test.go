@@ -12,6 +12,7 @@ import (
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
@@ -159,4 +160,7 @@ func TestReadmeFailure(t *testing.T) {
 // TestReadmeTopicNames: the table on the first screen is what the default mapping does.
 func TestReadmeTopicNames(t *testing.T) {
 	requireTopicNames(t, "README.md")
+	mapped, err := marshaler.DotTopics{}.MapTopic("shop.orders")
+	require.NoError(t, err)
+	require.Contains(t, readText(t, "README.md"), "`marshaler.DotTopics` makes `"+mapped.Name+"` of `shop.orders`")
 }
