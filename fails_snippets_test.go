@@ -76,6 +76,12 @@ func outliving(router *message.Router) {
 	// :SNIPPET
 }
 
+func keepingOpen(router *message.Router, sub message.Subscriber, pub message.Publisher, handler message.HandlerFunc) {
+	// FAILS:
+	router.AddHandler("receipts", "orders", sub, "receipts", publisher.KeepOpen(pub), handler)
+	// :FAILS
+}
+
 // The four verbs, by the code on the page.
 func TestFailsVerbs(t *testing.T) {
 	for want, fault := range map[string]embedded.Fault{
@@ -139,6 +145,7 @@ func TestFailsRouter(t *testing.T) {
 	router.AddHandler("relay", "in", in, "out", pub, func(msg *message.Message) ([]*message.Message, error) {
 		return []*message.Message{msg}, nil
 	})
+	keepingOpen(router, in, pub, message.PassthroughHandler)
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(context.Background()) }()
 	<-router.Running()

@@ -48,6 +48,10 @@ func (s *Subscriber) stopAll() []*subscription {
 // A handler that is not done in time finds its context ended with the cause ErrStopped. The
 // error is nil, or wraps a *CloseError for each topic whose acks brokers have not confirmed.
 //
+// A Watermill router closes its subscribers as well, but Run does not wait for that: call
+// Close when Run has returned, or else the process may end before brokers know of the last
+// acks.
+//
 // Close may be called again, from several goroutines and while nobody reads the channels;
 // each call returns when all is over, with the same result. It must not be called by a hook,
 // nor by a handler that it would wait for.

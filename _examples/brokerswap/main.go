@@ -89,25 +89,27 @@ func onKafka(ctx context.Context, logger watermill.LoggerAdapter) error {
 
 func onGoChannel(ctx context.Context, logger watermill.LoggerAdapter) error {
 	pubSub := gochannel.NewGoChannel(gochannel.Config{}, logger)
+	defer pubSub.Close()
 	return shop(ctx, pubSub, func(string) (message.Subscriber, error) { return pubSub, nil }, logger)
 }
 
-// shop is the application. join makes a member of a group, which has its messages to
-// itself. The router closes publisher and subscribers.
+// shop is the application. join makes a member of a group, which divides the messages.
 func shop(ctx context.Context, pub message.Publisher, join func(group string) (message.Subscriber, error), logger watermill.LoggerAdapter) error {
 	seller, err := join("brokerswap-seller")
 	if err != nil {
 		return err
 	}
+	defer seller.Close()
 	customer, err := join("brokerswap-customer")
 	if err != nil {
-		return errors.Join(err, seller.Close())
+		return err
 	}
+	defer customer.Close()
 	router, err := message.NewRouter(message.RouterConfig{}, logger)
 	if err != nil {
-		return errors.Join(err, seller.Close(), customer.Close())
+		return err
 	}
-	router.AddHandler("seller", orders, seller, receipts, pub, func(order *message.Message) ([]*message.Message, error) {
+	router.AddHandler("seller", orders, seller, receipts, publisher.KeepOpen(pub), func(order *message.Message) ([]*message.Message, error) {
 		return message.Messages{message.NewMessage(watermill.NewUUID(), append([]byte("receipt for "), order.Payload...))}, nil
 	})
 	things := []string{"a book", "a lamp", "a sofa"}

@@ -80,8 +80,18 @@ func run(ctx context.Context, cluster rocketmq.Cluster) error {
 	defer pub.Close()
 	// Each handler, and each event group, is a consumer group of its own: all of them
 	// get the messages, and the processes of a program divide them.
+	var subs []*subscriber.Subscriber
+	defer func() {
+		for _, sub := range subs {
+			_ = sub.Close() // the router does so as well, and does not wait for it
+		}
+	}()
 	join := func(group string, ordered bool) (message.Subscriber, error) {
-		return subscriber.New(subscriber.Config{Client: client, Group: group, Ordered: ordered, CreateTopics: create}, logger)
+		sub, err := subscriber.New(subscriber.Config{Client: client, Group: group, Ordered: ordered, CreateTopics: create}, logger)
+		if err == nil {
+			subs = append(subs, sub)
+		}
+		return sub, err
 	}
 	router, err := message.NewRouter(message.RouterConfig{}, logger)
 	if err != nil {
@@ -98,7 +108,7 @@ func run(ctx context.Context, cluster rocketmq.Cluster) error {
 			return err
 		}
 	}
-	return router.Run(ctx) // closes the subscribers
+	return router.Run(ctx)
 }
 
 // hotel is the application: nothing in it knows of RocketMQ.

@@ -56,7 +56,7 @@ func run(ctx context.Context, cluster rocketmq.Cluster) error {
 		return err
 	}
 	defer sources.Close()
-	collector, err := fanin.NewFanIn(sources, pub, fanin.Config{
+	collector, err := fanin.NewFanIn(sources, publisher.KeepOpen(pub), fanin.Config{
 		SourceTopics: []string{shopTopic, phoneTopic},
 		TargetTopic:  allTopic,
 	}, logger)
@@ -79,9 +79,12 @@ func run(ctx context.Context, cluster rocketmq.Cluster) error {
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	var group errgroup.Group
-	group.Go(func() error { return collector.Run(ctx) })
 	group.Go(func() error {
-		defer done() // ends the fan-in, which closes its publisher
+		defer done()
+		return collector.Run(ctx)
+	})
+	group.Go(func() error {
+		defer done()
 		messages, err := orders.Subscribe(ctx, allTopic)
 		if err != nil {
 			return err

@@ -119,7 +119,7 @@ func run(ctx context.Context, cluster rocketmq.Cluster) error {
 		return forward.Run(ctx)
 	})
 	group.Go(func() error {
-		defer done()
+		defer forward.Close()
 		messages, err := sub.Subscribe(ctx, topic)
 		if err != nil {
 			return err

@@ -69,7 +69,7 @@ func run(ctx context.Context, cluster rocketmq.Cluster) error {
 	defer done()
 	const orders = 3
 	var handled atomic.Int64
-	router.AddHandler("receipts", "metrics-orders", sub, "metrics-receipts", rocketmqPublisher, func(order *message.Message) ([]*message.Message, error) {
+	router.AddHandler("receipts", "metrics-orders", sub, "metrics-receipts", publisher.KeepOpen(rocketmqPublisher), func(order *message.Message) ([]*message.Message, error) {
 		switch handled.Add(1) {
 		case 1:
 			return nil, errors.New("out of paper")

@@ -65,12 +65,13 @@ func run(ctx context.Context, out io.Writer, nameServer string, count int) error
 	if err != nil {
 		return err
 	}
+	defer sub.Close() // the router closes it as well, and does not wait for it
 
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {
 		return err
 	}
-	router.AddHandler("receipts", "shop.orders", sub, "shop.receipts", pub,
+	router.AddHandler("receipts", "shop.orders", sub, "shop.receipts", publisher.KeepOpen(pub),
 		func(order *message.Message) ([]*message.Message, error) {
 			receipt := message.NewMessage(watermill.NewUUID(), fmt.Appendf(nil, "receipt for %s", order.Payload))
 			return []*message.Message{receipt}, nil
@@ -105,5 +106,5 @@ func run(ctx context.Context, out io.Writer, nameServer string, count int) error
 			return err
 		}
 	}
-	return router.Run(ctx) // closes the subscriber when it ends
+	return router.Run(ctx)
 }

@@ -28,7 +28,10 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
-const topic = "shutdown-orders"
+const (
+	orders   = "shutdown-orders"
+	receipts = "shutdown-receipts"
+)
 
 func main() { example.Main(run) }
 
@@ -72,12 +75,14 @@ func serve(ctx context.Context, cluster rocketmq.Cluster, l *ledger, publishers 
 	}
 	ctx, shutDown := context.WithCancel(ctx)
 	defer shutDown()
-	router.AddConsumerHandler("orders", topic, sub, func(order *message.Message) error {
+	// KeepOpen, since the router would close the publisher before its handlers are done. An
+	// order whose receipt is not published is handled twice.
+	router.AddHandler("orders", orders, sub, receipts, publisher.KeepOpen(pub), func(order *message.Message) ([]*message.Message, error) {
 		time.Sleep(10 * time.Millisecond) // the work
 		if enough(l.handle(order.UUID)) {
 			shutDown()
 		}
-		return nil
+		return message.Messages{message.NewMessage(watermill.NewUUID(), []byte("a receipt"))}, nil
 	})
 
 	// First, whoever publishes stops. Publish is not interrupted.
@@ -87,7 +92,7 @@ func serve(ctx context.Context, cluster rocketmq.Cluster, l *ledger, publishers 
 			for ctx.Err() == nil {
 				order := message.NewMessage(watermill.NewUUID(), []byte("an order"))
 				l.publish(order.UUID)
-				if err := pub.Publish(topic, order); err != nil {
+				if err := pub.Publish(orders, order); err != nil {
 					return err
 				}
 			}
