@@ -205,3 +205,39 @@ func TestHooksKnowTheSubscription(t *testing.T) {
 		})
 	}
 }
+
+// The function that takes dead letters has the values of the message's context, and not its
+// end.
+func TestDeadLetterContext(t *testing.T) {
+	w := embeddedWorld(t)
+	type own struct{}
+	letters := make(chan context.Context, 1)
+	cfg := w.config(subscriber.POP, unique("group"))
+	cfg.MaxDeliveries = 1
+	cfg.DeadLetter = func(ctx context.Context, _ subscriber.DeadLetter) error {
+		require.NoError(t, ctx.Err())
+		inner, done := context.WithCancel(ctx)
+		require.NoError(t, inner.Err())
+		done()
+		require.ErrorIs(t, context.Cause(inner), context.Canceled)
+		letters <- ctx
+		return nil
+	}
+	cfg.Hooks = []subscriber.Hooks{{
+		DeliveryStart: func(ctx context.Context, msg *message.Message, _ subscriber.MessageEvent) context.Context {
+			return context.WithValue(ctx, own{}, msg.UUID)
+		},
+	}}
+	sub := newSubscriber(t, cfg)
+	topic := unique("letters")
+	messages := subscribe(t, sub, topic)
+	require.NoError(t, w.publisher(t).Publish(topic, message.NewMessage("1", []byte("x"))))
+	next(t, messages).Nack()
+	ctx := <-letters
+	require.Equal(t, "1", ctx.Value(own{}))
+	info, ok := subscriber.InfoFromContext(ctx)
+	require.True(t, ok)
+	require.Equal(t, 1, info.Deliveries)
+	require.NoError(t, sub.Close())
+	require.Error(t, ctx.Err(), "it ends with the subscription")
+}
