@@ -90,6 +90,8 @@ type PublishEvent struct {
 	// RocketMQTopic is the name that brokers know; empty if there is none, and the message
 	// will be refused.
 	RocketMQTopic string
+	// Namespace is Cluster.Namespace, which is part of RocketMQTopic, or NamespaceV2.
+	Namespace string
 	// Message is the caller's. It must not be changed, and not be kept for longer than
 	// Publish takes.
 	Message *message.Message

@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ func (c *call) observe(messages []*message.Message) {
 	if start == nil {
 		return
 	}
+	namespace := cmp.Or(c.p.cfg.Cluster.Namespace, c.p.cfg.Cluster.NamespaceV2)
 	name := ""
 	if mapped, err := c.p.mapTopic(c.topic); err == nil {
 		name = mapped.Name
@@ -39,7 +41,7 @@ func (c *call) observe(messages []*message.Message) {
 			continue
 		}
 		e := PublishEvent{
-			Topic: c.topic, RocketMQTopic: name, Message: msg,
+			Topic: c.topic, RocketMQTopic: name, Namespace: namespace, Message: msg,
 			Async: c.mode.async, Oneway: c.mode.oneway, Transaction: c.mode.transaction,
 		}
 		own := &c.observed[i]

@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
@@ -153,4 +154,90 @@ func TestDeliveryEndsOnce(t *testing.T) {
 		require.Empty(t, d.open)
 		require.Empty(t, d.wrong)
 	})
+}
+
+// An event says what the message was subscribed by, also when it comes again from the group's
+// retry topic, and where it is from.
+func TestHooksKnowTheSubscription(t *testing.T) {
+	for _, engine := range []subscriber.Engine{subscriber.POP, subscriber.Pull} {
+		t.Run(string(engine), func(t *testing.T) {
+			w := embeddedWorld(t)
+			topic, group := unique("subscribed"), unique("group")
+			require.NoError(t, w.embedded.CreateTopic("space%"+topic, 1))
+			events := make(chan subscriber.MessageEvent, 10)
+			cfg := w.config(engine, group)
+			cfg.Cluster.Namespace = "space"
+			cfg.Redelivery = quickly
+			cfg.Redelivery.MaxLocalPause = time.Millisecond
+			cfg.Hooks = []subscriber.Hooks{{
+				Acked:  func(_ context.Context, e subscriber.MessageEvent) { events <- e },
+				Nacked: func(_ context.Context, e subscriber.NackEvent) { events <- e.MessageEvent },
+			}}
+			messages, err := newSubscriber(t, cfg).Subscribe(t.Context(), topic)
+			require.NoError(t, err)
+			p, err := publisher.New(publisher.Config{Cluster: cfg.Cluster}, nil)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = p.Close() })
+			require.NoError(t, p.Publish(topic, message.NewMessage("1", []byte("x"))))
+
+			next(t, messages).Nack()
+			var again *message.Message
+			require.Eventually(t, func() bool {
+				select {
+				case again = <-messages:
+				default:
+					w.embedded.Advance(time.Second)
+				}
+				return again != nil
+			}, patience, time.Millisecond)
+			again.Ack()
+			from := []string{"space%" + topic, "space%" + topic} // brokers say so of what is popped
+			if engine == subscriber.Pull {
+				from[1] = "%RETRY%space%" + group
+			}
+			for _, name := range from {
+				e := <-events
+				require.Equal(t, name, e.RocketMQTopic)
+				require.Equal(t, "space%"+topic, e.SubscribedTopic)
+				require.Equal(t, "space", e.Namespace)
+				require.Equal(t, w.embedded.Broker(0).Addr(), e.BrokerAddr.String())
+			}
+		})
+	}
+}
+
+// The function that takes dead letters has the values of the message's context, and not its
+// end.
+func TestDeadLetterContext(t *testing.T) {
+	w := embeddedWorld(t)
+	type own struct{}
+	letters := make(chan context.Context, 1)
+	cfg := w.config(subscriber.POP, unique("group"))
+	cfg.MaxDeliveries = 1
+	cfg.DeadLetter = func(ctx context.Context, _ subscriber.DeadLetter) error {
+		require.NoError(t, ctx.Err())
+		inner, done := context.WithCancel(ctx)
+		require.NoError(t, inner.Err())
+		done()
+		require.ErrorIs(t, context.Cause(inner), context.Canceled)
+		letters <- ctx
+		return nil
+	}
+	cfg.Hooks = []subscriber.Hooks{{
+		DeliveryStart: func(ctx context.Context, msg *message.Message, _ subscriber.MessageEvent) context.Context {
+			return context.WithValue(ctx, own{}, msg.UUID)
+		},
+	}}
+	sub := newSubscriber(t, cfg)
+	topic := unique("letters")
+	messages := subscribe(t, sub, topic)
+	require.NoError(t, w.publisher(t).Publish(topic, message.NewMessage("1", []byte("x"))))
+	next(t, messages).Nack()
+	ctx := <-letters
+	require.Equal(t, "1", ctx.Value(own{}))
+	info, ok := subscriber.InfoFromContext(ctx)
+	require.True(t, ok)
+	require.Equal(t, 1, info.Deliveries)
+	require.NoError(t, sub.Close())
+	require.Error(t, ctx.Err(), "it ends with the subscription")
 }

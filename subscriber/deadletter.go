@@ -22,8 +22,9 @@ type DeadLetter struct {
 	Err error
 }
 
-// DeadLetterFunc takes a dead letter. It returns when the letter is safe, or ctx ends. It is
-// called by many goroutines at once.
+// DeadLetterFunc takes a dead letter. It returns when the letter is safe, or ctx ends, which
+// has the values of the context of the message's last delivery. It is called by many
+// goroutines at once.
 type DeadLetterFunc func(ctx context.Context, letter DeadLetter) error
 
 // Metadata of messages that DeadLetterTo publishes, beside those of Watermill's poison
@@ -58,4 +59,22 @@ func DeadLetterTo(pub message.Publisher, topic string) DeadLetterFunc {
 		msg.SetContext(ctx)
 		return pub.Publish(topic, msg)
 	}
+}
+
+// letterContext has the end of one context and the values of another, whose end has come.
+type letterContext struct {
+	context.Context
+	values context.Context
+}
+
+func newLetterContext(ctx, values context.Context) letterContext {
+	return letterContext{ctx, context.WithoutCancel(values)}
+}
+
+// Value returns a value of either.
+func (c letterContext) Value(of any) any {
+	if v := c.values.Value(of); v != nil {
+		return v
+	}
+	return c.Context.Value(of)
 }

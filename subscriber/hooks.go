@@ -2,6 +2,7 @@ package subscriber
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -82,8 +83,15 @@ type FetchEvent struct {
 type MessageEvent struct {
 	// Topic is Watermill's name, RocketMQTopic that of the broker, Group is Config.Group.
 	Topic, RocketMQTopic, Group string
-	// Broker, QueueID and QueueOffset say where the message is.
+	// SubscribedTopic is RocketMQ's name of Topic. RocketMQTopic is another one for a message
+	// that comes again from the group's retry topic.
+	SubscribedTopic string
+	// Namespace is Cluster.Namespace or NamespaceV2. The first is part of RocketMQ's names.
+	Namespace string
+	// Broker, QueueID and QueueOffset say where the message is, BrokerAddr which address
+	// the broker calls its own.
 	Broker      string
+	BrokerAddr  netip.AddrPort
 	QueueID     int32
 	QueueOffset int64
 	// UUID is Watermill's, empty if none has been made of the message yet.

@@ -118,5 +118,5 @@ func (sub *subscription) deadLetter(ctx context.Context, m *delivery.Message) (e
 			err = fmt.Errorf("Config.DeadLetter: panic: %v", p)
 		}
 	}()
-	return take(ctx, letter)
+	return take(newLetterContext(ctx, m.Context()), letter)
 }

@@ -1,6 +1,7 @@
 package subscriber
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -23,34 +24,35 @@ type observer struct{ sub *subscription }
 func (o observer) hooks() *Hooks { return &o.sub.s.hooks }
 
 // event makes what hooks are told of a message.
-func event(m *delivery.Message, err error) MessageEvent {
+func (o observer) event(m *delivery.Message, err error) MessageEvent {
 	d := m.Delivery()
 	topic, group := d.Subscription()
 	return MessageEvent{
 		Topic: topic, RocketMQTopic: m.Stored.Topic, Group: group,
-		Broker: m.Broker, QueueID: m.Stored.QueueID, QueueOffset: m.Stored.QueueOffset,
+		SubscribedTopic: o.sub.what.Name, Namespace: o.sub.s.namespace(),
+		Broker: m.Broker, BrokerAddr: m.Stored.StoreHost, QueueID: m.Stored.QueueID, QueueOffset: m.Stored.QueueOffset,
 		UUID: m.UUID(), Deliveries: d.Number, Bytes: len(m.Stored.Body), StoreTime: m.StoredAt(),
 		Took: m.Took(), Err: err,
 	}
 }
 
-func tell(hook func(context.Context, MessageEvent), m *delivery.Message, err error) {
+func (o observer) tell(hook func(context.Context, MessageEvent), m *delivery.Message, err error) {
 	if hook != nil {
-		hook(m.Context(), event(m, err))
+		hook(m.Context(), o.event(m, err))
 	}
 }
 
 // Starting is told that a message is to be handed out.
 func (o observer) Starting(m *delivery.Message, given *message.Message) context.Context {
 	if hook := o.hooks().DeliveryStart; hook != nil {
-		return hook(m.Context(), given, event(m, nil))
+		return hook(m.Context(), given, o.event(m, nil))
 	}
 	return m.Context()
 }
 
 // HandedOut is told that a receiver has a message.
 func (o observer) HandedOut(m *delivery.Message) {
-	tell(o.hooks().Received, m, nil)
+	o.tell(o.hooks().Received, m, nil)
 	if o.sub.s.messageLog.Read() {
 		o.logMessage(m)
 	}
@@ -69,13 +71,13 @@ func (o observer) logMessage(m *delivery.Message) {
 	})
 }
 
-func (o observer) Acked(m *delivery.Message)    { tell(o.hooks().Acked, m, nil) }
-func (o observer) Released(m *delivery.Message) { tell(o.hooks().Released, m, nil) }
-func (o observer) Renewed(m *delivery.Message)  { tell(o.hooks().Renewed, m, nil) }
+func (o observer) Acked(m *delivery.Message)    { o.tell(o.hooks().Acked, m, nil) }
+func (o observer) Released(m *delivery.Message) { o.tell(o.hooks().Released, m, nil) }
+func (o observer) Renewed(m *delivery.Message)  { o.tell(o.hooks().Renewed, m, nil) }
 
 func (o observer) Nacked(m *delivery.Message, pause time.Duration, last, local bool) {
 	if hook := o.hooks().Nacked; hook != nil {
-		hook(m.Context(), NackEvent{MessageEvent: event(m, nil), Pause: pause, Last: last, Local: local})
+		hook(m.Context(), NackEvent{MessageEvent: o.event(m, nil), Pause: pause, Last: last, Local: local})
 	}
 }
 
@@ -88,12 +90,12 @@ func (o observer) LeaseLost(m *delivery.Message, cause error) {
 	if cause == nil {
 		cause = ErrLeaseLost
 	}
-	tell(o.hooks().LeaseLost, m, cause)
+	o.tell(o.hooks().LeaseLost, m, cause)
 	o.log(&o.sub.s.logs.leases, "Lease of a message is lost, others may get it while its handler works", cause, m)
 }
 
 func (o observer) DeadLettered(m *delivery.Message) {
-	tell(o.hooks().DeadLettered, m, nil)
+	o.tell(o.hooks().DeadLettered, m, nil)
 	text := "Message is a dead letter now"
 	if o.sub.s.cfg.Group == "" && o.sub.s.cfg.DeadLetter == nil {
 		text = "Message is dropped: its deliveries are used up, and without a group there are no dead letters"
@@ -102,12 +104,12 @@ func (o observer) DeadLettered(m *delivery.Message) {
 }
 
 func (o observer) DeadLetterFailed(m *delivery.Message, err error) {
-	tell(o.hooks().DeadLetterFailed, m, err)
+	o.tell(o.hooks().DeadLetterFailed, m, err)
 	o.log(&o.sub.s.logs.buryErrors, "Cannot make a dead letter of a message, trying again", err, m)
 }
 
 func (o observer) Unreadable(m *delivery.Message, err error) {
-	tell(o.hooks().Unreadable, m, err)
+	o.tell(o.hooks().Unreadable, m, err)
 	o.log(&o.sub.s.logs.unreadable, "Cannot make a Watermill message of a RocketMQ message", err, m)
 }
 
@@ -149,6 +151,11 @@ func (o engineObserver) Rebalanced(topic string, before, after []routing.Message
 	if hook := o.s.hooks.Rebalanced; hook != nil {
 		hook(RebalanceEvent{Topic: o.s.watermillTopic(topic), RocketMQTopic: topic, Before: before, After: after})
 	}
+}
+
+// namespace returns that of the cluster, by either way of having one.
+func (s *Subscriber) namespace() string {
+	return cmp.Or(s.cfg.Cluster.Namespace, s.cfg.Cluster.NamespaceV2)
 }
 
 // watermillTopic returns Watermill's name of a topic, or RocketMQ's if there is none.

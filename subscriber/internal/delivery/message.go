@@ -90,7 +90,7 @@ func (m *Message) Delivery() *Delivery { return m.delivery }
 func (m *Message) UUID() string { return m.uuid }
 
 // Context is that of the message as it is handed out, before that of the delivery. Only
-// Observers may ask.
+// Observers and Config.DeadLetter may ask.
 func (m *Message) Context() context.Context { return m.context }
 
 // Took is how long the handler has had the message, 0 if it was not handed out. Only
