@@ -22,7 +22,8 @@ type LagConfig struct {
 	// Topics are Watermill's names. Without any, the default, they are those that the
 	// Subscriber subscribes to at the time.
 	Topics []string
-	// Interval is the pause between two polls, DefaultLagInterval by default.
+	// Interval is the time from the start of a poll to that of the next, or longer if a poll
+	// takes longer. DefaultLagInterval by default.
 	Interval time.Duration
 	// Timeout bounds the questions about one topic, DefaultLagTimeout by default.
 	Timeout time.Duration
@@ -104,7 +105,13 @@ type lagPoller struct {
 // poll asks for all topics once. It reports whether there is anybody to go on for.
 func (p *lagPoller) poll(ctx context.Context) bool {
 	sums, failed := make(map[string]int64), make(map[string]bool)
-	for _, topic := range p.names() {
+	topics := p.names()
+	if len(topics) == 0 {
+		// A name that no topic has: only a closed Subscriber answers with ErrClosed.
+		_, err := p.ask(ctx, "")
+		return ctx.Err() == nil && !errors.Is(err, subscriber.ErrClosed)
+	}
+	for _, topic := range topics {
 		label := p.topics.label(topic)
 		n, err := p.ask(ctx, topic)
 		switch {

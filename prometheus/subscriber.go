@@ -16,6 +16,7 @@ type subscriberMetrics struct {
 	dead, deadFailures, unreadable, rebalances *prometheus.CounterVec
 
 	topics *children[topicGroup, *consumedTopic]
+	read   *children[topicGroup, readTopic]
 }
 
 // topicGroup is the labels of most metrics of subscribers.
@@ -24,8 +25,15 @@ type topicGroup struct{ topic, group string }
 // consumedTopic is what messages of a topic count with, for a group.
 type consumedTopic struct {
 	first, again, acks, nacks, releases, renewals, losses prometheus.Counter
-	dead, deadFailures, unreadable, rebalances            prometheus.Counter
-	fetch, processing                                     prometheus.Observer
+	dead, deadFailures, unreadable                        prometheus.Counter
+	processing                                            prometheus.Observer
+}
+
+// readTopic is what the queues of a topic count with, for a group. It may be a retry topic,
+// whose messages count with the topic that they were published to.
+type readTopic struct {
+	fetch      prometheus.Observer
+	rebalances prometheus.Counter
 }
 
 func newSubscriberMetrics(topics *names) *subscriberMetrics {
@@ -49,9 +57,11 @@ func newSubscriberMetrics(topics *names) *subscriberMetrics {
 		unreadable:   counter("unreadable_messages_total", "Messages that no Watermill message could be made of."),
 		rebalances:   counter("rebalances_total", "Changes of the queues that belong to a member (Pull)."),
 	}
-	m.topics = newChildren(topics.max, func(k topicGroup) topicGroup {
-		return topicGroup{topics.label(k.topic), k.group}
-	}, m.topic)
+	label := func(k topicGroup) topicGroup { return topicGroup{topics.label(k.topic), k.group} }
+	m.topics = newChildren(topics.max, label, m.topic)
+	m.read = newChildren(topics.max, label, func(k topicGroup) readTopic {
+		return readTopic{m.fetch.WithLabelValues(k.topic, k.group), m.rebalances.WithLabelValues(k.topic, k.group)}
+	})
 	return m
 }
 
@@ -70,8 +80,6 @@ func (m *subscriberMetrics) topic(k topicGroup) *consumedTopic {
 		dead:         with(m.dead),
 		deadFailures: with(m.deadFailures),
 		unreadable:   with(m.unreadable),
-		rebalances:   with(m.rebalances),
-		fetch:        m.fetch.WithLabelValues(k.topic, k.group),
 		processing:   m.processing.WithLabelValues(k.topic, k.group),
 	}
 }
@@ -89,7 +97,7 @@ func (m *subscriberMetrics) hooks() subscriber.Hooks {
 	}
 	return subscriber.Hooks{
 		Fetched: func(e subscriber.FetchEvent) {
-			m.topics.of(topicGroup{e.Topic, e.Group}).fetch.Observe(float64(e.Messages))
+			m.read.of(topicGroup{e.Topic, e.Group}).fetch.Observe(float64(e.Messages))
 		},
 		Received: func(_ context.Context, e subscriber.MessageEvent) {
 			if e.Deliveries > 1 {
@@ -115,7 +123,7 @@ func (m *subscriberMetrics) hooks() subscriber.Hooks {
 		DeadLetterFailed: count(func(t *consumedTopic) prometheus.Counter { return t.deadFailures }),
 		Unreadable:       count(func(t *consumedTopic) prometheus.Counter { return t.unreadable }),
 		Rebalanced: func(e subscriber.RebalanceEvent) {
-			m.topics.of(topicGroup{e.Topic, e.Group}).rebalances.Inc()
+			m.read.of(topicGroup{e.Topic, e.Group}).rebalances.Inc()
 		},
 	}
 }
