@@ -67,6 +67,9 @@ func TestDashboard(t *testing.T) {
 					requireLegend(t, result, target.LegendFormat, target.Expr)
 				}
 			}
+			for _, alert := range alerts(t) {
+				require.NotEmpty(t, s.query(t, engine, alert, end), alert)
+			}
 			for _, v := range d.Templating.List {
 				if v.Type == "query" {
 					requireValues(t, s, engine, v.Definition, end)
@@ -74,6 +77,18 @@ func TestDashboard(t *testing.T) {
 			}
 		})
 	}
+}
+
+var rules = regexp.MustCompile("(?s)\n```promql\n(.*?)\n```\n")
+
+// alerts returns the rules in docs/observability.md, which all have a reason in the pipeline.
+func alerts(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/observability.md")
+	require.NoError(t, err)
+	m := rules.FindStringSubmatch(string(text))
+	require.NotNil(t, m)
+	return strings.Split(m[1], "\n")
 }
 
 // substituted puts the values of variables into a query.

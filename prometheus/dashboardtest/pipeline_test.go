@@ -25,7 +25,7 @@ import (
 
 const (
 	scrapeInterval = 15 * time.Second
-	running        = 3 * time.Minute
+	running        = 2 * time.Minute
 
 	orders  = "orders"  // is published to and read
 	lost    = "lost"    // its messages are never answered
@@ -43,9 +43,10 @@ const (
 
 // Groups that read orders.
 const (
-	billing  = "billing"  // POP
-	auditing = "auditing" // POP, with leases that the broker does not renew
-	shipping = "shipping" // Pull
+	billing   = "billing"   // POP
+	auditing  = "auditing"  // POP, with leases that the broker does not renew
+	shipping  = "shipping"  // Pull, with members that come and go
+	archiving = "archiving" // lags, since no member subscribes
 )
 
 // pipeline is a program that publishes and consumes, on a broker that fails now and then.
@@ -166,11 +167,11 @@ func (p *pipeline) consume() {
 		p.wait(m.Context(), time.Minute)
 		m.Ack()
 	})
-	third := p.subscriber(shipping, subscriber.Pull, func(c *subscriber.Config) { c.CommitInterval = time.Hour })
-	p.handle(third, func(m *message.Message) { m.Ack() })
+	p.handle(p.subscriber(shipping, subscriber.Pull, func(c *subscriber.Config) { c.CommitInterval = time.Hour }), func(m *message.Message) { m.Ack() })
+	lagging := p.subscriber(archiving, subscriber.POP, nil)
 	done := make(chan error, 1)
 	go func() {
-		done <- p.metrics.PollLag(p.ctx, third, promrocketmq.LagConfig{Topics: []string{orders, missing}})
+		done <- p.metrics.PollLag(p.ctx, lagging, promrocketmq.LagConfig{Topics: []string{orders, missing}})
 	}()
 	p.Cleanup(func() { require.NoError(p, <-done) })
 }
