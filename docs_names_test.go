@@ -22,6 +22,7 @@ var publicPackages = map[string]string{
 	"rocketmq": root, "publisher": "publisher", "subscriber": "subscriber", "embedded": "embedded",
 	"marshaler": "marshaler", "topics": "topics", "check": "check", "routing": "routing",
 	"transport": "transport", "headers": "headers", "outbox": "outbox",
+	"promrocketmq": "prometheus", // a module of its own
 }
 
 // dotted is a name of an exported thing in a package, and perhaps of what that has.

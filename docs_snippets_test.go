@@ -20,6 +20,11 @@ var snippetFiles = map[string]string{
 	"docs/when-publish-fails.md": "fails_snippets_test.go",
 }
 
+// moduleSnippets has such files of modules of their own, which compile and run them.
+var moduleSnippets = map[string][]string{
+	"docs/observability.md": {"prometheus/snippets_test.go"},
+}
+
 // programs are documents' blocks that are a whole program, with the file that it is.
 var programs = map[string]string{"README.md": "_examples/usage/main.go"}
 
@@ -37,11 +42,16 @@ func TestSnippets(t *testing.T) {
 				want = append(want, b.text)
 			}
 		}
-		file, ok := snippetFiles[document]
-		require.Equal(t, len(want) > 0, ok, "%s has %d blocks of Go code and a file of tests for it: %v", document, len(want), ok)
-		if ok {
-			require.ElementsMatch(t, want, snippetsIn(t, file), document)
+		files := moduleSnippets[document]
+		if file, ok := snippetFiles[document]; ok {
+			files = append(files, file)
 		}
+		require.Equal(t, len(want) > 0, len(files) > 0, "%s has %d blocks of Go code and files of tests for it: %v", document, len(want), files)
+		var compiled []string
+		for _, file := range files {
+			compiled = append(compiled, snippetsIn(t, file)...)
+		}
+		require.ElementsMatch(t, want, compiled, document)
 	}
 	for _, document := range slices.Sorted(maps.Keys(programs)) {
 		require.Contains(t, readText(t, document), "```go\npackage main\n")

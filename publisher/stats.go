@@ -20,6 +20,11 @@ type Stats struct {
 	Client rocketmq.ClientStats
 }
 
+// Client returns the Config.Client, or the one that the Publisher has made for itself. That one
+// is the Publisher's to close. Publishers and subscribers that were lent the same Client
+// return the same here, so that who adds up their Stats counts its part once.
+func (p *Publisher) Client() *rocketmq.Client { return p.cluster.Client }
+
 // Stats returns what the Publisher has at the moment. It waits for nothing but short locks,
 // and is made for being called every few seconds. It may be called after Close.
 func (p *Publisher) Stats() Stats {

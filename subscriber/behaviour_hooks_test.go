@@ -62,7 +62,12 @@ func TestHooksAreTold(t *testing.T) {
 			return nil
 		}
 		cfg.Hooks = []subscriber.Hooks{{
-			Fetched:          func(e subscriber.FetchEvent) { c.add("fetched", e.Messages) },
+			Fetched: func(e subscriber.FetchEvent) {
+				c.add("fetched", e.Messages)
+				if e.Group != group {
+					t.Errorf("fetched: %+v", e)
+				}
+			},
 			Received:         message("received"),
 			Acked:            message("acked"),
 			DeadLettered:     message("dead"),
@@ -76,7 +81,7 @@ func TestHooksAreTold(t *testing.T) {
 				}
 			},
 			Rebalanced: func(e subscriber.RebalanceEvent) {
-				if e.Topic == topic {
+				if e.Topic == topic && e.Group == group {
 					c.add("queues", len(e.After)-len(e.Before))
 				}
 			},

@@ -20,6 +20,7 @@ func TestStats(t *testing.T) {
 		cfg.CloseTimeout = 100 * time.Millisecond
 		sub := newSubscriber(t, cfg)
 		require.Equal(t, subscriber.Auto, sub.Stats().Engine)
+		require.Equal(t, cfg.Group, sub.Stats().Group)
 		require.Empty(t, sub.Stats().Subscriptions)
 		messages := subscribe(t, sub, topic)
 		publish(t, w.publisher(t), topic, 4)

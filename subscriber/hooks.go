@@ -72,8 +72,8 @@ type Hooks struct {
 // FetchEvent is messages that have come.
 type FetchEvent struct {
 	// Topic is Watermill's name, or that of the group's retry topic (Pull). RocketMQTopic
-	// is the broker's.
-	Topic, RocketMQTopic string
+	// is the broker's, Group is Config.Group.
+	Topic, RocketMQTopic, Group string
 	// Queue is where they are from; its ID is -1 for an answer with those of several.
 	Queue    routing.MessageQueue
 	Messages int
@@ -121,7 +121,7 @@ type NackEvent struct {
 // RebalanceEvent is the queues of a topic that belong to this member.
 type RebalanceEvent struct {
 	// Topic is Watermill's name, or that of the group's retry topic. RocketMQTopic is the
-	// broker's.
-	Topic, RocketMQTopic string
-	Before, After        []routing.MessageQueue
+	// broker's, Group is Config.Group.
+	Topic, RocketMQTopic, Group string
+	Before, After               []routing.MessageQueue
 }

@@ -143,13 +143,13 @@ type engineObserver struct{ s *Subscriber }
 
 func (o engineObserver) Fetched(topic string, queue routing.MessageQueue, messages int) {
 	if hook := o.s.hooks.Fetched; hook != nil {
-		hook(FetchEvent{Topic: o.s.watermillTopic(topic), RocketMQTopic: topic, Queue: queue, Messages: messages})
+		hook(FetchEvent{Topic: o.s.watermillTopic(topic), RocketMQTopic: topic, Group: o.s.cfg.Group, Queue: queue, Messages: messages})
 	}
 }
 
 func (o engineObserver) Rebalanced(topic string, before, after []routing.MessageQueue) {
 	if hook := o.s.hooks.Rebalanced; hook != nil {
-		hook(RebalanceEvent{Topic: o.s.watermillTopic(topic), RocketMQTopic: topic, Before: before, After: after})
+		hook(RebalanceEvent{Topic: o.s.watermillTopic(topic), RocketMQTopic: topic, Group: o.s.cfg.Group, Before: before, After: after})
 	}
 }
 

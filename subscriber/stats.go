@@ -11,6 +11,8 @@ import (
 // Stats is what a Subscriber has at a moment, for gauges. Config.Hooks are for what
 // happens, and Lag asks brokers how far the group is behind.
 type Stats struct {
+	// Group is Config.Group.
+	Group string
 	// Engine is Auto until the first subscription has found out which it is.
 	Engine Engine
 	// Subscriptions are those that have not ended, by topic.
@@ -40,10 +42,15 @@ type SubscriptionStats struct {
 	Queues []routing.MessageQueue
 }
 
+// Client returns the Config.Client, or the one that the Subscriber has made for itself. That
+// one is the Subscriber's to close. Publishers and subscribers that were lent the same Client
+// return the same here, so that who adds up their Stats counts its part once.
+func (s *Subscriber) Client() *rocketmq.Client { return s.cluster.Client }
+
 // Stats returns what the Subscriber has at the moment. It waits for nothing but short locks,
 // and is made for being called every few seconds. It may be called after Close.
 func (s *Subscriber) Stats() Stats {
-	all := Stats{Client: s.cluster.Stats()}
+	all := Stats{Group: s.cfg.Group, Client: s.cluster.Stats()}
 	if made := s.engine.made.Load(); made != nil {
 		all.Engine = made.kind
 	}

@@ -1,0 +1,2 @@
+// Package dashboardtest has the test of the dashboard for Grafana.
+package dashboardtest
