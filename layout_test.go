@@ -51,7 +51,7 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"publisher/internal/told":      {},
 	"publisher/internal/gate":      {[]string{"publisher/internal/chain"}, nil},
 	"publisher/internal/failed":    {[]string{"marshaler"}, []string{watermill}},
-	"internal/trace":               {[]string{"headers"}, []string{watermill}},
+	"internal/trace":               {[]string{"headers", "internal/topicname", "marshaler"}, []string{watermill}},
 	"internal/loglimit":            {},
 	"internal/session":             {[]string{"headers", "internal/ctxerr", "internal/fanout", "internal/loglimit", "routing", "transport"}, []string{watermill, uuid}},
 	"internal/pool":                {},

@@ -7,14 +7,11 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
-	"github.com/ThreeDotsLabs/watermill/message"
 
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
-	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/loglimit"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicname"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/trace"
-	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 )
 
 const (
@@ -125,8 +122,8 @@ func traceConfig(c *Config, client *rocketmq.Client) Config {
 	namespace := c.Cluster.Namespace
 	traces := Config{
 		Client:        client,
-		ProducerGroup: traceGroup(namespace, topicname.UnwrapNamespace(namespace, c.ProducerGroup)),
-		Marshaler:     traceMarshaler{},
+		ProducerGroup: trace.Group(namespace, topicname.UnwrapNamespace(namespace, c.ProducerGroup)),
+		Marshaler:     trace.Marshaler{},
 		Compression:   c.Compression,
 		SendTimeout:   traceTimeout,
 		AutoCreate:    c.AutoCreate,
@@ -136,28 +133,4 @@ func traceConfig(c *Config, client *rocketmq.Client) Config {
 		traces.Cluster = c.Cluster
 	}
 	return traces
-}
-
-// traceGroup is the group of the traces of a group
-// (AsyncTraceDispatcher.genGroupNameForTrace, 5.5.0), or one for all where the name
-// would be longer than brokers take.
-func traceGroup(namespace, group string) string {
-	const prefix = "_INNER_TRACE_PRODUCER"
-	for _, name := range [...]string{prefix + "-" + group + "-PRODUCE-1", prefix} {
-		if len(topicname.WrapNamespace(namespace, name)) <= topicname.MaxGroupLength {
-			return name
-		}
-	}
-	return group
-}
-
-// traceMarshaler makes messages that have a body and keys.
-type traceMarshaler struct{}
-
-// Marshal takes the keys from the message's UUID.
-func (traceMarshaler) Marshal(_ string, msg *message.Message) (marshaler.Message, error) {
-	return marshaler.Message{
-		Body:       msg.Payload,
-		Properties: []headers.Property{{Name: headers.PropertyKeys, Value: msg.UUID}},
-	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicname"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/trace"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
@@ -26,14 +27,14 @@ func TestTraceGroupGolden(t *testing.T) {
 	require.NoError(t, err)
 	request, err := headers.ParseSendMessage(&command)
 	require.NoError(t, err)
-	require.Equal(t, request.ProducerGroup, traceGroup("", "trace_pg"))
+	require.Equal(t, request.ProducerGroup, trace.Group("", "trace_pg"))
 	require.Equal(t, request.Topic, DefaultTraceTopic)
 }
 
 // The groups of traces are those that brokers take.
 func TestTraceGroup(t *testing.T) {
 	for _, group := range []string{"g", strings.Repeat("g", 88), strings.Repeat("g", 89), strings.Repeat("g", topicname.MaxGroupLength)} {
-		require.True(t, topicname.IsGroup(traceGroup("", group)))
+		require.True(t, topicname.IsGroup(trace.Group("", group)))
 	}
 }
 
