@@ -22,7 +22,7 @@ var snippetFiles = map[string]string{
 
 // moduleSnippets has such files of modules of their own, which compile and run them.
 var moduleSnippets = map[string][]string{
-	"docs/observability.md": {"prometheus/snippets_test.go"},
+	"docs/observability.md": {"otel/docs_test.go", "prometheus/snippets_test.go"},
 }
 
 // programs are documents' blocks that are a whole program, with the file that it is.
