@@ -389,7 +389,9 @@ func (e *Engine) commitNews() {
 	}
 	fanout.Each(len(lists), atOnce, func(i int) {
 		for _, r := range lists[i] {
-			r.commitSoon(e.ctx)
+			if !r.commit(e.ctx) {
+				return // the broker hangs: the others of its queues would wait as long
+			}
 		}
 	})
 }

@@ -170,7 +170,7 @@ func (r *reader) finish() {
 			r.handOver(p)
 		}
 		r.returns.wait(r.bye)
-		err := p.commit(r.bye, true)
+		err := p.commit(r.bye)
 		if err != nil && r.how == closed {
 			r.err = err
 		} else if err != nil {
@@ -197,7 +197,7 @@ func (r *reader) current() *progress {
 // handOver commits what is consumed, for the next owner to begin behind it, and waits for
 // the answers to what is with handlers.
 func (r *reader) handOver(p *progress) {
-	_ = p.commit(r.bye, true) // it is done again
+	_ = p.commit(r.bye) // it is done again
 	ctx := r.life
 	if r.lock == nil {
 		var cancel context.CancelFunc
@@ -259,13 +259,16 @@ func (r *reader) interrupt() {
 	}
 }
 
-// commitSoon tells the broker what is consumed, and logs if that fails.
-func (r *reader) commitSoon(ctx context.Context) {
+// commit tells the broker what is consumed, and logs if that fails. It reports whether it
+// has not.
+func (r *reader) commit(ctx context.Context) bool {
 	p := r.current()
 	if p == nil {
-		return
+		return true
 	}
-	if err := p.commit(ctx, false); err != nil && ctx.Err() == nil {
+	err := p.commit(ctx)
+	if err != nil && ctx.Err() == nil {
 		r.engine.logs.failed("Cannot commit the offset of a queue, trying again", err, r.queue)
 	}
+	return err == nil
 }
