@@ -46,6 +46,9 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"internal/lent":                {[]string{root, "internal/faults"}, []string{watermill}},
 	"internal/messageid":           {nil, []string{uuid}},
 	"publisher/internal/chain":     {},
+	"publisher/internal/gathered":  {[]string{"headers", "publisher/internal/dispatch"}, nil},
+	"publisher/internal/latest":    {},
+	"publisher/internal/told":      {},
 	"publisher/internal/gate":      {[]string{"publisher/internal/chain"}, nil},
 	"publisher/internal/failed":    {[]string{"marshaler"}, []string{watermill}},
 	"internal/trace":               {[]string{"headers"}, []string{watermill}},
@@ -56,7 +59,9 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"transport":                    {[]string{"headers", "internal/ctxerr", "internal/pool"}, nil},
 	"routing":                      {[]string{"headers", "internal/ctxerr"}, nil},
 	"marshaler":                    {[]string{"headers", "internal/body"}, []string{watermill}},
-	"internal/topicname":           {[]string{"headers", "marshaler"}, nil},
+	"internal/topicname":           {[]string{"headers", "internal/faults", "marshaler"}, nil},
+	"internal/hooks":               {},
+	"internal/tracelog":            {nil, []string{watermill}},
 	"internal/receive":             {[]string{"headers", "internal/body", "marshaler"}, []string{watermill}},
 	"embedded/internal/memnet":     {},
 	"embedded/internal/clock":      {},
@@ -74,13 +79,13 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"embedded/internal/queues":     {[]string{"embedded/internal/tags", "headers"}, nil},
 	"embedded/internal/pop":        {[]string{"embedded/internal/offsets", "embedded/internal/properties", "embedded/internal/tags", "headers", "internal/body"}, nil},
 	"embedded":                     {[]string{"embedded/internal/access", "embedded/internal/attributes", "embedded/internal/clock", "embedded/internal/delays", "embedded/internal/groups", "embedded/internal/locks", "embedded/internal/memnet", "embedded/internal/names", "embedded/internal/offsets", "embedded/internal/pop", "embedded/internal/properties", "embedded/internal/queues", "embedded/internal/routes", "embedded/internal/sockets", "embedded/internal/tags", root, "headers", "internal/body", "marshaler"}, []string{watermill}},
-	"publisher":                    {[]string{"publisher/internal/dispatch", "publisher/internal/failed", "publisher/internal/gate", "internal/faults", "internal/messageid", "internal/verdict", "internal/preflight", "internal/topicadmin", "check", "topics", root, "headers", "internal/body", "internal/ctxerr", "internal/lent", "internal/loglimit", "internal/receive", "internal/session", "internal/topicname", "internal/trace", "transport", "routing", "marshaler"}, []string{watermill}},
+	"publisher":                    {[]string{"publisher/internal/dispatch", "publisher/internal/failed", "publisher/internal/gate", "publisher/internal/gathered", "publisher/internal/latest", "publisher/internal/told", "internal/faults", "internal/messageid", "internal/verdict", "internal/preflight", "internal/topicadmin", "check", "topics", root, "headers", "internal/body", "internal/ctxerr", "internal/hooks", "internal/lent", "internal/loglimit", "internal/receive", "internal/session", "internal/topicname", "internal/trace", "internal/tracelog", "transport", "routing", "marshaler"}, []string{watermill}},
 	"check":                        {},
 	"subscriber/internal/delivery": {[]string{"internal/receive"}, []string{watermill}},
 	"subscriber/internal/engine":   {[]string{"internal/session", "routing", "subscriber/internal/delivery", "transport"}, []string{watermill}},
 	"subscriber/internal/pull":     {[]string{"headers", "internal/fanout", "internal/loglimit", "internal/receive", "internal/session", "routing", "subscriber/internal/delivery", "subscriber/internal/engine", "transport"}, []string{watermill}},
 	"subscriber/internal/pop":      {[]string{"headers", "internal/fanout", "internal/loglimit", "internal/receive", "internal/session", "internal/verdict", "routing", "subscriber/internal/delivery", "subscriber/internal/engine", "transport"}, []string{watermill}},
-	"subscriber":                   {[]string{root, "check", "headers", "internal/body", "internal/fanout", "internal/faults", "internal/lent", "internal/loglimit", "internal/preflight", "internal/receive", "internal/session", "internal/topicadmin", "internal/topicname", "internal/verdict", "marshaler", "routing", "subscriber/internal/delivery", "subscriber/internal/engine", "subscriber/internal/pop", "subscriber/internal/pull", "topics", "transport"}, []string{watermill}},
+	"subscriber":                   {[]string{root, "check", "headers", "internal/body", "internal/fanout", "internal/faults", "internal/hooks", "internal/lent", "internal/loglimit", "internal/preflight", "internal/receive", "internal/session", "internal/topicadmin", "internal/topicname", "internal/tracelog", "internal/verdict", "marshaler", "routing", "subscriber/internal/delivery", "subscriber/internal/engine", "subscriber/internal/pop", "subscriber/internal/pull", "topics", "transport"}, []string{watermill}},
 	"internal/preflight":           {[]string{root, "check", "headers", "internal/ctxerr", "internal/fanout", "internal/verdict", "routing", "topics", "transport"}, nil},
 	"topics":                       {[]string{"internal/faults"}, nil},
 	"internal/topicadmin":          {[]string{root, "headers", "internal/ctxerr", "internal/fanout", "internal/verdict", "routing", "topics", "transport"}, []string{watermill}},
@@ -204,14 +209,8 @@ func without(list, other []string) []string {
 // TestNamedFiles: what the documents call a Go file is one, with as much of its path as
 // is given.
 func TestNamedFiles(t *testing.T) {
-	documents := []string{"README.md"}
-	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
-		found, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		documents = append(documents, found...)
-	}
 	files := goFiles(t)
-	for _, document := range documents {
+	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, m := range namedFile.FindAllStringSubmatch(string(text), -1) {

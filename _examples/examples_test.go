@@ -68,7 +68,7 @@ var examples = map[string]example{
 var others = []string{
 	"outbox",     // kills itself
 	"quickstart", // prints addresses and ids
-	"usage",      // the program of the README, for a cluster that is there
+	"usage",      // the program of the README, which takes no flags
 }
 
 func TestExamples(t *testing.T) {

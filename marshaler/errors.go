@@ -81,6 +81,10 @@ var (
 	// put into a namespace: it begins with the namespace already, or with the prefix of
 	// RocketMQ's own groups.
 	ErrTopicNotInNamespace = errors.New("the name would not be put into the namespace")
+	// ErrTopicJoined means that another topic would have the same name in RocketMQ.
+	ErrTopicJoined = errors.New("another topic has the same name in RocketMQ, or would have it")
+	// ErrTopicNotInTable means that a TopicTable without others does not have the name.
+	ErrTopicNotInTable = errors.New("the name is not in the table of topics")
 	// ErrTopicNotMapped means that a RocketMQ topic looks like the work of
 	// EscapeTopics, but is not, or cannot be read back without the property
 	// that holds the original name.
@@ -104,3 +108,12 @@ func (e *TopicError) Error() string {
 
 // Unwrap returns the reason.
 func (e *TopicError) Unwrap() error { return e.Reason }
+
+// reasonOf returns the reason of a *TopicError, nil of nil.
+func reasonOf(err error) error {
+	var topic *TopicError
+	if errors.As(err, &topic) {
+		return topic.Reason
+	}
+	return err
+}

@@ -118,3 +118,37 @@ func ExampleReader() {
 	// shop.orders 8c1f map[name:OrderPlaced] two pizzas
 	// true true false
 }
+
+// Java programs know the topic as orders_created, so this one calls it that as well. Topics
+// that would get the name of another are refused.
+func ExampleDotTopics() {
+	topics := marshaler.DotTopics{} // for publisher.Config.Topics and subscriber.Config.Topics
+	for _, topic := range []string{"orders.created", "orders_created"} {
+		mapped, err := topics.MapTopic(topic)
+		fmt.Println(mapped.Name, err)
+	}
+	// Output:
+	// orders_created <nil>
+	//  marshaler: topic "orders_created": another topic has the same name in RocketMQ, or would have it
+}
+
+// Some topics have names that no rule makes. The others follow one.
+func ExampleNewTopicTable() {
+	topics, err := marshaler.NewTopicTable(map[string]string{
+		"orders.created": "TRADE_ORDER_CREATED",
+		"order_archive":  "order_archive", // which DotTopics would refuse
+	}, marshaler.DotTopics{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, topic := range []string{"orders.created", "order_archive", "invoices.sent", "order.archive"} {
+		mapped, err := topics.MapTopic(topic)
+		fmt.Println(mapped.Name, err)
+	}
+	// Output:
+	// TRADE_ORDER_CREATED <nil>
+	// order_archive <nil>
+	// invoices_sent <nil>
+	//  marshaler: topic "order.archive": another topic has the same name in RocketMQ, or would have it
+}

@@ -95,5 +95,5 @@ func appendMetadata(props []headers.Property, metadata message.Metadata) []heade
 
 // plain reports whether a metadata entry can be a property as it is.
 func plain(name, value string) bool {
-	return !strings.HasPrefix(name, mark) && name != propertyUUID && headers.Carries(name) && headers.Carries(value) && !Reserved(name)
+	return Free(name) && headers.Carries(name) && headers.Carries(value)
 }

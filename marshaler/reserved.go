@@ -38,3 +38,9 @@ func Reserved(name string) bool {
 	}
 	return strings.HasPrefix(name, transientPrefix)
 }
+
+// Free reports whether a message property of this name is metadata of that name and
+// nothing else: neither RocketMQ nor Default has a use for it.
+func Free(name string) bool {
+	return !strings.HasPrefix(name, mark) && name != propertyUUID && !Reserved(name)
+}

@@ -39,9 +39,19 @@ func TestAllocationsOfOtherManners(t *testing.T) {
 		{"PublishOneway", oneway, noHooks, 3},
 		{"Publish", sync, noHooks, 3.5},
 		{"Publish with hooks", sync, func(c *publisher.Config) {
-			c.Hooks.BeforeSend = func(publisher.SendEvent) {}
-			c.Hooks.AfterAttempt = func(publisher.AttemptEvent) {}
+			c.Hooks = []publisher.Hooks{{
+				AttemptStart: func(ctx context.Context, _ publisher.AttemptEvent) context.Context { return ctx },
+				AttemptEnd:   func(context.Context, publisher.AttemptEvent) {},
+			}}
 		}, 3.5},
+		{"Publish with hooks about messages", sync, func(c *publisher.Config) {
+			c.Hooks = []publisher.Hooks{{
+				PublishStart: func(ctx context.Context, _ *publisher.PublishEvent) context.Context { return ctx },
+				PublishEnd:   func(context.Context, publisher.Result) {},
+				AttemptStart: func(ctx context.Context, _ publisher.AttemptEvent) context.Context { return ctx },
+				AttemptEnd:   func(context.Context, publisher.AttemptEvent) {},
+			}}
+		}, 4.5}, // with the event, which a hook might keep
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{broker.Addr()}}, OnResult: func(publisher.Result) {}}

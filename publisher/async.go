@@ -2,11 +2,13 @@ package publisher
 
 import (
 	"errors"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gate"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/told"
 )
 
 var (
@@ -20,7 +22,7 @@ var (
 
 // asyncCall is what a call has that nobody waits in. It is zero in others.
 type asyncCall struct {
-	generation *generation
+	generation *told.Generation
 	need       gate.Amount // that it holds at the gate
 }
 
@@ -41,12 +43,18 @@ type asyncCall struct {
 // each message. OnResult is not told of them: the fate of a message is either
 // returned or told, so only one of the two can hand it over again.
 //
-// PublishAsync may be called by many goroutines at once, and from OnResult.
+// PublishAsync may be called by many goroutines at once, and from OnResult. Async returns a
+// message.Publisher for those who want one.
 func (p *Publisher) PublishAsync(topic string, messages ...*message.Message) error {
+	return p.handOver(topic, messages, mode{async: true})
+}
+
+// handOver is PublishAsync, which may wait for room.
+func (p *Publisher) handOver(topic string, messages []*message.Message, how mode) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	c := p.calls.get(p, topic, messages, mode{})
+	c := p.calls.get(p, topic, messages, how)
 	switch {
 	case p.cfg.OnResult == nil:
 		c.refuse(0, ErrNoOnResult)
@@ -55,7 +63,9 @@ func (p *Publisher) PublishAsync(topic string, messages ...*message.Message) err
 	case p.takeAsync(c, messages):
 		return nil
 	}
-	return &Error{Topic: topic, Results: c.results()}
+	results := c.results()
+	c.end(results)
+	return &Error{Topic: topic, Results: results}
 }
 
 // takeAsync hands over the messages of a call that was let in, and reports whether it
@@ -92,10 +102,18 @@ func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped m
 		c.refuse(at, err)
 		return mapped, false
 	}
-	need := needOf(messages)
-	if !p.gate.TryEnter(need) {
+	need, now := needOf(messages), c.began
+	switch {
+	case p.gate.TryEnter(need):
+	case !c.mode.patient:
 		c.refuse(0, ErrWaitingFull)
 		return mapped, false
+	default:
+		if at, err := p.waitAtGate(c, messages, need); err != nil {
+			c.refuse(at, err)
+			return mapped, false
+		}
+		now = time.Now()
 	}
 	prepared := false
 	defer func() {
@@ -104,7 +122,7 @@ func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped m
 		}
 	}()
 	c.async.need = need
-	prepared = p.prepareAll(c, mapped, messages, need, c.began)
+	prepared = p.prepareAll(c, mapped, messages, need, now)
 	return mapped, prepared
 }
 
@@ -129,14 +147,14 @@ func (p *Publisher) enterAsync(c *call) bool {
 		return false
 	}
 	p.inFlight++
-	c.async.generation = p.handed.add()
+	c.async.generation = p.handed.Add()
 	return true
 }
 
 // leaveAsync is told when the results of an asynchronous call have been told.
-func (p *Publisher) leaveAsync(of *generation) {
+func (p *Publisher) leaveAsync(of *told.Generation) {
 	p.mu.Lock()
-	p.handed.remove(of)
+	p.handed.Remove(of)
 	p.mu.Unlock()
 	p.leave()
 }
@@ -144,10 +162,10 @@ func (p *Publisher) leaveAsync(of *generation) {
 // waitTold returns when the results of all asynchronous calls have been told.
 func (p *Publisher) waitTold() {
 	p.mu.Lock()
-	told := p.handed.seal()
+	all := p.handed.Seal()
 	p.mu.Unlock()
-	if told != nil {
-		<-told
+	if all != nil {
+		<-all
 	}
-	p.delivery.wg.Wait()
+	p.delivery.Wait()
 }

@@ -16,7 +16,7 @@ func TestHooks(t *testing.T) {
 		w.createTopic(t, topic, 1)
 		var log hookLog
 		seen := newResults()
-		cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, Hooks: log.hooks(), OnResult: seen.add}
+		cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, Hooks: []publisher.Hooks{log.hooks()}, OnResult: seen.add}
 		patiently(&cfg)
 		p, err := publisher.New(cfg, nil)
 		require.NoError(t, err)
@@ -32,17 +32,17 @@ func TestHooks(t *testing.T) {
 		for i, msg := range call {
 			s := at(t, all, seen.next(t))
 			require.Equal(t, msg.UUID, s.Keys)
-			require.Equal(t, msg.UUID, send.UUIDs[i])
-			require.Equal(t, s.Broker, send.MessageQueue.BrokerName)
-			require.Equal(t, s.QueueID, send.MessageQueue.QueueID)
+			require.Equal(t, msg.UUID, send.uuids[i])
+			require.Equal(t, s.Broker, attempt.Attempt.MessageQueue.BrokerName)
+			require.Equal(t, s.QueueID, attempt.Attempt.MessageQueue.QueueID)
 		}
-		require.Equal(t, send.UUIDs, attempt.UUIDs)
-		require.Equal(t, send.MessageQueue, attempt.Attempt.MessageQueue)
+		require.Equal(t, send.uuids, attempt.uuids)
+		require.Equal(t, send.Attempt.MessageQueue, attempt.Attempt.MessageQueue)
 		require.Equal(t, publisher.Stored, attempt.Attempt.Outcome)
 		require.Positive(t, attempt.Attempt.Took)
 		require.Len(t, log.routes, 1)
 		require.Len(t, log.routes[0][1].WriteQueues(), 1)
-		require.Contains(t, log.ups, send.Addr)
+		require.Contains(t, log.ups, attempt.Attempt.Addr)
 		require.ElementsMatch(t, log.ups, log.downs)
 	})
 }

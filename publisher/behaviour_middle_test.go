@@ -86,7 +86,7 @@ func TestMiddleVersion(t *testing.T) {
 	t.Run("hooks and check", func(t *testing.T) {
 		topic := topicOf(t, 1)
 		var log hookLog
-		p := publisherIn(t, w, func(c *publisher.Config) { c.Hooks, c.ProducerGroup = log.hooks(), topic })
+		p := publisherIn(t, w, func(c *publisher.Config) { c.Hooks, c.ProducerGroup = []publisher.Hooks{log.hooks()}, topic })
 		before := stateOf(t, w)
 		report := checked(t, p, topic)
 		require.NoError(t, report.Without(check.AutoCreate).Err(), report)

@@ -36,7 +36,7 @@ func TestTraceSwitchedOffByBroker(t *testing.T) {
 	p, err := publisher.New(publisher.Config{
 		Cluster: rocketmq.Cluster{NameServers: w.nameServers}, SendTimeout: time.Minute, AttemptTimeout: time.Minute, CloseTimeout: time.Minute,
 		Trace: publisher.TraceConfig{Enabled: true},
-		Hooks: publisher.Hooks{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }},
+		Hooks: []publisher.Hooks{{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }}},
 	}, nil)
 	require.NoError(t, err)
 	require.NoError(t, p.Publish(topic, newMessages(5)...))
@@ -53,7 +53,7 @@ func testTrace(t *testing.T, w *world) {
 		Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, ProducerGroup: "traced_group", Marshaler: taggedMarshaler{},
 		SendTimeout: time.Minute, AttemptTimeout: time.Minute, CloseTimeout: time.Minute, OnResult: seen.add,
 		Trace: publisher.TraceConfig{Enabled: true},
-		Hooks: publisher.Hooks{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }},
+		Hooks: []publisher.Hooks{{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }}},
 	}
 	p, err := publisher.New(cfg, nil)
 	require.NoError(t, err)

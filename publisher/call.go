@@ -44,6 +44,8 @@ type call struct {
 	// refusal says which messages do not get as far as the engine, and why.
 	refusal refusal
 	async   asyncCall
+	// observed is what hooks know of the messages; empty if none asks.
+	observed []observed
 }
 
 // prepared is what is known of a message beside what the engine knows.
@@ -71,7 +73,7 @@ func (c *call) refuse(at int, err error) { c.refusal = refusal{err: err, at: at}
 func (c *call) Context(index int) context.Context { return c.given[index].Context() }
 
 // Settled is called by the engine when an asynchronous call is over.
-func (c *call) Settled() { c.p.delivery.add(c) }
+func (c *call) Settled() { c.p.delivery.Add(c) }
 
 // failed reports whether a message of the call, which is over, has an error.
 func (c *call) failed() bool { return c.refusal.err != nil || c.Call.Failed() }
@@ -89,12 +91,15 @@ func (p *callPool) get(owner *Publisher, topic string, messages []*message.Messa
 	c.p, c.topic, c.mode, c.given, c.began = owner, topic, how, messages, time.Now()
 	c.Began = owner.engine.Moment(c.began)
 	c.Oneway = how.oneway
-	c.Reports = owner.cfg.OnResult != nil || how.transaction || owner.logsMessages()
+	c.Reports = owner.cfg.OnResult != nil || owner.hooks.PublishEnd != nil || how.transaction || owner.logsMessages()
 	c.messages = slices.Grow(c.messages, len(messages))[:len(messages)]
 	for i, msg := range messages {
 		if msg != nil {
 			c.messages[i].uuid = msg.UUID
 		}
+	}
+	if owner.hooks.aboutMessages() {
+		c.observe(messages)
 	}
 	return c
 }
@@ -105,6 +110,8 @@ func (p *callPool) put(c *call) {
 		return
 	}
 	clear(c.messages)
+	clear(c.observed)
+	c.observed = c.observed[:0]
 	c.Call.Clear()
 	c.messages, c.buf = c.messages[:0], c.buf[:0]
 	c.p, c.topic, c.given, c.async = nil, "", nil, asyncCall{}

@@ -8,5 +8,5 @@ import (
 type failureLogs struct {
 	brokers, search, checks, traces loglimit.Limit
 	notDurable                      [SlaveNotAvailable + 1]loglimit.Limit // by status
-	keys, fitted                    loglimit.Limit
+	keys, fitted, injected          loglimit.Limit
 }

@@ -21,7 +21,7 @@ import (
 // itself.
 func (p *Publisher) Flush(ctx context.Context) error {
 	p.mu.Lock()
-	told := p.handed.seal()
+	told := p.handed.Seal()
 	p.mu.Unlock()
 	if told == nil {
 		return nil

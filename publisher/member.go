@@ -47,7 +47,7 @@ func (p *Publisher) role() session.Role {
 			headers.CodeCheckTransactionState: {Claim: p.checkbacks.claim, Handle: p.checkbacks.request},
 		},
 		Events: session.Events{
-			Connected:     p.cfg.Hooks.Connected,
+			Connected:     p.hooks.Connected,
 			Disconnected:  p.disconnected,
 			RouteChanged:  p.routeChanged,
 			RefreshFailed: p.refreshFailed,
@@ -62,7 +62,7 @@ func (p *Publisher) role() session.Role {
 
 // disconnected tells the hook.
 func (p *Publisher) disconnected(addr string, cause error) {
-	if hook := p.cfg.Hooks.Disconnected; hook != nil {
+	if hook := p.hooks.Disconnected; hook != nil {
 		if errors.Is(cause, transport.ErrClosed) {
 			cause = ErrClosed
 		}
@@ -72,7 +72,7 @@ func (p *Publisher) disconnected(addr string, cause error) {
 
 // routeChanged tells the hook of what concerns a publisher.
 func (p *Publisher) routeChanged(topic string, view routing.View, before, route *routing.Route) {
-	if hook := p.cfg.Hooks.RouteChanged; hook != nil && view == routing.Writing {
+	if hook := p.hooks.RouteChanged; hook != nil && view == routing.Writing {
 		hook(topic, before, route)
 	}
 }
@@ -80,7 +80,7 @@ func (p *Publisher) routeChanged(topic string, view routing.View, before, route 
 // refreshFailed tells the hook of what concerns a publisher. One that closes needs no
 // route.
 func (p *Publisher) refreshFailed(topic string, view routing.View, err error) {
-	if hook := p.cfg.Hooks.RouteRefreshFailed; hook != nil && view == routing.Writing && !p.isClosing() {
+	if hook := p.hooks.RouteRefreshFailed; hook != nil && view == routing.Writing && !p.isClosing() {
 		hook(topic, err)
 	}
 }

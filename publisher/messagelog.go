@@ -1,36 +1,21 @@
 package publisher
 
 import (
-	"sync/atomic"
-
 	"github.com/ThreeDotsLabs/watermill"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/tracelog"
 )
 
-// messageLog finds out whether anybody reads log lines at trace level, which no
-// method of a watermill.LoggerAdapter tells: it is the value of a field of one such
-// line. Adapters write out the values of a line that somebody reads, and not those of
-// another.
+// messageLog is a log line for each message, at trace level.
 type messageLog struct {
+	tracelog.Probe
 	logger watermill.LoggerAdapter
-	read   atomic.Bool
 }
 
-// String is called when the line is written out.
-func (l *messageLog) String() string {
-	l.read.Store(true)
-	return "trace"
-}
-
-// MarshalText is the same for adapters that encode.
-func (l *messageLog) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
-
-// begin writes the line.
+// begin finds out whether anybody reads that level.
 func (l *messageLog) begin(logger watermill.LoggerAdapter) {
 	l.logger = logger
-	if _, ok := logger.(*watermill.CaptureLoggerAdapter); ok {
-		l.read.Store(true) // it keeps values as they are
-	}
-	logger.Trace("Logging each message sent to RocketMQ", watermill.LogFields{"log_level": l})
+	l.Begin(logger, "Logging each message sent to RocketMQ")
 }
 
 // write writes a line for a message that was published. What became of another is

@@ -8,4 +8,9 @@ type mode struct {
 	transaction bool
 	// oneway asks for no answer.
 	oneway bool
+	// async has nobody wait. It is for hooks: how such a call goes is for dispatch.Call to
+	// say.
+	async bool
+	// patient has an asynchronous call wait for room.
+	patient bool
 }

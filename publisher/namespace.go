@@ -5,7 +5,6 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/faults"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicname"
-	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 )
 
 // propertyInstanceID is set by the Java client to the namespace (v1)
@@ -20,13 +19,6 @@ func (c *Config) checkTopicsNamespace(l *faults.List) (fit bool) {
 	if !topicname.IsGroup(namespace) || strings.Contains(namespace, topicname.NamespaceSeparator) {
 		return false
 	}
-	if topics, ok := c.Topics.(marshaler.EscapeTopics); ok {
-		if topics.Namespace != namespace {
-			l.Add("Topics.Namespace is %q, want that of Cluster.Namespace, %q", topics.Namespace, namespace)
-		}
-		if err := topics.Validate(); err != nil {
-			l.Add("Topics: %w", err)
-		}
-	}
+	topicname.Check(l, "Topics", c.Topics, namespace)
 	return true
 }

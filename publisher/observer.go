@@ -12,6 +12,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/trace"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gathered"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
@@ -20,16 +21,45 @@ type observer struct{ p *Publisher }
 
 var _ dispatch.Observer = observer{}
 
+// Starting is told that an attempt begins.
+func (o observer) Starting(a *dispatch.Attempt) {
+	if !o.p.hooks.aboutAttempts() {
+		return
+	}
+	first, _ := ownerOf(a.Messages[0])
+	a.Observed = dispatch.Observed{Topic: first.topic, Context: contextOf(a.Messages[0])}
+	if hook := o.p.hooks.AttemptStart; hook != nil {
+		began := Attempt{MessageQueue: o.p.userQueue(a.Queue), Began: a.Began}
+		o.p.withMessages(a, func(list []AttemptMessage) {
+			a.Observed.Context = hook(a.Observed.Context, attemptEvent(a, list, began, StatusNone))
+		})
+	}
+}
+
+// Abandoned is told that an attempt was not made.
+func (o observer) Abandoned(a *dispatch.Attempt) {
+	o.ended(a, func() Attempt {
+		return Attempt{MessageQueue: o.p.userQueue(a.Queue), Addr: a.Addr, Began: a.Began, Took: time.Since(a.Began), Err: ErrNotAttempted}
+	}, StatusNone)
+}
+
+// ended tells AttemptEnd.
+func (o observer) ended(a *dispatch.Attempt, how func() Attempt, status SendStatus) {
+	if hook := o.p.hooks.AttemptEnd; hook != nil {
+		o.p.withMessages(a, func(list []AttemptMessage) { hook(a.Observed.Context, attemptEvent(a, list, how(), status)) })
+	}
+}
+
 // Stored is told that a broker has the messages of an attempt.
 func (o observer) Stored(a *dispatch.Attempt, s *dispatch.Stored) {
 	status := SendStatus(s.Status)
-	if hook := o.p.cfg.Hooks.AfterAttempt; hook != nil {
+	o.ended(a, func() Attempt {
 		done := Attempt{MessageQueue: o.p.userQueue(s.Queue), Addr: s.Addr, Began: a.Began, Took: time.Since(a.Began), Outcome: Stored}
 		if a.Oneway {
 			done.Outcome = MayBeStored
 		}
-		o.p.withUUIDs(a, func(uuids []string) { hook(attemptEvent(a, uuids, done, status)) })
-	}
+		return done
+	}, status)
 	if a.Oneway {
 		return
 	}
@@ -44,9 +74,7 @@ func (o observer) Stored(a *dispatch.Attempt, s *dispatch.Stored) {
 // Failed is told that an attempt has failed.
 func (o observer) Failed(a *dispatch.Attempt, f *dispatch.Failure, v verdict.Verdict, anybody bool) {
 	o.p.attemptFailed(f, v.Broker)
-	if hook := o.p.cfg.Hooks.AfterAttempt; hook != nil {
-		o.p.withUUIDs(a, func(uuids []string) { hook(attemptEvent(a, uuids, o.p.attemptOf(f), StatusNone)) })
-	}
+	o.ended(a, func() Attempt { return o.p.attemptOf(f) }, StatusNone)
 	if anybody {
 		o.p.refresh(a.Topic, v)
 	}
@@ -54,47 +82,55 @@ func (o observer) Failed(a *dispatch.Attempt, f *dispatch.Failure, v verdict.Ver
 
 // Retrying is told that messages are to be sent again.
 func (o observer) Retrying(a *dispatch.Attempt, pause time.Duration, err error) {
-	hook := o.p.cfg.Hooks.Retry
+	hook := o.p.hooks.Retry
 	if hook == nil {
 		return
 	}
-	o.p.withUUIDs(a, func(uuids []string) {
-		hook(RetryEvent{Topic: a.Topic, UUIDs: uuids, Failed: a.Try, Pause: pause, Err: err})
-	})
-}
-
-func attemptEvent(a *dispatch.Attempt, uuids []string, done Attempt, status SendStatus) AttemptEvent {
-	return AttemptEvent{Topic: a.Topic, UUIDs: uuids, Try: a.Try, Oneway: a.Oneway, Attempt: done, Status: status}
-}
-
-// tellSend tells BeforeSend of the request, whose body has that size.
-func (p *Publisher) tellSend(hook func(SendEvent), a *dispatch.Attempt, size int) {
-	p.withUUIDs(a, func(uuids []string) {
-		hook(SendEvent{
-			Topic: a.Topic, MessageQueue: p.userQueue(a.Queue), Addr: a.Addr, UUIDs: uuids,
-			Bytes: size, Try: a.Try, Oneway: a.Oneway,
+	o.p.withMessages(a, func(list []AttemptMessage) {
+		hook(a.Observed.Context, RetryEvent{
+			Topic: a.Observed.Topic, RocketMQTopic: a.Topic, Messages: list, Failed: a.Try, Pause: pause, Err: err,
 		})
 	})
 }
 
-// uuidLists keeps lists of UUIDs for reuse. The zero value is ready.
-type uuidLists struct{ pool sync.Pool }
+func attemptEvent(a *dispatch.Attempt, list []AttemptMessage, how Attempt, status SendStatus) AttemptEvent {
+	return AttemptEvent{
+		Topic: a.Observed.Topic, RocketMQTopic: a.Topic, Messages: list, Bytes: bytesOf(a), Try: a.Try, Oneway: a.Oneway,
+		Attempt: how, Status: status,
+	}
+}
 
-// withUUIDs calls tell with the UUIDs of the attempt's messages. The list is good until
-// it returns.
-func (p *Publisher) withUUIDs(a *dispatch.Attempt, tell func(uuids []string)) {
-	list, ok := p.uuids.pool.Get().(*[]string)
+// bytesOf returns the size of the body of the attempt's request.
+func bytesOf(a *dispatch.Attempt) int {
+	if len(a.Messages) == 1 {
+		return len(part(a.Messages[0]).Body)
+	}
+	return gathered.Size(a.Messages)
+}
+
+// contextOf returns the context of a message as hooks are to have it.
+func contextOf(m *dispatch.Message) context.Context {
+	c, _ := ownerOf(m)
+	return c.observed[m.Index()].ctx
+}
+
+// messageLists keeps lists of messages for reuse. The zero value is ready.
+type messageLists struct{ pool sync.Pool }
+
+// withMessages calls tell with the attempt's messages. The list is good until it returns.
+func (p *Publisher) withMessages(a *dispatch.Attempt, tell func(list []AttemptMessage)) {
+	list, ok := p.lists.pool.Get().(*[]AttemptMessage)
 	if !ok {
-		list = new([]string)
+		list = new([]AttemptMessage)
 	}
 	for _, m := range a.Messages {
 		_, own := ownerOf(m)
-		*list = append(*list, own.uuid)
+		*list = append(*list, AttemptMessage{Context: contextOf(m), UUID: own.uuid})
 	}
 	tell(*list)
 	clear(*list)
 	*list = (*list)[:0]
-	p.uuids.pool.Put(list)
+	p.lists.pool.Put(list)
 }
 
 // attemptFailed logs that a broker did not take messages, now and then. What ends with

@@ -18,6 +18,19 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/failed"
 )
 
+// TopicName returns the name that brokers and their tools know the topic by: what
+// Config.Topics maps it to, in Cluster.Namespace. It asks nobody. The error is of a topic
+// that Publish would refuse, as a rule a *marshaler.TopicError.
+func (p *Publisher) TopicName(topic string) (string, error) {
+	mapped, err := p.mapTopic(topic)
+	return mapped.Name, err
+}
+
+// topicDiffers logs the name of a topic that brokers know by another name.
+func (p *Publisher) topicDiffers(topic, name string) {
+	p.logger.Info("Topic has another name in RocketMQ", watermill.LogFields{"topic": topic, "rocketmq_topic": name})
+}
+
 // mapTopic turns the Watermill topic into a RocketMQ topic that a broker takes.
 func (p *Publisher) mapTopic(topic string) (marshaler.MappedTopic, error) {
 	if p.plainTopics {
@@ -98,6 +111,7 @@ func (p *Publisher) prepare(c *call, at int, mapped marshaler.MappedTopic, msg *
 	if own.id, err = p.ids.Next(now); err != nil {
 		return err
 	}
+	list = p.withInjected(c, at, list, before, now)
 	sized := list
 	if own.delay != nil && !own.delay.until.IsZero() {
 		sized = append(sized, longestDelayProperty)
@@ -256,16 +270,16 @@ const (
 
 // keyDropped logs, now and then, that a message goes without an ordering key.
 func (p *Publisher) keyDropped(why, topic string, msg *message.Message, now time.Time) {
-	p.messageChanged(&p.logs.keys, why, topic, msg, now)
+	p.messageChanged(&p.logs.keys, why, topic, msg.UUID, now)
 }
 
 // messageFitted logs in the same way what was changed for a message to fit.
 func (p *Publisher) messageFitted(topic string, msg *message.Message, change string, now time.Time) {
-	p.messageChanged(&p.logs.fitted, change, topic, msg, now)
+	p.messageChanged(&p.logs.fitted, change, topic, msg.UUID, now)
 }
 
-func (p *Publisher) messageChanged(limit *loglimit.Limit, text, topic string, msg *message.Message, now time.Time) {
+func (p *Publisher) messageChanged(limit *loglimit.Limit, text, topic, uuid string, now time.Time) {
 	if missed, ok := limit.Ask(topic, now); ok {
-		p.logger.Debug(text, watermill.LogFields{"topic": topic, "message_uuid": msg.UUID, loglimit.Unlogged: missed})
+		p.logger.Debug(text, watermill.LogFields{"topic": topic, "message_uuid": uuid, loglimit.Unlogged: missed})
 	}
 }

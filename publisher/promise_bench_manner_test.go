@@ -24,14 +24,16 @@ func BenchmarkExtras(b *testing.B) {
 		{"none", func(*publisher.Config) {}},
 		{"OnResult", func(c *publisher.Config) { c.OnResult = func(publisher.Result) {} }},
 		{"hooks", func(c *publisher.Config) {
-			c.Hooks = publisher.Hooks{
-				BeforeSend:   func(publisher.SendEvent) {},
-				AfterAttempt: func(publisher.AttemptEvent) {},
-				Retry:        func(publisher.RetryEvent) {},
+			c.Hooks = []publisher.Hooks{{
+				PublishStart: func(ctx context.Context, _ *publisher.PublishEvent) context.Context { return ctx },
+				PublishEnd:   func(context.Context, publisher.Result) {},
+				AttemptStart: func(ctx context.Context, _ publisher.AttemptEvent) context.Context { return ctx },
+				AttemptEnd:   func(context.Context, publisher.AttemptEvent) {},
+				Retry:        func(context.Context, publisher.RetryEvent) {},
 				Connected:    func(string) {},
 				Disconnected: func(string, error) {},
 				RouteChanged: func(string, *routing.Route, *routing.Route) {},
-			}
+			}}
 		}},
 		{"trace", func(c *publisher.Config) { c.Trace.Enabled = true }},
 	} {

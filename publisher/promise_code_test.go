@@ -60,7 +60,7 @@ func TestPromiseNotDurable(t *testing.T) {
 				everySend(c, embedded.StoreThenAnswer(code, ""))
 				seen := newResults()
 				var hooks hookLog
-				p, lines := loggedOn(t, c, func(c *publisher.Config) { c.OnResult, c.Hooks = seen.add, hooks.hooks() })
+				p, lines := loggedOn(t, c, func(c *publisher.Config) { c.OnResult, c.Hooks = seen.add, []publisher.Hooks{hooks.hooks()} })
 				require.NoError(t, p.Publish(orders, newMessages(2)...))
 				for range 2 {
 					result := seen.next(t)

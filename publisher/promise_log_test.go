@@ -126,7 +126,7 @@ func TestPromiseLostConnectionsAreLoggedNowAndThen(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		var lost atomic.Int64
 		p, lines := loggedOn(t, c, func(c *publisher.Config) {
-			c.Hooks.Disconnected = func(string, error) { lost.Add(1) }
+			c.Hooks = append(c.Hooks, publisher.Hooks{Disconnected: func(string, error) { lost.Add(1) }})
 		})
 		const times = 50
 		for range times {

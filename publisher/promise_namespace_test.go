@@ -38,7 +38,7 @@ func TestPromiseNamespaceAttempts(t *testing.T) {
 		var attempts []publisher.AttemptEvent
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
 			cfg.Cluster.Namespace = "ns"
-			cfg.Hooks.AfterAttempt = func(e publisher.AttemptEvent) { attempts = append(attempts, e) }
+			cfg.Hooks = append(cfg.Hooks, publisher.Hooks{AttemptEnd: func(_ context.Context, e publisher.AttemptEvent) { attempts = append(attempts, e) }})
 		})
 		require.NoError(t, p.Publish(orders, newMessage("x")))
 		firstSend(c, embedded.Ignore())

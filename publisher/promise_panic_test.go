@@ -1,6 +1,7 @@
 package publisher_test
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -68,7 +69,7 @@ func TestPromisePanicHook(t *testing.T) {
 				p := unclosedPublisherOn(t, c, func(c *publisher.Config) {
 					c.OrderingKey = func(string, *message.Message) (string, error) { return key, nil }
 					c.Batch.MaxMessages = 2
-					c.Hooks.BeforeSend = func(publisher.SendEvent) { tr.spring() }
+					c.Hooks = append(c.Hooks, publisher.Hooks{AttemptStart: func(ctx context.Context, _ publisher.AttemptEvent) context.Context { tr.spring(); return ctx }})
 				})
 				require.NoError(t, p.Publish(orders, newMessage("x")))
 				// The first message with a key finds out which queue the key belongs to, and
@@ -97,7 +98,7 @@ func TestPromisePanicLeavesOthers(t *testing.T) {
 		everySend(c, embedded.DelayAnswer(time.Second))
 		var tr trap
 		p := publisherOn(t, c, func(c *publisher.Config) {
-			c.Hooks.AfterAttempt = func(publisher.AttemptEvent) { tr.spring() }
+			c.Hooks = append(c.Hooks, publisher.Hooks{AttemptEnd: func(context.Context, publisher.AttemptEvent) { tr.spring() }})
 		})
 		publisher.NeverHurry(p)
 		tr.set.Store(true)

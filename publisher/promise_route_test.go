@@ -151,11 +151,11 @@ func TestPromiseUnfitRoutes(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 				var told atomic.Int64
 				p, lines := loggedOn(t, c, func(cfg *publisher.Config) {
-					cfg.Hooks.RouteRefreshFailed = func(topic string, err error) {
+					cfg.Hooks = append(cfg.Hooks, publisher.Hooks{RouteRefreshFailed: func(topic string, err error) {
 						require.Equal(t, orders, topic)
 						require.ErrorIs(t, err, routing.ErrUnfitRoute)
 						told.Add(1)
-					}
+					}})
 				})
 				require.NoError(t, p.Publish(orders, newMessage("x")))
 				remove := onRequest(c, headers.CodeTopicRoute, withBody(t, body))
@@ -406,8 +406,8 @@ func TestPromiseQueuesToReadAreNoNews(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		var changed, failed atomic.Int64
 		p, lines := loggedOn(t, c, func(cfg *publisher.Config) {
-			cfg.Hooks.RouteChanged = func(string, *routing.Route, *routing.Route) { changed.Add(1) }
-			cfg.Hooks.RouteRefreshFailed = func(string, error) { failed.Add(1) }
+			cfg.Hooks = append(cfg.Hooks, publisher.Hooks{RouteChanged: func(string, *routing.Route, *routing.Route) { changed.Add(1) }})
+			cfg.Hooks = append(cfg.Hooks, publisher.Hooks{RouteRefreshFailed: func(string, error) { failed.Add(1) }})
 		})
 		require.NoError(t, p.Publish(orders, newMessage("x")))
 		for _, change := range []func(){

@@ -273,7 +273,7 @@ func TestPromiseShareHooks(t *testing.T) {
 		hooked := func(group string, log *hookLog) *publisher.Publisher {
 			return unclosedPublisherOn(t, c, func(cfg *publisher.Config) {
 				lent(client, group)(cfg)
-				cfg.Hooks = log.hooks()
+				cfg.Hooks = []publisher.Hooks{log.hooks()}
 			})
 		}
 		p := hooked("first", &first)
@@ -310,11 +310,11 @@ func TestPromiseShareHookClosesAnother(t *testing.T) {
 		var other *publisher.Publisher
 		p := publisherOn(t, c, func(cfg *publisher.Config) {
 			lent(client, "first")(cfg)
-			cfg.Hooks.RouteChanged = func(string, *routing.Route, *routing.Route) {
+			cfg.Hooks = append(cfg.Hooks, publisher.Hooks{RouteChanged: func(string, *routing.Route, *routing.Route) {
 				if err := other.Close(); err != nil {
 					t.Error(err)
 				}
-			}
+			}})
 		})
 		other = unclosedPublisherOn(t, c, lent(client, "other"))
 		require.NoError(t, p.Publish(orders, newMessage("x")))
@@ -448,7 +448,7 @@ func TestShareAtOnce(t *testing.T) {
 		wg.Go(func() {
 			p, err := publisher.New(publisher.Config{
 				Client: client, ProducerGroup: fmt.Sprint("group-", i), Trace: publisher.TraceConfig{Enabled: i%4 == 0},
-				Hooks: publisher.Hooks{RouteChanged: func(string, *routing.Route, *routing.Route) {}},
+				Hooks: []publisher.Hooks{{RouteChanged: func(string, *routing.Route, *routing.Route) {}}},
 			}, nil)
 			if err != nil {
 				t.Error(err)

@@ -224,7 +224,7 @@ func (l *lossLog) logged() int {
 func tracingPublisher(t *testing.T, c *embedded.Cluster, losses *lossLog, change func(*publisher.Config)) *publisher.Publisher {
 	cfg := publisher.Config{Cluster: c.Config()}
 	cfg.Trace.Enabled = true
-	cfg.Hooks.TracesDropped = losses.add
+	cfg.Hooks = append(cfg.Hooks, publisher.Hooks{TracesDropped: losses.add})
 	if change != nil {
 		change(&cfg)
 	}
@@ -394,10 +394,10 @@ func TestPromiseTraceHookPanics(t *testing.T) {
 		cfg := publisher.Config{Cluster: c.Config()}
 		cfg.Trace.Enabled = true
 		calls := 0
-		cfg.Hooks.TracesDropped = func(int, error) {
+		cfg.Hooks = append(cfg.Hooks, publisher.Hooks{TracesDropped: func(int, error) {
 			calls++
 			panic("mine")
-		}
+		}})
 		p, err := publisher.New(cfg, logs)
 		require.NoError(t, err)
 		for range 3 {

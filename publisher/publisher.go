@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -22,6 +23,8 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/failed"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gate"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/latest"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/told"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
@@ -52,10 +55,12 @@ type Publisher struct {
 	hurryAfter   time.Duration // dispatch.Config.HurryAfter; 0 unless a test says otherwise
 	logs         failureLogs
 	topics       *topicname.Names
+	hooks        Hooks // those of Config.Hooks, joined
 	calls        callPool
-	uuids        uuidLists
+	lists        messageLists
+	inRequests   atomic.Int64 // send requests under way
 	gate         *gate.Gate
-	delivery     delivery[*call]
+	delivery     told.Teller[*call]
 	tracer       *tracer // nil if messages are not traced
 	messageLog   messageLog
 	// plainTopics says that topics are RocketMQ's, and its own ones too.
@@ -65,7 +70,7 @@ type Publisher struct {
 	closing  bool
 	inFlight int
 	stopped  bool // calls are cut off, those under way and later ones
-	handed   generations
+	handed   told.Generations
 	// drained is closed when the publisher is closing and the last call ends.
 	drained chan struct{}
 	// cut is closed when the calls still under way have to end.
@@ -96,12 +101,14 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	p := &Publisher{
 		cfg:     cfg,
 		logger:  logger.With(watermill.LogFields{"producer_group": cfg.ProducerGroup}),
-		topics:  topicname.New(cfg.Topics, cfg.Cluster.Namespace),
 		drained: make(chan struct{}),
 		cut:     make(chan struct{}),
 		closed:  make(chan struct{}),
 		gate:    gate.New(gate.Amount(cfg.Waiting)),
+		hooks:   joinHooks(cfg.Hooks),
+		open:    transactions{ended: latest.IDs{Most: keptEnded}},
 	}
+	p.topics = topicname.New(cfg.Topics, cfg.Cluster.Namespace, p.topicDiffers)
 	var err error
 	if p.ids, err = messageid.NewSource(time.Now()); err != nil {
 		return nil, err
@@ -111,7 +118,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 	}
 	p.cfg.ProducerGroup = topicname.WrapNamespace(cfg.Cluster.Namespace, cfg.ProducerGroup)
 	p.engine = p.newEngine()
-	p.delivery.tell = p.finishAsync
+	p.delivery.Tell = p.finishAsync
 	p.marshal, p.ownMarshaler = appendMarshal(cfg.Marshaler)
 	p.checkbacks = newCheckbacks(p)
 	if err = p.join(); err != nil {
@@ -125,6 +132,9 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		return nil, err
 	}
 	p.messageLog.begin(p.logger)
+	if cfg.ProducerGroup == DefaultProducerGroup {
+		p.logger.Info("Publishing as the producer group of all programs that set none: set Config.ProducerGroup to the program's name", nil)
+	}
 	return p, nil
 }
 
@@ -310,15 +320,16 @@ func (p *Publisher) report(c *call) error {
 	return nil
 }
 
-// tell logs each message of a call if anybody reads that, and tells OnResult of it, if
-// there is one.
+// tell logs each message of a call if anybody reads that, and tells hooks and OnResult of
+// it, if there are any.
 func (p *Publisher) tell(c *call) {
 	logs := p.logsMessages()
-	if !logs && p.cfg.OnResult == nil {
+	if !logs && p.cfg.OnResult == nil && p.hooks.PublishEnd == nil {
 		return
 	}
 	for i := range c.messages {
 		r := c.result(i)
+		c.endOne(i, r)
 		if logs {
 			p.messageLog.write(c.mode, &r)
 		}
@@ -330,4 +341,4 @@ func (p *Publisher) tell(c *call) {
 
 // logsMessages reports whether lines about single messages are to be made. There are
 // none about the messages that traces are sent in.
-func (p *Publisher) logsMessages() bool { return p.messageLog.read.Load() && !p.plainTopics }
+func (p *Publisher) logsMessages() bool { return p.messageLog.Read() && !p.plainTopics }

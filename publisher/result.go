@@ -91,6 +91,20 @@ func storedStatus(code headers.ResponseCode) SendStatus {
 	}
 }
 
+// code is the code of the answer that has that status, which is not StatusNone.
+func (s SendStatus) code() headers.ResponseCode {
+	switch s {
+	case FlushDiskTimeout:
+		return headers.FlushDiskTimeout
+	case FlushSlaveTimeout:
+		return headers.FlushSlaveTimeout
+	case SlaveNotAvailable:
+		return headers.SlaveNotAvailable
+	default:
+		return headers.Success
+	}
+}
+
 // Result is what became of one message. It is a value of the receiver's own.
 type Result struct {
 	// Topic is the Watermill topic that the message was published to. It is always

@@ -99,11 +99,13 @@ func newEngineStress(t *testing.T, seed uint64, opts ...embedded.Option) *engine
 		cfg.Queues.Selector = routing.Random{}
 	}
 	if s.dice.One(3) {
-		cfg.Hooks = publisher.Hooks{
-			BeforeSend:   func(publisher.SendEvent) { runtime.Gosched() },
-			AfterAttempt: func(publisher.AttemptEvent) { runtime.Gosched() },
-			Retry:        func(publisher.RetryEvent) { runtime.Gosched() },
-		}
+		cfg.Hooks = []publisher.Hooks{{
+			PublishStart: func(ctx context.Context, _ *publisher.PublishEvent) context.Context { runtime.Gosched(); return ctx },
+			PublishEnd:   func(context.Context, publisher.Result) { runtime.Gosched() },
+			AttemptStart: func(ctx context.Context, _ publisher.AttemptEvent) context.Context { runtime.Gosched(); return ctx },
+			AttemptEnd:   func(context.Context, publisher.AttemptEvent) { runtime.Gosched() },
+			Retry:        func(context.Context, publisher.RetryEvent) { runtime.Gosched() },
+		}}
 	}
 	s.p, err = publisher.New(cfg, nil)
 	require.NoError(t, err)

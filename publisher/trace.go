@@ -78,7 +78,7 @@ func (t *tracer) drop(records int, cause error) {
 		t.logged = now
 		t.logLost()
 	}
-	if hook := t.p.cfg.Hooks.TracesDropped; hook != nil {
+	if hook := t.p.hooks.TracesDropped; hook != nil {
 		t.tell(hook, records, cause)
 	}
 }

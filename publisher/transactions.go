@@ -1,11 +1,11 @@
 package publisher
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"sync"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/latest"
 )
 
 // keptEnded is how many transactions that have ended are remembered. A copy of one
@@ -13,15 +13,6 @@ import (
 // 36 s by default: time for 3,600 transactions a second. Brokers may have been given
 // any other interval, so none is forgotten before there is no room.
 const keptEnded = 1 << 17
-
-// endedID stands for a message id: the beginning of its SHA-256. Ids of other
-// clients may be of any length.
-type endedID [16]byte
-
-func endedIDOf(id string) endedID {
-	sum := sha256.Sum256([]byte(id))
-	return endedID(sum[:])
-}
 
 // halfPlace is where a half message is. A broker moves it with each check.
 type halfPlace struct {
@@ -47,15 +38,20 @@ func (h halfPlace) end(group, topic, id string, state TransactionState) *headers
 }
 
 // transactions are the transactions of a publisher that are open, and the latest
-// of those whose end a broker has confirmed. The zero value is ready.
+// of those whose end a broker has confirmed: ended.Most says how many.
 type transactions struct {
 	mu sync.Mutex
 	// open has those that are open by message id. It is nil for one that is being
 	// begun: attempts to store its half message are under way.
 	open  map[string]*Transaction
-	ended map[endedID]struct{}
-	order []endedID // of ended: a ring, the oldest at next
-	next  int
+	ended latest.IDs
+}
+
+// count returns how many are open.
+func (s *transactions) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
 }
 
 // begin notes that the half message of a transaction is about to be sent. From now
@@ -131,7 +127,7 @@ func (s *transactions) remove(t *Transaction, as TransactionState) {
 	id := t.info.MessageID
 	delete(s.open, id)
 	if as != TransactionUnknown {
-		s.remember(id)
+		s.ended.Add(id)
 	}
 }
 
@@ -142,37 +138,16 @@ func (s *transactions) remove(t *Transaction, as TransactionState) {
 func (s *transactions) commit(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remember(id)
-}
-
-// remember adds to ended. The mutex is held.
-func (s *transactions) remember(id string) {
-	key := endedIDOf(id)
-	if _, ok := s.ended[key]; ok || id == "" {
-		return
-	}
-	if s.ended == nil {
-		s.ended = make(map[endedID]struct{})
-	}
-	if len(s.order) < keptEnded {
-		s.order = append(s.order, key)
-	} else {
-		delete(s.ended, s.order[s.next])
-		s.order[s.next] = key
-		s.next = (s.next + 1) % keptEnded
-	}
-	s.ended[key] = struct{}{}
+	s.ended.Add(id)
 }
 
 // hasEnded reports whether every half message of that id is to be dropped: its
 // transaction was committed, or rolled back by its owner, and a broker has confirmed
 // that.
 func (s *transactions) hasEnded(id string) bool {
-	key := endedIDOf(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.ended[key]
-	return ok
+	return s.ended.Has(id)
 }
 
 // find reports whether the transaction is open, and returns it unless it is still

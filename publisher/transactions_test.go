@@ -1,16 +1,17 @@
 package publisher
 
 import (
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/latest"
 )
 
 // What a check was told of one half message is no end of the transaction that began
 // with another one.
 func TestTransactionsRememberWhatHasEnded(t *testing.T) {
-	var s transactions
+	s := transactions{ended: latest.IDs{Most: 10}}
 	ended := func(id string, as TransactionState) bool {
 		s.begin(id)
 		tx := &Transaction{info: TransactionInfo{MessageID: id}}
@@ -37,18 +38,4 @@ func TestTransactionsRememberWhatHasEnded(t *testing.T) {
 	_, open = s.find("never begun")
 	require.False(t, open)
 	require.False(t, s.hasEnded("never begun"))
-}
-
-// The memory for transactions that have ended is bounded, and the oldest goes first.
-func TestTransactionsForgetTheOldest(t *testing.T) {
-	var s transactions
-	for i := range keptEnded + 10 {
-		s.commit(strconv.Itoa(i))
-		s.commit(strconv.Itoa(i)) // once is enough
-	}
-	require.Len(t, s.ended, keptEnded)
-	require.Len(t, s.order, keptEnded)
-	require.False(t, s.hasEnded("9"))
-	require.True(t, s.hasEnded("10"))
-	require.True(t, s.hasEnded(strconv.Itoa(keptEnded+9)))
 }

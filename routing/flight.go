@@ -116,6 +116,9 @@ func (t *cache) land(e *entry, c *call, old known, got [views]found) (notify fun
 		e.failures[v] = got[v].err
 		e.routes[v].Store(kept[v])
 	}
+	if got[Writing].err == nil || got[Reading].err == nil {
+		e.updated = time.Now()
+	}
 	if got[Writing].err == nil {
 		t.landed++
 		e.landed = t.landed

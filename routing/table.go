@@ -73,6 +73,7 @@ type entry struct {
 	current  *call        // the lookup under way
 	next     *call        // the lookup to come after it
 	started  time.Time    // when the last lookup started
+	updated  time.Time    // when a lookup last brought a route
 	landed   uint64       // cache.landed when the last lookup brought a route to write by
 	failures [views]error // of the last lookup, nil if it brought a route
 }

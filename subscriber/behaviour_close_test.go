@@ -60,7 +60,7 @@ func TestCloseWhileNobodyReads(t *testing.T) {
 		if engine == subscriber.POP {
 			cfg.Lease = time.Hour
 		}
-		cfg.Hooks.Fetched = func(subscriber.FetchEvent) { fetched <- struct{}{} }
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{Fetched: func(subscriber.FetchEvent) { fetched <- struct{}{} }})
 		sub := newSubscriber(t, cfg)
 		messages := subscribe(t, sub, topic)
 		await(t, fetched)
@@ -77,7 +77,7 @@ func TestCloseWhileNobodyReads(t *testing.T) {
 		_, err := sub.Subscribe(t.Context(), topic)
 		require.ErrorIs(t, err, subscriber.ErrClosed)
 
-		cfg.Hooks.Fetched = nil
+		cfg.Hooks = nil
 		messages = subscribe(t, newSubscriber(t, cfg), topic)
 		deliveries := make(map[int]int)
 		got := make(map[string]bool)

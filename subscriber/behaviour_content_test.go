@@ -131,7 +131,7 @@ func TestTopicNames(t *testing.T) {
 				cfg := in.config(engine, group)
 				cfg.Redelivery = subscriber.RedeliveryConfig{MinPause: time.Second, MaxPause: time.Second, MaxLocalPause: time.Millisecond}
 				fetched := make(chan subscriber.FetchEvent, 100)
-				cfg.Hooks.Fetched = func(e subscriber.FetchEvent) { fetched <- e }
+				cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{Fetched: func(e subscriber.FetchEvent) { fetched <- e }})
 				cfg.Filters = map[string]subscriber.Filter{topic: subscriber.Tags("paid")}
 				sub := newSubscriber(t, cfg)
 				messages := subscribe(t, sub, topic)

@@ -77,9 +77,9 @@ func TestTwoSubscribersOnOneClient(t *testing.T) {
 				queues[member] = len(e.After)
 			}
 		}
-		cfg.Hooks.Rebalanced = watch(1)
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{Rebalanced: watch(1)})
 		one := subscribe(t, newSubscriber(t, cfg), topic)
-		cfg.Hooks.Rebalanced = watch(2)
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{Rebalanced: watch(2)})
 		two := subscribe(t, newSubscriber(t, cfg), topic)
 		if engine == subscriber.Pull {
 			require.Eventually(t, func() bool {

@@ -41,10 +41,11 @@ func TestHooksAreTold(t *testing.T) {
 	eachEngine(t, func(t *testing.T, w *world, engine subscriber.Engine) {
 		topic, group := unique("hooks"), unique("group")
 		c := &told{counts: make(map[string]int)}
-		message := func(name string) func(e subscriber.MessageEvent) {
-			return func(e subscriber.MessageEvent) {
+		message := func(name string) func(context.Context, subscriber.MessageEvent) {
+			return func(ctx context.Context, e subscriber.MessageEvent) {
 				c.add(name, 1)
-				if e.Info.Topic != topic || e.Info.Group != group || e.UUID == "" {
+				info, ok := subscriber.InfoFromContext(ctx)
+				if !ok || info.Topic != topic || e.Topic != topic || e.RocketMQTopic != topic || e.Group != group || e.UUID == "" || info.Broker != e.Broker || e.Bytes == 0 || e.StoreTime.IsZero() {
 					t.Errorf("%s: %+v", name, e)
 				}
 			}
@@ -60,13 +61,13 @@ func TestHooksAreTold(t *testing.T) {
 			}
 			return nil
 		}
-		cfg.Hooks = subscriber.Hooks{
+		cfg.Hooks = []subscriber.Hooks{{
 			Fetched:          func(e subscriber.FetchEvent) { c.add("fetched", e.Messages) },
 			Received:         message("received"),
 			Acked:            message("acked"),
 			DeadLettered:     message("dead"),
 			DeadLetterFailed: message("dead failed"),
-			Nacked: func(e subscriber.NackEvent) {
+			Nacked: func(_ context.Context, e subscriber.NackEvent) {
 				c.add("nacked", 1)
 				if e.Last {
 					c.add("nacked last", 1)
@@ -79,8 +80,8 @@ func TestHooksAreTold(t *testing.T) {
 					c.add("queues", len(e.After)-len(e.Before))
 				}
 			},
-			Released: func(e subscriber.MessageEvent) { c.add("released", 1) },
-		}
+			Released: func(context.Context, subscriber.MessageEvent) { c.add("released", 1) },
+		}}
 		sub := newSubscriber(t, cfg)
 		messages := subscribe(t, sub, topic)
 		list := publish(t, w.publisher(t), topic, 3)
@@ -130,7 +131,7 @@ func TestLeaseIsLost(t *testing.T) {
 		cfg.Lease = time.Second
 		cfg.RequestTimeout = 200 * time.Millisecond
 		cfg.CloseTimeout = 100 * time.Millisecond
-		cfg.Hooks.LeaseLost = func(e subscriber.MessageEvent) { lost <- e }
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{LeaseLost: func(_ context.Context, e subscriber.MessageEvent) { lost <- e }})
 		messages := subscribe(t, newSubscriber(t, cfg), topic)
 		publish(t, w.publisher(t), topic, 1)
 		m := next(t, messages)

@@ -252,7 +252,7 @@ func TestDeadLetterTopic(t *testing.T) {
 		cfg := w.config(engine, group)
 		cfg.MaxDeliveries = 3
 		cfg.Redelivery = subscriber.RedeliveryConfig{MinPause: 10 * time.Millisecond, MaxPause: 10 * time.Millisecond}
-		cfg.Hooks.DeadLettered = func(e subscriber.MessageEvent) { buried <- e }
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{DeadLettered: func(_ context.Context, e subscriber.MessageEvent) { buried <- e }})
 		messages := subscribe(t, newSubscriber(t, cfg), topic)
 		list := publish(t, w.publisher(t), topic, 2)
 		deliveries := 0
@@ -270,7 +270,7 @@ func TestDeadLetterTopic(t *testing.T) {
 		select {
 		case e := <-buried:
 			require.Equal(t, list[0].UUID, e.UUID)
-			require.Equal(t, 3, e.Info.Deliveries)
+			require.Equal(t, 3, e.Deliveries)
 		case <-time.After(patience):
 			require.FailNow(t, "no dead letter")
 		}
@@ -462,7 +462,7 @@ func TestBackpressure(t *testing.T) {
 		fetched := make(chan int, 1000)
 		cfg := w.config(engine, group)
 		cfg.MaxInFlight.Messages = 40
-		cfg.Hooks.Fetched = func(e subscriber.FetchEvent) { fetched <- e.Messages }
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{Fetched: func(e subscriber.FetchEvent) { fetched <- e.Messages }})
 		sub := newSubscriber(t, cfg)
 		subscribe(t, sub, topic)
 		<-fetched

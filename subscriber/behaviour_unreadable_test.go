@@ -38,7 +38,7 @@ func (w *world) refusing(engine subscriber.Engine, times int64) (subscriber.Conf
 	events := make(chan subscriber.MessageEvent, 100)
 	cfg := w.config(engine, unique("group"))
 	cfg.Unmarshaler = picky{payload: "1", times: times, refused: new(atomic.Int64)}
-	cfg.Hooks.Unreadable = func(e subscriber.MessageEvent) { events <- e }
+	cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{Unreadable: func(_ context.Context, e subscriber.MessageEvent) { events <- e }})
 	return cfg, events
 }
 
@@ -58,15 +58,19 @@ func TestUnreadableToDeadLetter(t *testing.T) {
 	eachEngine(t, func(t *testing.T, w *world, engine subscriber.Engine) {
 		topic := unique("unreadable")
 		cfg, events := w.refusing(engine, 1<<60)
-		buried := make(chan subscriber.MessageEvent, 1)
-		cfg.Hooks.DeadLettered = func(e subscriber.MessageEvent) { buried <- e }
+		buried, keys := make(chan subscriber.MessageEvent, 1), make(chan string, 1)
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{DeadLettered: func(ctx context.Context, e subscriber.MessageEvent) {
+			info, _ := subscriber.InfoFromContext(ctx)
+			keys <- info.Keys[0]
+			buried <- e
+		}})
 		messages := subscribe(t, newSubscriber(t, cfg), topic)
 		list := publish(t, w.publisher(t), topic, 3)
 		require.Equal(t, map[string]int{"0": 1, "2": 1}, consume(t, messages, 2))
 		e := await(t, events)
 		require.ErrorIs(t, e.Err, errSchema)
 		require.Empty(t, e.UUID)
-		require.Equal(t, list[1].UUID, e.Info.Keys[0])
+		require.Equal(t, list[1].UUID, await(t, keys))
 		await(t, buried)
 		require.Equal(t, []string{list[1].UUID}, w.deadLetters(t, cfg.Group))
 		require.Empty(t, events, "once")
@@ -98,7 +102,7 @@ func TestUnreadableSkip(t *testing.T) {
 		topic := unique("unreadable")
 		cfg, events := w.refusing(engine, 1<<60)
 		cfg.Unreadable = subscriber.UnreadableSkip
-		cfg.Hooks.DeadLettered = func(subscriber.MessageEvent) { t.Error("a dead letter") }
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{DeadLettered: func(context.Context, subscriber.MessageEvent) { t.Error("a dead letter") }})
 		sub := newSubscriber(t, cfg)
 		messages := subscribe(t, sub, topic)
 		publish(t, w.publisher(t), topic, 3)
@@ -126,7 +130,7 @@ func TestUnreadableRedeliver(t *testing.T) {
 		publish(t, w.publisher(t), topic, 3)
 		require.Equal(t, once(3), consume(t, messages, 3))
 		for delivery := 1; delivery <= 3; delivery++ {
-			require.Equal(t, delivery, await(t, events).Info.Deliveries)
+			require.Equal(t, delivery, await(t, events).Deliveries)
 		}
 	})
 }
@@ -138,7 +142,7 @@ func TestBodyThatDoesNotDecompress(t *testing.T) {
 		events := make(chan subscriber.MessageEvent, 100)
 		letters := make(chan subscriber.DeadLetter, 100)
 		cfg := w.config(engine, unique("group"))
-		cfg.Hooks.Unreadable = func(e subscriber.MessageEvent) { events <- e }
+		cfg.Hooks = append(cfg.Hooks, subscriber.Hooks{Unreadable: func(_ context.Context, e subscriber.MessageEvent) { events <- e }})
 		cfg.DeadLetter = takeLetters(letters)
 		messages := subscribe(t, newSubscriber(t, cfg), topic)
 		w.sendRaw(t, topic, []byte("garbage"), headers.SysFlagCompressed, headers.Property{Name: "UNIQ_KEY", Value: "0A"})

@@ -120,8 +120,9 @@ type Config struct {
 	// subscription waits for its topic.
 	CreateTopics topics.Config
 
-	// Hooks are told of messages, leases and queues.
-	Hooks Hooks
+	// Hooks are called for messages, leases and queues. Of several each is called in its
+	// turn, and a DeliveryStart gets the context that the one before it has returned.
+	Hooks []Hooks
 }
 
 // InFlight is an amount of messages.

@@ -75,6 +75,7 @@ func (c Config) Validate() error {
 	if c.Lease < minLease || c.Lease > maxLease {
 		l.Add("Lease is %v, want %v to %v", c.Lease, minLease, maxLease)
 	}
+	topicname.Check(&l, "Topics", c.Topics, c.Cluster.Namespace)
 	l.Of("CreateTopics", c.CreateTopics.Validate())
 	return l.Err("subscriber: config")
 }

@@ -63,7 +63,9 @@ func consumeAs(member string, messages <-chan *message.Message, work func(m *mes
 			select {
 			case <-timer.C:
 			case <-m.Context().Done():
-				done.What, done.At, done.Cause = takenAway, time.Now(), fmt.Sprint(context.Cause(m.Context()))
+			}
+			if cause := context.Cause(m.Context()); cause != nil { // both may have come
+				done.What, done.At, done.Cause = takenAway, time.Now(), cause.Error()
 				tell(done)
 			}
 			done.What, done.At = acked, time.Now()
@@ -253,8 +255,12 @@ const (
 	unseen      = "delivered in the fault, to nobody"
 	earlier     = "of an earlier pop, whose lease was over before it was given back"
 	tooLate     = "handed out by a member that had stood still, its context over"
+	lateCommit  = "handed over before a busy machine had committed it"
 	unexplained = "for no reason"
 )
+
+// handover is how long the next owner of a queue waits for the one before to commit (Pull).
+const handover = 500 * time.Millisecond
 
 // why explains a delivery that is not the first of its message. It was stored twice, or has
 // its reason in an earlier one, each of which is the reason of one further delivery at
@@ -325,6 +331,8 @@ func (l *ledger) reason(again, before *handling) string {
 		return ackInDoubt
 	case l.isBehind(again, before):
 		return behind
+	case l.lease == 0 && l.slack > handover && again.Member != before.Member && again.At.Sub(before.acked) < unconfirmed+l.slack:
+		return lateCommit
 	}
 	return unexplained
 }

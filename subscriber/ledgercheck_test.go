@@ -147,3 +147,24 @@ func TestLedger(t *testing.T) {
 		})
 	}
 }
+
+// What the next owner of a queue gets again is explained where the machine was too busy to
+// commit it before, and not elsewhere.
+func TestLedgerOfLateCommits(t *testing.T) {
+	at := func(s float64) time.Time { return time.Unix(0, 0).Add(time.Duration(s * float64(time.Second))) }
+	for slack, want := range map[time.Duration]string{time.Second: lateCommit, 100 * time.Millisecond: unexplained} {
+		l := newLedger(0)
+		l.slack = slack
+		l.expect("a", "key", 0)
+		l.stored("a", false)
+		for _, e := range []entry{
+			{Member: "m", ID: 1, What: delivered, At: at(1), UUID: "a"},
+			{Member: "m", ID: 1, What: acked, At: at(2)},
+			{Member: "n", ID: 1, What: delivered, At: at(3), UUID: "a"},
+			{Member: "n", ID: 1, What: acked, At: at(4)},
+		} {
+			l.note(e)
+		}
+		require.Equal(t, map[string]int{want: 1}, l.verdict().again)
+	}
+}

@@ -95,17 +95,39 @@ func (s *Subscriber) role() session.Role {
 		},
 		Events: session.Events{
 			Connected: func(addr string) {
+				if hook := s.hooks.Connected; hook != nil {
+					hook(addr)
+				}
 				if tell := s.engineEvents().Connected; tell != nil {
 					tell(addr)
 				}
 			},
+			Disconnected: s.disconnected,
 			RouteChanged: func(topic string, view routing.View, before, after *routing.Route) {
+				if hook := s.hooks.RouteChanged; hook != nil && view == routing.Reading {
+					hook(topic, before, after)
+				}
 				if tell := s.engineEvents().RouteChanged; tell != nil {
 					tell(topic, view, before, after)
 				}
 			},
+			RefreshFailed: func(topic string, view routing.View, err error) {
+				if hook := s.hooks.RouteRefreshFailed; hook != nil && view == routing.Reading {
+					hook(topic, err)
+				}
+			},
 			Closed: func() { s.endLife(ErrClosed) },
 		},
+	}
+}
+
+// disconnected tells the hook.
+func (s *Subscriber) disconnected(addr string, cause error) {
+	if hook := s.hooks.Disconnected; hook != nil {
+		if errors.Is(cause, transport.ErrClosed) {
+			cause = ErrClosed
+		}
+		hook(addr, cause)
 	}
 }
 

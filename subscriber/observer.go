@@ -1,9 +1,11 @@
 package subscriber
 
 import (
+	"context"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/loglimit"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
@@ -18,31 +20,62 @@ type failureLogs struct {
 // observer tells hooks and the log what happens to the messages of a subscription.
 type observer struct{ sub *subscription }
 
-func (o observer) hooks() *Hooks { return &o.sub.s.cfg.Hooks }
+func (o observer) hooks() *Hooks { return &o.sub.s.hooks }
 
 // event makes what hooks are told of a message.
 func event(m *delivery.Message, err error) MessageEvent {
-	e := MessageEvent{Info: newInfo(m.Delivery()), Took: m.Took(), Err: err}
-	if given := m.Given(); given != nil {
-		e.UUID = given.UUID
+	d := m.Delivery()
+	topic, group := d.Subscription()
+	return MessageEvent{
+		Topic: topic, RocketMQTopic: m.Stored.Topic, Group: group,
+		Broker: m.Broker, QueueID: m.Stored.QueueID, QueueOffset: m.Stored.QueueOffset,
+		UUID: m.UUID(), Deliveries: d.Number, Bytes: len(m.Stored.Body), StoreTime: m.StoredAt(),
+		Took: m.Took(), Err: err,
 	}
-	return e
 }
 
-func tell(hook func(MessageEvent), m *delivery.Message, err error) {
+func tell(hook func(context.Context, MessageEvent), m *delivery.Message, err error) {
 	if hook != nil {
-		hook(event(m, err))
+		hook(m.Context(), event(m, err))
 	}
 }
 
-func (o observer) HandedOut(m *delivery.Message) { tell(o.hooks().Received, m, nil) }
-func (o observer) Acked(m *delivery.Message)     { tell(o.hooks().Acked, m, nil) }
-func (o observer) Released(m *delivery.Message)  { tell(o.hooks().Released, m, nil) }
-func (o observer) Renewed(m *delivery.Message)   { tell(o.hooks().Renewed, m, nil) }
+// Starting is told that a message is to be handed out.
+func (o observer) Starting(m *delivery.Message, given *message.Message) context.Context {
+	if hook := o.hooks().DeliveryStart; hook != nil {
+		return hook(m.Context(), given, event(m, nil))
+	}
+	return m.Context()
+}
+
+// HandedOut is told that a receiver has a message.
+func (o observer) HandedOut(m *delivery.Message) {
+	tell(o.hooks().Received, m, nil)
+	if o.sub.s.messageLog.Read() {
+		o.logMessage(m)
+	}
+}
+
+// logMessage writes a line for a message that was received.
+func (o observer) logMessage(m *delivery.Message) {
+	o.sub.logger.Trace("Message received from RocketMQ", watermill.LogFields{
+		"message_uuid":   m.UUID(),
+		"rocketmq_topic": m.Stored.Topic,
+		"message_id":     messageID(&m.Message),
+		"broker":         m.Broker,
+		"queue_id":       m.Stored.QueueID,
+		"queue_offset":   m.Stored.QueueOffset,
+		"deliveries":     m.Delivery().Number,
+	})
+}
+
+func (o observer) Acked(m *delivery.Message)    { tell(o.hooks().Acked, m, nil) }
+func (o observer) Released(m *delivery.Message) { tell(o.hooks().Released, m, nil) }
+func (o observer) Renewed(m *delivery.Message)  { tell(o.hooks().Renewed, m, nil) }
 
 func (o observer) Nacked(m *delivery.Message, pause time.Duration, last, local bool) {
 	if hook := o.hooks().Nacked; hook != nil {
-		hook(NackEvent{MessageEvent: event(m, nil), Pause: pause, Last: last, Local: local})
+		hook(m.Context(), NackEvent{MessageEvent: event(m, nil), Pause: pause, Last: last, Local: local})
 	}
 }
 
@@ -93,8 +126,8 @@ func (o observer) log(limit *loglimit.Limit, text string, err error, m *delivery
 
 		loglimit.Unlogged: missed,
 	}
-	if given := m.Given(); given != nil {
-		fields["message_uuid"] = given.UUID
+	if uuid := m.UUID(); uuid != "" {
+		fields["message_uuid"] = uuid
 	}
 	if err != nil {
 		o.sub.logger.Error(text, err, fields)
@@ -107,14 +140,14 @@ func (o observer) log(limit *loglimit.Limit, text string, err error, m *delivery
 type engineObserver struct{ s *Subscriber }
 
 func (o engineObserver) Fetched(topic string, queue routing.MessageQueue, messages int) {
-	if hook := o.s.cfg.Hooks.Fetched; hook != nil {
-		hook(FetchEvent{Topic: o.s.watermillTopic(topic), Queue: queue, Messages: messages})
+	if hook := o.s.hooks.Fetched; hook != nil {
+		hook(FetchEvent{Topic: o.s.watermillTopic(topic), RocketMQTopic: topic, Queue: queue, Messages: messages})
 	}
 }
 
 func (o engineObserver) Rebalanced(topic string, before, after []routing.MessageQueue) {
-	if hook := o.s.cfg.Hooks.Rebalanced; hook != nil {
-		hook(RebalanceEvent{Topic: o.s.watermillTopic(topic), Before: before, After: after})
+	if hook := o.s.hooks.Rebalanced; hook != nil {
+		hook(RebalanceEvent{Topic: o.s.watermillTopic(topic), RocketMQTopic: topic, Before: before, After: after})
 	}
 }
 

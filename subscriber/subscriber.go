@@ -14,6 +14,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicadmin"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicname"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/tracelog"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
@@ -29,6 +30,7 @@ type Subscriber struct {
 	cfg          Config
 	logger       watermill.LoggerAdapter
 	names        *topicname.Names
+	hooks        Hooks // those of Config.Hooks, joined
 	reader       receive.Reader
 	decompressor *body.Decompressor
 	cluster      lent.Client
@@ -38,6 +40,7 @@ type Subscriber struct {
 	engine       chosenEngine
 	apart        apart // written with engine.turn, before engine.made
 	logs         failureLogs
+	messageLog   tracelog.Probe
 
 	// life ends when Close, Stop or the end of the session ends what waits.
 	life    context.Context
@@ -56,7 +59,12 @@ type Subscriber struct {
 }
 
 // New checks the configuration and returns a Subscriber. It needs no network: brokers are
-// asked when the first topic is subscribed to. A nil logger logs nothing.
+// asked when the first topic is subscribed to.
+//
+// A nil logger logs nothing. Each message that is received has a line at trace level, with
+// its UUID, topic, message id, broker, queue, offset and deliveries. Nothing is made of it
+// where nobody reads that level, which New finds out by one line at that level; a level that
+// is changed later changes nothing.
 func New(cfg Config, logger watermill.LoggerAdapter) (*Subscriber, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -68,13 +76,14 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Subscriber, error) {
 	s := &Subscriber{
 		cfg:           cfg,
 		logger:        logger.With(watermill.LogFields{"consumer_group": cfg.Group}),
-		names:         topicname.New(cfg.Topics, cfg.Cluster.Namespace),
 		reader:        receive.Reader{Unmarshaler: cfg.Unmarshaler},
 		decompressor:  body.NewDecompressor(cfg.MaxInFlight.Bytes),
+		hooks:         joinHooks(cfg.Hooks),
 		subscriptions: make(map[*subscription]struct{}),
 		closed:        make(chan struct{}),
 		cutOff:        make(chan struct{}),
 	}
+	s.names = topicname.New(cfg.Topics, cfg.Cluster.Namespace, s.topicDiffers)
 	s.life, s.endLife = context.WithCancelCause(context.Background())
 	s.engine.turn = make(chan struct{}, 1)
 	if err := s.join(logger); err != nil {
@@ -83,6 +92,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Subscriber, error) {
 	s.creator = topicadmin.New(topicadmin.Config{
 		Client: s.member.Client(), Routes: s.routes, Topics: cfg.CreateTopics, Logger: s.logger, ErrClosed: ErrClosed,
 	})
+	s.messageLog.Begin(s.logger, "Logging each message received from RocketMQ")
 	// A Client that is closed by its owner ends the subscriptions.
 	context.AfterFunc(s.life, func() {
 		_ = s.Stop() // it cannot fail

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/ThreeDotsLabs/watermill"
+
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
@@ -16,6 +18,19 @@ func (s *Subscriber) topic(topic string) (engine.Topic, error) {
 		return engine.Topic{}, err
 	}
 	return engine.Topic{Name: mapped.Name, Filter: s.cfg.Filters[topic].of(), From: s.cfg.From.position()}, nil
+}
+
+// TopicName returns the name that brokers and their tools know the topic by: what
+// Config.Topics maps it to, in Cluster.Namespace. It asks nobody. The error is of a topic
+// that Subscribe would refuse, as a rule a *marshaler.TopicError.
+func (s *Subscriber) TopicName(topic string) (string, error) {
+	mapped, err := s.names.Map(topic)
+	return mapped.Name, err
+}
+
+// topicDiffers logs the name of a topic that brokers know by another name.
+func (s *Subscriber) topicDiffers(topic, name string) {
+	s.logger.Info("Topic has another name in RocketMQ", watermill.LogFields{"topic": topic, "rocketmq_topic": name})
 }
 
 // ensureTopic returns nil if the topic can be read. If Config.CreateTopics says so it

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -211,6 +212,32 @@ func (c *Client) Connected() []string {
 	c.all.mu.Unlock()
 	slices.Sort(addrs)
 	return addrs
+}
+
+// Connection is a live connection.
+type Connection struct {
+	Addr string
+	// Requests is how many requests on it have no answer yet: those that wait to be
+	// written, and those that the peer holds for long, are among them.
+	Requests int
+}
+
+// Connections returns the live connections, sorted by address. They are those of all shares.
+func (c *Client) Connections() []Connection {
+	c.all.mu.Lock()
+	conns := make([]*conn, 0, len(c.all.lines))
+	for _, l := range c.all.lines {
+		if l.isReady() && l.conn != nil {
+			conns = append(conns, l.conn)
+		}
+	}
+	c.all.mu.Unlock()
+	list := make([]Connection, len(conns))
+	for i, cn := range conns {
+		list[i] = Connection{Addr: cn.addr, Requests: cn.requests()}
+	}
+	slices.SortFunc(list, func(a, b Connection) int { return strings.Compare(a.Addr, b.Addr) })
+	return list
 }
 
 // PeerVersion returns the version that the peer at addr gave in its latest answer

@@ -365,6 +365,13 @@ func (cn *conn) fail(op string, err error) {
 	}
 }
 
+// requests returns how many calls have no answer yet.
+func (cn *conn) requests() int {
+	cn.mu.Lock()
+	defer cn.mu.Unlock()
+	return len(cn.pending)
+}
+
 // cause returns why the connection ended.
 func (cn *conn) cause() error {
 	cn.mu.Lock()

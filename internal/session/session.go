@@ -97,6 +97,12 @@ func newClientID() string {
 // ID is what the session calls itself in heartbeats.
 func (s *Session) ID() string { return s.id }
 
+// Connections returns the live connections.
+func (s *Session) Connections() []transport.Connection { return s.client.Connections() }
+
+// CachedRoutes returns the routes that are known.
+func (s *Session) CachedRoutes() []routing.Cached { return s.routes.Cached() }
+
 // Signer returns what signs requests, nil if they go as they are.
 func (s *Session) Signer() *Signer { return s.signer }
 

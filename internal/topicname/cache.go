@@ -49,9 +49,11 @@ func (c *cache) put(topic string, mapped marshaler.MappedTopic) {
 // mapsAlike reports whether a mapper is known to say the same of a topic each time. One
 // of the user's own is asked each time.
 func mapsAlike(m marshaler.TopicMapper) bool {
-	switch m.(type) {
-	case marshaler.EscapeTopics, marshaler.PlainTopics:
+	switch own := m.(type) {
+	case marshaler.EscapeTopics, marshaler.PlainTopics, marshaler.DotTopics:
 		return true
+	case *marshaler.TopicTable:
+		return own.Others() == nil || mapsAlike(own.Others())
 	}
 	return false
 }

@@ -13,20 +13,23 @@ type Names struct {
 	mapper    marshaler.TopicMapper
 	namespace string
 	known     *cache // nil if the mapper has to be asked each time
+	others    others
 }
 
 // New returns the Names of a mapper in a namespace (v1), which is empty if there is none.
-// The mapper should be one that InNamespace has returned.
-func New(mapper marshaler.TopicMapper, namespace string) *Names {
-	n := &Names{mapper: mapper, namespace: namespace}
+// The mapper should be one that InNamespace has returned. differs, if it is not nil, is
+// called once for each topic whose name is another for brokers, beside the namespace, when it
+// is first mapped; not for more than so many of them. It is called by the goroutine that maps.
+func New(mapper marshaler.TopicMapper, namespace string, differs func(topic, name string)) *Names {
+	n := &Names{mapper: mapper, namespace: namespace, others: others{tell: differs}}
 	if mapsAlike(mapper) {
 		n.known = &cache{}
 	}
 	return n
 }
 
-// InNamespace tells a mapper that is marshaler.EscapeTopics of the namespace, unless it
-// knows of one. A type that has it embedded maps by methods of its own.
+// InNamespace tells a mapper that is marshaler.EscapeTopics of the namespace, or one that a
+// marshaler.TopicTable leaves topics to, unless it knows of one. A type that has it embedded maps by methods of its own.
 func InNamespace(mapper marshaler.TopicMapper, namespace string) marshaler.TopicMapper {
 	switch own := mapper.(type) {
 	case marshaler.EscapeTopics:
@@ -37,6 +40,10 @@ func InNamespace(mapper marshaler.TopicMapper, namespace string) marshaler.Topic
 	case *marshaler.EscapeTopics:
 		if own != nil {
 			return InNamespace(*own, namespace)
+		}
+	case *marshaler.TopicTable:
+		if own != nil && own.Others() != nil {
+			return own.WithOthers(InNamespace(own.Others(), namespace))
 		}
 	}
 	return mapper
@@ -57,12 +64,16 @@ func (n *Names) Map(topic string) (marshaler.MappedTopic, error) {
 	if err := marshaler.CheckTopicName(mapped.Name); err != nil {
 		return marshaler.MappedTopic{}, err
 	}
+	plain := mapped.Name
 	if n.namespace != "" {
 		if mapped.Name, err = wrap(n.namespace, mapped.Name); err != nil {
 			return marshaler.MappedTopic{}, err
 		}
 	}
 	n.known.put(topic, mapped)
+	if plain != topic {
+		n.others.add(topic, mapped.Name)
+	}
 	return mapped, nil
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func names(mapper marshaler.TopicMapper, namespace string) *topicname.Names {
-	return topicname.New(topicname.InNamespace(mapper, namespace), namespace)
+	return topicname.New(topicname.InNamespace(mapper, namespace), namespace, nil)
 }
 
 // The way back leads to where the way there began, in and out of a namespace.

@@ -108,6 +108,7 @@ func (b *batch) run(parent context.Context, end deadline) (over bool) {
 			b.store()
 			return true
 		case tryAbandoned:
+			e.cfg.Observer.Abandoned(&b.attempt)
 			return true
 		case tryKeysMove:
 			b.unbegin()

@@ -26,7 +26,10 @@ func (f *fake) Send(ctx context.Context, a *Attempt) (Stored, error) { return f.
 
 func (f *fake) Judge(err, _ error) (verdict.Verdict, error) { return f.verdict, err }
 
-func (f *fake) Left(_ *Attempt, cause error) error                 { return cause }
+func (f *fake) Left(_ *Attempt, cause error) error { return cause }
+func (f *fake) Starting(*Attempt)                  {}
+func (f *fake) Abandoned(*Attempt)                 {}
+
 func (f *fake) Stored(*Attempt, *Stored)                           {}
 func (f *fake) Failed(*Attempt, *Failure, verdict.Verdict, bool)   {}
 func (f *fake) Retrying(*Attempt, time.Duration, error)            {}

@@ -29,6 +29,12 @@ type Sender interface {
 // Observer is told what becomes of attempts, on the goroutine that makes them and
 // under no lock.
 type Observer interface {
+	// Starting is called when an attempt has a queue, or will fail since there is none. One
+	// of the next three follows, unless user code panics.
+	Starting(*Attempt)
+	// Abandoned is called when nobody waited for the attempt's messages any more before
+	// they were sent.
+	Abandoned(*Attempt)
 	// Stored is called when a broker has the attempt's messages, or when they have
 	// left one-way, before those hear of it who wait.
 	Stored(*Attempt, *Stored)
@@ -38,6 +44,13 @@ type Observer interface {
 	// Retrying is called before the pause after a failed attempt. The pause is 0 before
 	// a batch is sent again in two halves.
 	Retrying(a *Attempt, pause time.Duration, err error)
+}
+
+// Observed is what an Observer keeps of an attempt until the next method that it is given
+// to.
+type Observed struct {
+	Topic   string
+	Context context.Context
 }
 
 // Attempt is one try to store the messages of a request. It is good until the method
@@ -56,6 +69,8 @@ type Attempt struct {
 	// Messages are those of the request; for Send, before Commit, some may have been
 	// left by those who wait.
 	Messages []*Message
+	// Observed is the Observer's alone.
+	Observed Observed
 
 	batch *batch
 	asked Moment // when it turned to its broker; 0 before

@@ -53,6 +53,9 @@ func (b *batch) try(parent context.Context, ctx limited, stop deadline) try {
 	}
 	defer e.limits.stop(ctx)
 	defer b.release()
+	if t.end == tryFailed {
+		e.cfg.Observer.Starting(a)
+	}
 	if t.end == tryFailed && t.err == nil {
 		b.stored, t.err = e.cfg.Sender.Send(ctx.Context, a)
 		switch {

@@ -157,6 +157,14 @@ func (b *Budget) Here() int {
 	return b.here
 }
 
+// InFlight returns the messages that have come and are not answered, how many of them do
+// not wait to be handed out, and their bytes.
+func (b *Budget) InFlight() (here, out, bytes int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.here, b.taken - b.waiting, b.size
+}
+
 // Taken returns the messages and bytes that count at the moment.
 func (b *Budget) Taken() (messages, bytes int) {
 	b.mu.Lock()

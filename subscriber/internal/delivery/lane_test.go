@@ -54,16 +54,17 @@ func (s *source) take() []string {
 
 type silent struct{}
 
-func (silent) HandedOut(*Message)                         {}
-func (silent) Acked(*Message)                             {}
-func (silent) Nacked(*Message, time.Duration, bool, bool) {}
-func (silent) GaveUp(*Message)                            {}
-func (silent) Released(*Message)                          {}
-func (silent) Renewed(*Message)                           {}
-func (silent) LeaseLost(*Message, error)                  {}
-func (silent) DeadLettered(*Message)                      {}
-func (silent) DeadLetterFailed(*Message, error)           {}
-func (silent) Unreadable(*Message, error)                 {}
+func (silent) Starting(m *Message, _ *message.Message) context.Context { return m.Context() }
+func (silent) HandedOut(*Message)                                      {}
+func (silent) Acked(*Message)                                          {}
+func (silent) Nacked(*Message, time.Duration, bool, bool)              {}
+func (silent) GaveUp(*Message)                                         {}
+func (silent) Released(*Message)                                       {}
+func (silent) Renewed(*Message)                                        {}
+func (silent) LeaseLost(*Message, error)                               {}
+func (silent) DeadLettered(*Message)                                   {}
+func (silent) DeadLetterFailed(*Message, error)                        {}
+func (silent) Unreadable(*Message, error)                              {}
 
 func testConfig() Config {
 	return Config{

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -42,6 +43,9 @@ type Message struct {
 	given    *message.Message // the message as it is handed out, nil before
 	first    Delivery
 	delivery *Delivery // the one that is handed out, or is next
+	uuid     string    // of given
+	context  context.Context
+	ended    bool      // the Observer was told of the end of the delivery
 	begun    time.Time // when it was handed out
 	renewing bool
 	lost     bool // the lease is
@@ -82,8 +86,12 @@ func (m *Message) Renewed(source Source, lease time.Time, err error) {
 // Config.DeadLetter may ask.
 func (m *Message) Delivery() *Delivery { return m.delivery }
 
-// Given is the message as it was handed out, nil if it was not. Only Observers may ask.
-func (m *Message) Given() *message.Message { return m.given }
+// UUID is that of the message as it is handed out, empty before. Only Observers may ask.
+func (m *Message) UUID() string { return m.uuid }
+
+// Context is that of the message as it is handed out, before that of the delivery. Only
+// Observers may ask.
+func (m *Message) Context() context.Context { return m.context }
 
 // Took is how long the handler has had the message, 0 if it was not handed out. Only
 // Observers may ask.
@@ -113,5 +121,6 @@ func (m *Message) begin() {
 	}
 	m.delivery.message, m.delivery.Number = m, m.Deliveries+m.Failed
 	m.delivery.lease.Store(m.Lease.UnixNano())
+	m.context, m.uuid, m.ended = m.delivery, "", false
 	m.given, m.watched = nil, false
 }

@@ -194,8 +194,9 @@ func (l *Lane) next() *Message {
 		}
 		given, err := l.output.cfg.Make(m)
 		if err == nil {
-			given.SetContext(m.delivery)
-			m.given = given
+			m.given, m.uuid = given, given.UUID
+			m.context = l.output.cfg.Observer.Starting(m, given)
+			given.SetContext(m.context)
 			return m
 		}
 		l.unreadable(l.queue.pop(), err)

@@ -29,11 +29,11 @@ func (l *Lane) answer(m *Message, acked bool) {
 	m.delivery.cancel(nil)
 	switch {
 	case acked:
+		m.ended = true
 		l.output.cfg.Observer.Acked(m)
 		l.conclude(m, ack)
 	case m.lost: // the broker delivers it again as it is
-		m.Failed++
-		l.output.cfg.Observer.Nacked(m, 0, false, false)
+		l.nacked(m, 0, false, false)
 		l.conclude(m, release)
 	default:
 		m.Asked = 0
@@ -52,15 +52,13 @@ func (l *Lane) answer(m *Message, acked bool) {
 func (l *Lane) failed(m *Message, pause time.Duration) {
 	cfg := &l.output.cfg
 	if cfg.Redelivery.last(m.delivery.Number) {
-		m.Failed++
-		cfg.Observer.Nacked(m, 0, true, true)
+		l.nacked(m, 0, true, true)
 		l.bury(m)
 		return
 	}
 	local := cfg.Ordered || pause <= cfg.Redelivery.MaxLocalPause
-	m.Failed++
 	m.Due = time.Now().Add(pause)
-	cfg.Observer.Nacked(m, pause, false, local)
+	l.nacked(m, pause, false, local)
 	switch {
 	case !l.sends:
 		l.conclude(m, release)
@@ -73,6 +71,13 @@ func (l *Lane) failed(m *Message, pause time.Duration) {
 		l.output.memory.keep(m)
 		l.conclude(m, nack)
 	}
+}
+
+// nacked counts a delivery that has failed.
+func (l *Lane) nacked(m *Message, pause time.Duration, last, local bool) {
+	m.Failed++
+	m.ended = true
+	l.output.cfg.Observer.Nacked(m, pause, last, local)
 }
 
 // redeliver has messages handed out again whose pause is over.
@@ -107,6 +112,7 @@ func (l *Lane) again(m *Message) {
 func (l *Lane) unreadable(m *Message, err error) {
 	cfg := &l.output.cfg
 	l.output.budget.handed()
+	m.ended = true
 	cfg.Observer.Unreadable(m, err)
 	m.state = handed
 	m.delivery.cancel(err)
@@ -190,7 +196,9 @@ func (l *Lane) tell(m *Message) {
 	case nack:
 		m.Source.Nack(m, m.pause)
 	case release:
-		l.output.cfg.Observer.Released(m)
+		if !m.ended {
+			l.output.cfg.Observer.Released(m)
+		}
 		m.Source.Release(m)
 	}
 	l.output.budget.answered(m.size)

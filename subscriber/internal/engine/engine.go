@@ -115,4 +115,6 @@ type Fetcher interface {
 	Close(ctx context.Context) error
 	// Queues are the queues that are read, nil if that is decided by the brokers.
 	Queues() []routing.MessageQueue
+	// Unconfirmed is how many acks the brokers have not heard of, or not confirmed.
+	Unconfirmed() int
 }

@@ -207,6 +207,9 @@ func (f *Fetcher) Close(ctx context.Context) error {
 	return f.unconfirmed.report(f.topic.Name)
 }
 
+// Unconfirmed is how many acks brokers have not answered.
+func (f *Fetcher) Unconfirmed() int { return int(f.unconfirmed.acks.Load()) }
+
 // Queues are those that are read in order; which queues an unordered pop reads is the
 // brokers' choice.
 func (f *Fetcher) Queues() []routing.MessageQueue {

@@ -305,16 +305,17 @@ func (s *subscription) end(handlers time.Duration) error {
 // silent is a delivery.Observer that hears nothing.
 type silent struct{}
 
-func (silent) HandedOut(*delivery.Message)                         {}
-func (silent) Acked(*delivery.Message)                             {}
-func (silent) Nacked(*delivery.Message, time.Duration, bool, bool) {}
-func (silent) GaveUp(*delivery.Message)                            {}
-func (silent) Released(*delivery.Message)                          {}
-func (silent) Renewed(*delivery.Message)                           {}
-func (silent) LeaseLost(*delivery.Message, error)                  {}
-func (silent) DeadLettered(*delivery.Message)                      {}
-func (silent) DeadLetterFailed(*delivery.Message, error)           {}
-func (silent) Unreadable(*delivery.Message, error)                 {}
+func (silent) Starting(m *delivery.Message, _ *message.Message) context.Context { return m.Context() }
+func (silent) HandedOut(*delivery.Message)                                      {}
+func (silent) Acked(*delivery.Message)                                          {}
+func (silent) Nacked(*delivery.Message, time.Duration, bool, bool)              {}
+func (silent) GaveUp(*delivery.Message)                                         {}
+func (silent) Released(*delivery.Message)                                       {}
+func (silent) Renewed(*delivery.Message)                                        {}
+func (silent) LeaseLost(*delivery.Message, error)                               {}
+func (silent) DeadLettered(*delivery.Message)                                   {}
+func (silent) DeadLetterFailed(*delivery.Message, error)                        {}
+func (silent) Unreadable(*delivery.Message, error)                              {}
 
 // take receives n messages and acks them. It returns their payloads.
 func (s *subscription) take(n int) []string {

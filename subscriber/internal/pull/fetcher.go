@@ -132,3 +132,21 @@ func (f *Fetcher) Queues() []routing.MessageQueue {
 	defer f.engine.mu.Unlock()
 	return queuesOf(f.engine.readersOf(f))
 }
+
+// Unconfirmed is how many acks are not in an offset that was committed: those since the
+// last commit, and those behind a message that is not acked.
+func (f *Fetcher) Unconfirmed() int {
+	if f.engine.isBroadcast() {
+		return 0
+	}
+	f.engine.mu.Lock()
+	readers := f.engine.readersOf(f)
+	f.engine.mu.Unlock()
+	n := 0
+	for _, r := range readers {
+		if p := r.current(); p != nil {
+			n += p.uncommitted()
+		}
+	}
+	return n
+}

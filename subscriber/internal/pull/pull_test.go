@@ -144,16 +144,17 @@ type sub struct {
 // quietly observes nothing.
 type quietly struct{}
 
-func (quietly) HandedOut(*delivery.Message)                         {}
-func (quietly) Acked(*delivery.Message)                             {}
-func (quietly) Nacked(*delivery.Message, time.Duration, bool, bool) {}
-func (quietly) GaveUp(*delivery.Message)                            {}
-func (quietly) Released(*delivery.Message)                          {}
-func (quietly) Renewed(*delivery.Message)                           {}
-func (quietly) LeaseLost(*delivery.Message, error)                  {}
-func (quietly) DeadLettered(*delivery.Message)                      {}
-func (quietly) DeadLetterFailed(*delivery.Message, error)           {}
-func (quietly) Unreadable(*delivery.Message, error)                 {}
+func (quietly) Starting(m *delivery.Message, _ *message.Message) context.Context { return m.Context() }
+func (quietly) HandedOut(*delivery.Message)                                      {}
+func (quietly) Acked(*delivery.Message)                                          {}
+func (quietly) Nacked(*delivery.Message, time.Duration, bool, bool)              {}
+func (quietly) GaveUp(*delivery.Message)                                         {}
+func (quietly) Released(*delivery.Message)                                       {}
+func (quietly) Renewed(*delivery.Message)                                        {}
+func (quietly) LeaseLost(*delivery.Message, error)                               {}
+func (quietly) DeadLettered(*delivery.Message)                                   {}
+func (quietly) DeadLetterFailed(*delivery.Message, error)                        {}
+func (quietly) Unreadable(*delivery.Message, error)                              {}
 
 func ack(msg *message.Message) { msg.Ack() }
 
