@@ -77,9 +77,9 @@ func outliving(router *message.Router) {
 }
 
 func keepingOpen(router *message.Router, sub message.Subscriber, pub message.Publisher, handler message.HandlerFunc) {
-	// FAILS:
+	// SNIPPET:
 	router.AddHandler("receipts", "orders", sub, "receipts", publisher.KeepOpen(pub), handler)
-	// :FAILS
+	// :SNIPPET
 }
 
 // The four verbs, by the code on the page.

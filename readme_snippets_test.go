@@ -21,7 +21,7 @@ import (
 
 func readmeHandler(router *message.Router, sub message.Subscriber, pub message.Publisher) {
 	// SNIPPET:
-	router.AddHandler("receipts", "orders", sub, "receipts", pub,
+	router.AddHandler("receipts", "orders", sub, "receipts", publisher.KeepOpen(pub),
 		func(order *message.Message) ([]*message.Message, error) {
 			receipt := message.NewMessage(order.UUID+"-receipt", order.Payload)
 			return []*message.Message{receipt}, nil

@@ -15,7 +15,7 @@ import (
 )
 
 // A requeuer publishes what another Subscriber brings, here from a channel. For
-// DelayOnError and PoisonQueue see _examples/delay.
+// DelayOnError and PoisonQueue see _examples/requeuer.
 func Example_requeuer() {
 	cluster := startBroker(embedded.WithTopic("orders", 1))
 	defer cluster.Close()

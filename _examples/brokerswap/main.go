@@ -110,7 +110,7 @@ func shop(ctx context.Context, pub message.Publisher, join func(group string) (m
 		return err
 	}
 	router.AddHandler("seller", orders, seller, receipts, publisher.KeepOpen(pub), func(order *message.Message) ([]*message.Message, error) {
-		return message.Messages{message.NewMessage(watermill.NewUUID(), append([]byte("receipt for "), order.Payload...))}, nil
+		return message.Messages{message.NewMessage(order.UUID+"-receipt", append([]byte("receipt for "), order.Payload...))}, nil
 	})
 	things := []string{"a book", "a lamp", "a sofa"}
 	came := make(chan string, len(things))

@@ -76,7 +76,7 @@ func run(ctx context.Context, cluster rocketmq.Cluster) error {
 		case orders + 1:
 			done() // the router waits for this handler
 		}
-		return message.Messages{message.NewMessage(watermill.NewUUID(), order.Payload)}, nil
+		return message.Messages{message.NewMessage(order.UUID+"-receipt", order.Payload)}, nil
 	})
 	var messages []*message.Message
 	for i := range orders {

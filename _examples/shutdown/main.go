@@ -82,7 +82,7 @@ func serve(ctx context.Context, cluster rocketmq.Cluster, l *ledger, publishers 
 		if enough(l.handle(order.UUID)) {
 			shutDown()
 		}
-		return message.Messages{message.NewMessage(watermill.NewUUID(), []byte("a receipt"))}, nil
+		return message.Messages{message.NewMessage(order.UUID+"-receipt", []byte("a receipt"))}, nil
 	})
 
 	// First, whoever publishes stops. Publish is not interrupted.
