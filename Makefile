@@ -7,7 +7,7 @@ OVERLOAD_TIME     ?= 60s
 FUZZTIME          ?= 20s
 TOOL              := go tool -modfile=tools/go.mod
 
-.PHONY: build up wait test test_full test_v test_short test_race test_stress fmt lint fuzz bench bench-peers bench-overload vectors update_watermill
+.PHONY: build up wait test test_full test_v test_short test_race test_stress fmt lint fuzz bench bench-peers bench-watermill bench-overload vectors update_watermill
 
 build:
 	go build ./...
@@ -28,20 +28,21 @@ wait: up
 test:
 	@go run ./internal/realbroker/rocketmq -check
 	go vet ./...
-	go test -race -timeout 60m ./...
+	go test -race -timeout 120m ./...
 	go test -short -run 'Alloc|TestStressFaults' ./... # what does not go with the race detector
 	go vet -C _examples ./...
-	go test -C _examples -race ./...
+	go test -C _examples -race -timeout 30m ./...
 	go vet -C benchmarks ./...
-	go test -C benchmarks -race ./...
+	go test -C benchmarks -race -timeout 30m ./...
 	go vet -C otel ./...
 	go test -C otel -race ./...
 
-# What test leaves out, since it takes long: consuming on all versions of RocketMQ, and
-# with faults at full length.
-test_full:
-	REQUIRE_ROCKETMQ=1 TEST_FULL=1 go test -race -timeout 120m ./subscriber/... ./embedded ./internal/realbroker
-	REQUIRE_ROCKETMQ=1 TEST_FULL=1 go test -timeout 60m -run '^TestSuite$$' ./subscriber # its TestReconnect does not bear -race
+# test, and what it leaves out since it takes long: consuming on all versions of RocketMQ,
+# and with faults at full length. More than an hour.
+test_full: export REQUIRE_ROCKETMQ = 1
+test_full: export TEST_FULL = 1
+test_full: test
+	go test -timeout 60m -run '^TestSuite$$' ./subscriber # its TestReconnect does not bear -race
 
 test_v:
 	go test -race -v -timeout 60m ./...
@@ -94,6 +95,11 @@ bench:
 # half, and leaves what the page has of the other. Let the machine do nothing else.
 bench-peers:
 	go run -C benchmarks . -out ../docs/benchmarks.md -data ../docs/benchmarks.json $(if $(ONLY),-only $(ONLY))
+
+# The load of watermill-benchmark, on a real broker: all messages of a size are published,
+# then all are consumed. Let the machine do nothing else.
+bench-watermill:
+	go run -C benchmarks ./watermill -out ../docs/benchmarks-watermill.md
 
 # More load than a broker takes, for OVERLOAD_TIME each: on the simulated clock, and on
 # a real broker.

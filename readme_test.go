@@ -1,41 +1,50 @@
 package rocketmq_test
 
 import (
-	"os"
-	"reflect"
-	"slices"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
-	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
-// The program in the README is the one that is compiled with the examples.
-func TestReadmeProgram(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	program, err := os.ReadFile("_examples/usage/main.go")
-	require.NoError(t, err)
-	require.True(t, strings.Contains(string(readme), "```go\n"+string(program)+"```\n"))
+// maxReadmeWords is how long the README may be, with its code and its tables: longer ones
+// are not read.
+const maxReadmeWords = 1500
+
+func TestReadmeLength(t *testing.T) {
+	require.LessOrEqual(t, len(strings.Fields(readText(t, "README.md"))), maxReadmeWords, "move something into docs")
 }
 
-func TestReadmeNamesEveryConfigField(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	fields := fieldsOf(reflect.TypeFor[publisher.Config](), "")
-	fields = slices.DeleteFunc(fields, func(name string) bool { return name == "Cluster" })
-	for _, name := range append(fields, fieldsOf(reflect.TypeFor[rocketmq.Cluster](), "Cluster.")...) {
-		row := "| `" + name + "` |"
-		require.True(t, strings.Contains(string(readme), row), row)
+// TestConfigurationIsDocumented: the documents leave settings to GoDoc, so each field of a
+// configuration has a comment there.
+func TestConfigurationIsDocumented(t *testing.T) {
+	for _, folder := range []string{root, "publisher", "subscriber", "topics"} {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		require.NoError(t, err)
+		for _, file := range files {
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+			require.NoError(t, err)
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				spec, ok := n.(*ast.TypeSpec)
+				if !ok || spec.Name.Name != "Cluster" && !strings.HasSuffix(spec.Name.Name, "Config") || !spec.Name.IsExported() {
+					return true
+				}
+				of, ok := spec.Type.(*ast.StructType)
+				if !ok {
+					return true
+				}
+				for _, field := range of.Fields.List {
+					for _, name := range field.Names {
+						require.True(t, !name.IsExported() || field.Doc.Text() != "" || field.Comment.Text() != "",
+							"%s: %s.%s has no comment", file, spec.Name.Name, name.Name)
+					}
+				}
+				return true
+			})
+		}
 	}
-}
-
-func fieldsOf(t reflect.Type, prefix string) (names []string) {
-	for i := range t.NumField() {
-		names = append(names, prefix+t.Field(i).Name)
-	}
-	return names
 }

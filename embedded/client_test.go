@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds what a test waits for on the real clock.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // start starts a cluster and closes it with the test.
 func start(t testing.TB, opts ...embedded.Option) *embedded.Cluster {

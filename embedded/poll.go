@@ -22,6 +22,8 @@ type poll struct {
 // newPoll makes a poll whose time runs. It is not yet in a queue.
 func newPoll(b *Broker, rq *request, h *headers.PullMessage, filter tags.Filter) *poll {
 	p := &poll{h: *h, filter: filter, reply: rq.reply()}
+	b.mu.Lock() // expire may be called before After returns, and waits for the alarm
+	defer b.mu.Unlock()
 	p.alarm = b.cluster.timers.After(b.cluster.holdFor(h.SuspendMillis), func() { b.expire(p) })
 	return p
 }

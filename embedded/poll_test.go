@@ -41,6 +41,17 @@ func TestPollEndsWithItsTime(t *testing.T) {
 	})
 }
 
+// A poll whose time is over before it is in its queue is answered as others are.
+func TestPollThatIsOverAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, cluster *embedded.Cluster) {
+		c := dial(t, cluster, cluster.Broker(0).Addr())
+		for range 2000 {
+			answer := c.call(pull("topic", 0, suspended(0)), nil)
+			require.EqualValues(t, headers.PullNotFound, answer.Code)
+		}
+	})
+}
+
 func TestPollScanAnswersLate(t *testing.T) {
 	inBubble(t, func(t *testing.T, cluster *embedded.Cluster) {
 		c := dial(t, cluster, cluster.Broker(0).Addr())

@@ -51,7 +51,7 @@ func TestPop(t *testing.T) {
 		}},
 		{name: "what is not acknowledged comes again", run: func(w *popWorld) {
 			w.send(0, "a", "b", "c")
-			list, result := w.pop(invisible(time.Second))
+			list, result := w.pop(invisible(soon))
 			require.Len(w.t, list, 3)
 			w.ack(list[0], list[2])
 			again := w.await(1)
@@ -74,25 +74,25 @@ func TestPop(t *testing.T) {
 		{name: "again and again", run: func(w *popWorld) {
 			w.send(0, "a")
 			for n := range int32(3) {
-				list := w.await(1, invisible(time.Second))
+				list := w.await(1, invisible(soon))
 				require.EqualValues(w.t, n, list[0].ReconsumeTimes)
 			}
 		}},
 		{name: "acknowledged is done", run: func(w *popWorld) {
 			w.send(0, "a")
-			w.ack(w.await(1, invisible(time.Second))...)
-			list, _ := w.pop(polling(7 * time.Second))
+			w.ack(w.await(1, invisible(soon))...)
+			list, _ := w.pop(polling(longEnough))
 			require.Empty(w.t, list)
 		}},
 		{name: "a batch of acknowledgements", since: headers.Version5_1_3, run: func(w *popWorld) {
 			w.send(0, "a", "b", "c")
-			list, _ := w.pop(invisible(time.Second))
+			list, _ := w.pop(invisible(soon))
 			w.batchAck(w.broker, list[0], list[1])
 			require.Equal(w.t, []string{"c"}, contents(w.await(1)))
 		}},
 		{name: "a batch for another broker", since: headers.Version5_5_0, run: func(w *popWorld) {
 			w.send(0, "a")
-			list, _ := w.pop(invisible(time.Second))
+			list, _ := w.pop(invisible(soon))
 			w.batchAck("other", list...)
 			require.Len(w.t, w.await(1), 1)
 		}},
@@ -108,8 +108,8 @@ func TestPop(t *testing.T) {
 			w.send(0, "a", "b")
 			list, result := w.pop()
 			old := list[0].handle
-			changed := w.change(&list[0], time.Second)
-			require.EqualValues(w.t, 1000, changed.InvisibleMillis)
+			changed := w.change(&list[0], soon)
+			require.EqualValues(w.t, soon.Milliseconds(), changed.InvisibleMillis)
 			require.GreaterOrEqual(w.t, changed.PopTime, result.PopTime)
 			require.Equal(w.t, old.Offset, list[0].handle.StartOffset)
 			list[0].handle = old
@@ -118,32 +118,32 @@ func TestPop(t *testing.T) {
 		}},
 		{name: "a longer time", run: func(w *popWorld) {
 			w.send(0, "a")
-			list, _ := w.pop(invisible(time.Second))
+			list, _ := w.pop(invisible(soon))
 			w.change(&list[0], time.Minute)
-			again, _ := w.pop(polling(7 * time.Second))
+			again, _ := w.pop(polling(longEnough))
 			require.Empty(w.t, again)
 			w.ack(list...)
 		}},
 		{name: "a changed time is acknowledged by its own handle", run: func(w *popWorld) {
 			w.send(0, "a")
 			list, _ := w.pop()
-			w.change(&list[0], time.Second)
+			w.change(&list[0], soon)
 			w.ack(list...)
-			again, _ := w.pop(polling(7 * time.Second))
+			again, _ := w.pop(polling(longEnough))
 			require.Empty(w.t, again)
 		}},
 		{name: "a time that is changed after the acknowledgement", run: func(w *popWorld) {
 			w.send(0, "a")
 			list, _ := w.pop()
 			w.ack(list...)
-			w.change(&list[0], time.Second)
+			w.change(&list[0], soon)
 			require.Len(w.t, w.await(1), 1, "it makes a duplicate")
 		}},
 		{name: "pops that are refused", run: func(w *popWorld) {
 			w.refused(w.badParameter(), w.request(most(33)), nil)
 			w.refused(w.badParameter(), w.request(func(h *headers.PopMessage) { h.QueueID = 1 }), nil)
 			w.refused(headers.TopicNotExist, w.request(func(h *headers.PopMessage) { h.Topic = "none" }), nil)
-			w.refused(headers.PollingTimeout, w.request(polling(time.Minute), func(h *headers.PopMessage) { h.BornTimestamp -= 62_000 }), nil)
+			w.refused(headers.PollingTimeout, w.request(polling(time.Minute), func(h *headers.PopMessage) { h.BornTimestamp = time.Now().UnixMilli() - 62_000 }), nil)
 			w.refused(headers.SubscriptionParseFailed, w.request(func(h *headers.PopMessage) { h.Expression = "||" }), nil)
 		}},
 		{name: "acknowledgements that are refused", run: func(w *popWorld) {
@@ -237,7 +237,7 @@ func TestPop(t *testing.T) {
 		}},
 		{name: "one answer has new messages and such that come again", queues: 2, run: func(w *popWorld) {
 			w.send(0, "a", "b")
-			list, _ := w.pop(invisible(time.Second))
+			list, _ := w.pop(invisible(soon))
 			require.Len(w.t, list, 2)
 			w.eventually(func() bool { return w.number(headers.CodeMaxOffset, headers.RetryV1.Topic(w.group, w.topic), 0) == 2 })
 			w.send(0, "c")
@@ -292,7 +292,7 @@ func TestPopNotification(t *testing.T) {
 		}},
 		{name: "it waits for what is delivered again", run: func(w *popWorld) {
 			w.send(0, "a")
-			list, _ := w.pop(invisible(time.Second))
+			list, _ := w.pop(invisible(soon))
 			require.Len(w.t, list, 1)
 			require.True(w.t, w.notified(w.park(w.notice(20*time.Second)).await()))
 			require.Len(w.t, w.await(1), 1)
@@ -353,7 +353,7 @@ func TestPopInOrder(t *testing.T) {
 		}},
 		{name: "what is not acknowledged comes again in its place", run: func(w *popWorld) {
 			w.send(0, "a", "b", "c")
-			list, _ := w.pop(inOrder("1"), most(2), invisible(time.Second))
+			list, _ := w.pop(inOrder("1"), most(2), invisible(soon))
 			require.Zero(w.t, list[0].count)
 			w.ack(list[0])
 			again := w.await(2, inOrder("2"))
@@ -367,7 +367,7 @@ func TestPopInOrder(t *testing.T) {
 			list, _ := w.pop(inOrder("1"))
 			for i := range list {
 				before := list[i].handle
-				changed := w.change(&list[i], time.Second)
+				changed := w.change(&list[i], soon)
 				require.Equal(w.t, before.PopTime, changed.PopTime)
 				require.GreaterOrEqual(w.t, changed.InvisibleMillis, int64(1000))
 			}

@@ -121,7 +121,7 @@ func TestSendBack(t *testing.T) {
 		}},
 		{name: "a popped message", since: headers.Version5_0_0, run: func(w *popWorld) {
 			w.send(0, "a")
-			w.await(1, invisible(time.Second))
+			w.await(1, invisible(soon))
 			list := w.await(1)
 			require.EqualValues(w.t, 1, list[0].ReconsumeTimes)
 			answer := w.sendBack(&list[0], -1, nil)

@@ -2,8 +2,6 @@ package otelrocketmq_test
 
 import (
 	"context"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -20,10 +18,10 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
-// What stands between the marks in these functions stands in docs/observability.md as well.
+// What stands between the marks in these functions is in docs/observability.md as well.
 
 func docsSwitchOn(cluster rocketmq.Cluster, router *message.Router, logger watermill.LoggerAdapter) error {
-	// DOCS:
+	// SNIPPET:
 	pub, err := publisher.New(publisher.Config{
 		Cluster: cluster,
 		Hooks:   []publisher.Hooks{otelrocketmq.PublisherHooks()},
@@ -42,26 +40,26 @@ func docsSwitchOn(cluster rocketmq.Cluster, router *message.Router, logger water
 	}
 	defer sub.Close()
 	router.AddMiddleware(otelrocketmq.Middleware)
-	// :DOCS
+	// :SNIPPET
 	return nil
 }
 
 func docsByHand(pub message.Publisher, order *message.Message) error {
-	// DOCS:
+	// SNIPPET:
 	receipt := message.NewMessage(watermill.NewUUID(), []byte("thank you"))
 	receipt.SetContext(order.Context())
 	return pub.Publish("receipts", receipt)
-	// :DOCS
+	// :SNIPPET
 }
 
 func docsStored(ctx context.Context, order *message.Message) {
-	// DOCS:
+	// SNIPPET:
 	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(order.Metadata))
-	// :DOCS
+	// :SNIPPET
 }
 
 func docsView(reader sdkmetric.Reader) *sdkmetric.MeterProvider {
-	// DOCS:
+	// SNIPPET:
 	meters := sdkmetric.NewMeterProvider(
 		sdkmetric.WithReader(reader),
 		sdkmetric.WithView(sdkmetric.NewView(
@@ -69,30 +67,8 @@ func docsView(reader sdkmetric.Reader) *sdkmetric.MeterProvider {
 			sdkmetric.Stream{AttributeFilter: attribute.NewDenyKeysFilter("messaging.destination.name")},
 		)),
 	)
-	// :DOCS
+	// :SNIPPET
 	return meters
-}
-
-// The snippets of the section are those above.
-func TestDocs(t *testing.T) {
-	source, err := os.ReadFile("docs_test.go")
-	require.NoError(t, err)
-	page, err := os.ReadFile("../docs/observability.md")
-	require.NoError(t, err)
-	_, section, ok := strings.Cut(string(page), "\n## OpenTelemetry\n")
-	require.True(t, ok)
-	section, _, _ = strings.Cut(section, "\n## ")
-	marked := strings.Split(string(source), "\t// DOCS:\n")[1:]
-	for _, part := range marked {
-		code, _, ok := strings.Cut(part, "\t// :DOCS\n")
-		if !ok {
-			continue // this function
-		}
-		snippet := "```go\n" + strings.ReplaceAll("\n"+code, "\n\t", "\n")[1:] + "```\n"
-		require.True(t, strings.Contains(section, snippet), "docs/observability.md does not have\n%s", snippet)
-		section = strings.Replace(section, snippet, "", 1)
-	}
-	require.NotContains(t, section, "```go", "a snippet that is not compiled")
 }
 
 // What the snippets do.

@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"errors"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -42,12 +43,18 @@ type asyncCall struct {
 // each message. OnResult is not told of them: the fate of a message is either
 // returned or told, so only one of the two can hand it over again.
 //
-// PublishAsync may be called by many goroutines at once, and from OnResult.
+// PublishAsync may be called by many goroutines at once, and from OnResult. Async returns a
+// message.Publisher for those who want one.
 func (p *Publisher) PublishAsync(topic string, messages ...*message.Message) error {
+	return p.handOver(topic, messages, mode{async: true})
+}
+
+// handOver is PublishAsync, which may wait for room.
+func (p *Publisher) handOver(topic string, messages []*message.Message, how mode) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	c := p.calls.get(p, topic, messages, mode{async: true})
+	c := p.calls.get(p, topic, messages, how)
 	switch {
 	case p.cfg.OnResult == nil:
 		c.refuse(0, ErrNoOnResult)
@@ -95,10 +102,18 @@ func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped m
 		c.refuse(at, err)
 		return mapped, false
 	}
-	need := needOf(messages)
-	if !p.gate.TryEnter(need) {
+	need, now := needOf(messages), c.began
+	switch {
+	case p.gate.TryEnter(need):
+	case !c.mode.patient:
 		c.refuse(0, ErrWaitingFull)
 		return mapped, false
+	default:
+		if at, err := p.waitAtGate(c, messages, need); err != nil {
+			c.refuse(at, err)
+			return mapped, false
+		}
+		now = time.Now()
 	}
 	prepared := false
 	defer func() {
@@ -107,7 +122,7 @@ func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped m
 		}
 	}()
 	c.async.need = need
-	prepared = p.prepareAll(c, mapped, messages, need, c.began)
+	prepared = p.prepareAll(c, mapped, messages, need, now)
 	return mapped, prepared
 }
 

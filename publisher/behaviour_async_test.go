@@ -66,7 +66,8 @@ func TestAsyncClose(t *testing.T) {
 		w.createTopic(t, topic, 4)
 		seen := newResults()
 		p, err := publisher.New(publisher.Config{
-			Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, SendTimeout: time.Minute, CloseTimeout: time.Minute, OnResult: seen.add,
+			Cluster:     rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial},
+			SendTimeout: time.Minute, AttemptTimeout: time.Minute, CloseTimeout: time.Minute, OnResult: seen.add,
 		}, nil)
 		require.NoError(t, err)
 		const n = 5000
@@ -139,7 +140,7 @@ func testAsyncBrokerKilled(t *testing.T, w *world, killAndStart func()) {
 	}()
 	await := func(more int64) {
 		want := stored.Load() + more
-		require.Eventually(t, func() bool { return stored.Load() >= want }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return stored.Load() >= want }, patience, time.Millisecond)
 	}
 	await(1000)
 	killAndStart() // in the middle of publishing

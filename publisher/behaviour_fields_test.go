@@ -205,7 +205,7 @@ func TestHeartbeatAndGoodbye(t *testing.T) {
 		p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: w.nameServers}, ProducerGroup: group}, nil)
 		require.NoError(t, err)
 		require.NoError(t, p.Publish(topic, message.NewMessage("1", []byte("x"))))
-		require.Eventually(t, func() bool { return len(w.real.Producers(t, group)) == 1 }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(w.real.Producers(t, group)) == 1 }, patience, 50*time.Millisecond)
 		require.NoError(t, p.Close())
 		require.Empty(t, w.real.Producers(t, group))
 	})

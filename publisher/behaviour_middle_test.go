@@ -94,6 +94,6 @@ func TestMiddleVersion(t *testing.T) {
 		require.NoError(t, p.Publish(topic, newMessages(3)...))
 		require.Len(t, w.read(t, topic, 3), 3)
 		require.Len(t, log.sends, 1)
-		require.Eventually(t, func() bool { return len(w.real.Producers(t, topic)) == 1 }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(w.real.Producers(t, topic)) == 1 }, patience, 50*time.Millisecond)
 	})
 }

@@ -43,13 +43,13 @@ func TestNamespace(t *testing.T) {
 		}
 		require.Empty(t, w.read(t, topic, 0))
 		if w.embedded != nil {
-			require.Eventually(t, func() bool { return len(w.embedded.Broker(0).Producers("space%"+group)) == 1 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.embedded.Broker(0).Producers("space%"+group)) == 1 }, patience, time.Millisecond)
 			require.Empty(t, w.embedded.Broker(0).Producers(group))
 			require.NoError(t, p.Close())
 			require.Empty(t, w.embedded.Broker(0).Producers("space%"+group))
 			return
 		}
-		require.Eventually(t, func() bool { return len(w.real.Producers(t, "space%"+group)) == 1 }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(w.real.Producers(t, "space%"+group)) == 1 }, patience, 50*time.Millisecond)
 		require.Empty(t, w.real.Producers(t, group))
 		require.NoError(t, p.Close())
 		require.Empty(t, w.real.Producers(t, "space%"+group))

@@ -18,9 +18,9 @@ func TestOneway(t *testing.T) {
 		topic := newTopic(t, "oneway")
 		w.createTopic(t, topic, 4)
 		seen, requests := newResults(), batchRequests(w)
-		p, err := publisher.New(publisher.Config{
-			Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, OnResult: seen.add, Marshaler: taggedMarshaler{},
-		}, nil)
+		cfg := publisher.Config{Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, OnResult: seen.add}
+		patiently(&cfg)
+		p, err := publisher.New(cfg, nil)
 		require.NoError(t, err)
 		messages := make(map[string]*message.Message)
 		made := func(n, i int) *message.Message {

@@ -141,7 +141,7 @@ func TestBehaviourOverload(t *testing.T) {
 	on := func(t *testing.T, change func(*publisher.Config)) (*publisher.Publisher, *outcomeTally) {
 		count := newOutcomeTally()
 		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.Cluster.Dial, c.OnResult, c.SendTimeout = dial, count.add, 0
+			c.Cluster.Dial, c.OnResult, c.SendTimeout, c.AttemptTimeout = dial, count.add, 0, 0
 			if !asked {
 				smallBatches(c)
 				rate = 600

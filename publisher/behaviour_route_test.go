@@ -27,7 +27,7 @@ func TestBothViewsOfATopicThatIsDrained(t *testing.T) {
 		client, err := transport.New(transport.Config{Dial: w.dial})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, client.Close()) }()
-		table, err := routing.New(routing.Config{NameServers: w.nameServers, RefreshInterval: time.Hour}, client)
+		table, err := routing.New(routing.Config{NameServers: w.nameServers, RefreshInterval: time.Hour, NameServerTimeout: time.Minute}, client)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, table.Close()) }()
 
@@ -64,7 +64,7 @@ func TestBothViewsOfATopicThatIsDrained(t *testing.T) {
 				if err == nil {
 					require.Len(c, read.ReadQueues(), step.toRead)
 				}
-			}, 20*time.Second, 100*time.Millisecond, step.name)
+			}, patience, 100*time.Millisecond, step.name)
 			if w.real != nil {
 				requireQueuesOfJava(t, w, table, topic)
 			}
@@ -89,7 +89,7 @@ func TestBothViewsOfATopicThatIsDrained(t *testing.T) {
 // setQueues changes a topic, as mqadmin updateTopic does.
 func setQueues(t *testing.T, client *transport.Client, addr, topic string, read, write, perm int32) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	answer, err := client.Invoke(ctx, addr, &headers.CreateTopic{Topic: topic, ReadQueues: read, WriteQueues: write, Perm: perm}, nil)
 	require.NoError(t, err)

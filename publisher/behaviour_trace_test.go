@@ -34,7 +34,7 @@ func TestTraceSwitchedOffByBroker(t *testing.T) {
 	topic := newTopic(t, "untraced")
 	w.createTopic(t, topic, 4)
 	p, err := publisher.New(publisher.Config{
-		Cluster: rocketmq.Cluster{NameServers: w.nameServers}, SendTimeout: 20 * time.Second, CloseTimeout: 20 * time.Second,
+		Cluster: rocketmq.Cluster{NameServers: w.nameServers}, SendTimeout: time.Minute, AttemptTimeout: time.Minute, CloseTimeout: time.Minute,
 		Trace: publisher.TraceConfig{Enabled: true},
 		Hooks: []publisher.Hooks{{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }}},
 	}, nil)
@@ -51,7 +51,7 @@ func testTrace(t *testing.T, w *world) {
 	seen := newResults()
 	cfg := publisher.Config{
 		Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial}, ProducerGroup: "traced_group", Marshaler: taggedMarshaler{},
-		SendTimeout: 20 * time.Second, CloseTimeout: 20 * time.Second, OnResult: seen.add,
+		SendTimeout: time.Minute, AttemptTimeout: time.Minute, CloseTimeout: time.Minute, OnResult: seen.add,
 		Trace: publisher.TraceConfig{Enabled: true},
 		Hooks: []publisher.Hooks{{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }}},
 	}

@@ -68,12 +68,12 @@ func TestVIPChannel(t *testing.T) {
 		require.Len(t, w.read(t, topic, 4), 4)
 		require.Equal(t, vipOf(t, addr), seen.next(t).BrokerAddr)
 		require.Equal(t, 1, dials.times(vipOf(t, addr)))
-		require.Eventually(t, func() bool { return dials.times(addr) == 1 }, 10*time.Second, 50*time.Millisecond, "the heartbeat")
+		require.Eventually(t, func() bool { return dials.times(addr) > 0 }, patience, 50*time.Millisecond, "the heartbeat")
 		if w.embedded != nil {
-			require.Eventually(t, func() bool { return len(w.embedded.Broker(0).Producers(group)) == 1 }, 10*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.embedded.Broker(0).Producers(group)) == 1 }, patience, 50*time.Millisecond)
 			return
 		}
-		require.Eventually(t, func() bool { return len(w.real.Producers(t, group)) == 1 }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(w.real.Producers(t, group)) == 1 }, patience, 50*time.Millisecond)
 		w.real.JavaProduce(t, topic, 1, "--vip")
 		require.Len(t, w.read(t, topic, 5), 5)
 	}

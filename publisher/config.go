@@ -37,9 +37,12 @@ type Config struct {
 	// Transaction.Check.
 	Client *rocketmq.Client
 
-	// ProducerGroup names this kind of producer to the brokers. It is a fixed
-	// name, DefaultProducerGroup by default, and not made up per process:
-	// brokers keep a record of each group they have heard of.
+	// ProducerGroup names this kind of producer to the brokers: the name of the
+	// program, as a rule, or of its part. It is a fixed name, the same for all of its
+	// processes, and not made up per process: brokers keep a record of each group they
+	// have heard of. DefaultProducerGroup, the default, is shared by all programs that set
+	// none: consoles and mqadmin (producerConnection) show them as one, and brokers cannot
+	// be told to let one in and not the other. New says so in a log line.
 	//
 	// With Transaction.Check it is required, and has to be a name of the program's
 	// own: the same for all of its processes, and nobody else's. A broker asks any
@@ -103,7 +106,7 @@ type Config struct {
 	// were handed over: in the order of one Publish call, and those of a call
 	// before those of a call that began after it had returned. A message that
 	// fails holds up those behind it until it is stored or given up; then they
-	// are sent as if it had not been there. See the README for what may break the
+	// are sent as if it had not been there. docs/guarantees.md says what may break the
 	// order.
 	//
 	// The key is also stored in the property __SHARDINGKEY, so it has to be a
@@ -125,8 +128,15 @@ type Config struct {
 
 	// SendTimeout bounds a Publish call: all attempts for all of its messages,
 	// and the wait for its turn before. A message's context bounds that message
-	// as well. 3 s by default. A publisher that is to bridge the restart of a
-	// broker wants a minute.
+	// as well. 3 s by default, as the Java client has it, so that who waits for Publish
+	// hears soon.
+	//
+	// In a router nobody waits but the message that is handled, and an error has it done
+	// all over, by Retry, or by the subscriber after a pause. There a minute is better: it
+	// bridges the restart of a broker, and the handler does not run again for it. It has
+	// to be shorter than what the source gives a handler: subscriber.Config.MaxProcessing
+	// (1 h), the ack deadline of another Pub/Sub, or the middleware Timeout, whose context
+	// ends Publish. And Close waits no longer than CloseTimeout for it.
 	SendTimeout time.Duration
 
 	// AttemptTimeout bounds one attempt within SendTimeout. 2 s by default, so

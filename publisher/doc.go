@@ -14,6 +14,7 @@
 //
 //   - [Publisher.PublishAsync] returns at once and tells Config.OnResult;
 //     [Publisher.Flush] waits for it. [Publisher.PublishOneway] asks for no answer.
+//     [Publisher.Async] and [Publisher.Oneway] are these as a message.Publisher.
 //   - Config.OrderingKey keeps the messages of a key in order; Config.Queues says
 //     which queue it has, and which one messages without a key get.
 //   - A message with the metadata of Watermill's components/delay is delivered

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -54,4 +55,28 @@ func ExamplePublisher_PublishAsync() {
 	fmt.Println(stored, "stored")
 	// Output:
 	// 1000 stored
+}
+
+// A component that takes a message.Publisher, such as a CQRS bus, publishes without waiting
+// for brokers. What becomes of its messages is told to OnResult.
+func ExamplePublisher_Async() {
+	cluster := startBroker(embedded.WithTopic("orders", 1))
+	defer cluster.Close()
+	pub, err := publisher.New(publisher.Config{
+		Cluster: cluster.Config(),
+		OnResult: func(r publisher.Result) {
+			fmt.Println(r.UUID, r.Outcome, r.Err) // an error would be nobody's but here
+		},
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var bus message.Publisher = pub.Async()
+	if err := bus.Publish("orders", message.NewMessage("1", []byte("a book"))); err != nil {
+		log.Fatal(err) // it has not been taken
+	}
+	if err := bus.Close(); err != nil { // which waits for the results
+		log.Fatal(err)
+	}
+	// Output: 1 stored <nil>
 }

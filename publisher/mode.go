@@ -11,4 +11,6 @@ type mode struct {
 	// async has nobody wait. It is for hooks: how such a call goes is for dispatch.Call to
 	// say.
 	async bool
+	// patient has an asynchronous call wait for room.
+	patient bool
 }

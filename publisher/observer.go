@@ -12,6 +12,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/trace"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gathered"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
@@ -104,11 +105,7 @@ func bytesOf(a *dispatch.Attempt) int {
 	if len(a.Messages) == 1 {
 		return len(part(a.Messages[0]).Body)
 	}
-	size := 0
-	for _, m := range a.Messages {
-		size += len(m.Data)
-	}
-	return size
+	return gathered.Size(a.Messages)
 }
 
 // contextOf returns the context of a message as hooks are to have it.

@@ -22,7 +22,7 @@ import "github.com/ThreeDotsLabs/watermill/message"
 // Messages of one call, and of calls that come while others are being written, may
 // share a request, and go to the queues in turn, as with Publish. Ordering keys and
 // transactions need answers: messages that have one are refused with a
-// *CombinationError.
+// *CombinationError. Oneway returns a message.Publisher for those who want one.
 func (p *Publisher) PublishOneway(topic string, messages ...*message.Message) error {
 	return p.send(topic, messages, mode{oneway: true})
 }

@@ -550,8 +550,15 @@ func TestPromiseHooksProperties(t *testing.T) {
 			c.MaxPropertiesSize = 500
 			c.Hooks = []publisher.Hooks{{PublishStart: func(ctx context.Context, e *publisher.PublishEvent) context.Context {
 				for _, property := range [][2]string{
-					{"KEYS", "x"}, {"UNIQ_KEY", "x"}, {"_wm_payload", "x"}, {"_watermill_message_uuid", "x"}, {"DELAY", "3"},
-					{"", "x"}, {"x", ""}, {"x\x01", "x"}, {"x", "\x02"},
+					{"KEYS", "x"},
+					{"UNIQ_KEY", "x"},
+					{"_wm_payload", "x"},
+					{"_watermill_message_uuid", "x"},
+					{"DELAY", "3"},
+					{"", "x"},
+					{"x", ""},
+					{"x\x01", "x"},
+					{"x", "\x02"},
 				} {
 					refused = append(refused, e.SetProperty(property[0], property[1]))
 				}

@@ -132,6 +132,9 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Publisher, error) {
 		return nil, err
 	}
 	p.messageLog.begin(p.logger)
+	if cfg.ProducerGroup == DefaultProducerGroup {
+		p.logger.Info("Publishing as the producer group of all programs that set none: set Config.ProducerGroup to the program's name", nil)
+	}
 	return p, nil
 }
 

@@ -169,7 +169,7 @@ func signsHeartbeats(t *testing.T, w *securedWorld) {
 		Cluster: rocketmq.Cluster{
 			NameServers: w.nameServers, Dial: tap.dialer(w.dial), Credentials: rocketmq.NewCredentials(alice, aliceSecret),
 		},
-		ProducerGroup: group, SendTimeout: 20 * time.Second,
+		ProducerGroup: group, SendTimeout: time.Minute, AttemptTimeout: time.Minute,
 	}, nil)
 	require.NoError(t, err)
 	require.NoError(t, p.Publish(allowed, newMessage("x")))
@@ -179,9 +179,9 @@ func signsHeartbeats(t *testing.T, w *securedWorld) {
 		}
 		return w.embedded.Broker(0).Producers(group)
 	}
-	require.Eventually(t, func() bool { return len(members()) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(members()) == 1 }, patience, 10*time.Millisecond)
 	require.NoError(t, p.Close())
-	require.Eventually(t, func() bool { return len(members()) == 0 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(members()) == 0 }, patience, 10*time.Millisecond)
 	answers := tap.answers(t)
 	require.GreaterOrEqual(t, len(answers), 4, "to lookup, heartbeat, send and goodbye")
 	for _, a := range answers {

@@ -16,6 +16,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/trace"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gathered"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
@@ -23,36 +24,10 @@ import (
 // sender builds the requests of the engine and gets them to brokers.
 type sender struct {
 	p        *Publisher
-	requests sync.Pool // of *request
+	requests sync.Pool // of *gathered.Request
 }
 
 var _ dispatch.Sender = (*sender)(nil)
-
-// request is a send request whose messages are put together in its frame. It is kept for
-// the next one.
-type request struct {
-	headers.SendMessage
-	messages []*dispatch.Message
-}
-
-var _ headers.BodyAppender = (*request)(nil)
-
-// BodySize is the size of all messages.
-func (r *request) BodySize() int {
-	size := 0
-	for _, m := range r.messages {
-		size += len(m.Data)
-	}
-	return size
-}
-
-// AppendBody appends all messages.
-func (r *request) AppendBody(dst []byte) []byte {
-	for _, m := range r.messages {
-		dst = append(dst, m.Data...)
-	}
-	return dst
-}
 
 // Route is the route of a topic, which is created if need be and wanted.
 func (s *sender) Route(ctx context.Context, topic string) (*routing.Route, error) {
@@ -137,17 +112,17 @@ func delayOfAttempt(a *dispatch.Attempt) *delay {
 
 // exchange sends the request and returns the answer, if one is wanted.
 func (s *sender) exchange(ctx context.Context, a *dispatch.Attempt, keys session.Keys, delayedBy headers.Property) (headers.Command, error) {
-	r, ok := s.requests.Get().(*request)
+	r, ok := s.requests.Get().(*gathered.Request)
 	if !ok {
-		r = new(request)
+		r = new(gathered.Request)
 	}
 	defer func() {
-		r.messages = nil
+		r.Messages = nil
 		s.requests.Put(r)
 	}()
 	data := s.build(&r.SendMessage, a, delayedBy)
 	if data == nil {
-		r.messages = a.Messages
+		r.Messages = a.Messages
 	}
 	s.p.inRequests.Add(1)
 	defer s.p.inRequests.Add(-1)
@@ -160,7 +135,7 @@ func (s *sender) exchange(ctx context.Context, a *dispatch.Attempt, keys session
 
 // sign returns the request and its body as they are sent. Signed is all that a request
 // has, its body as well, which has to be in one piece then.
-func (p *Publisher) sign(keys session.Keys, r *request, body []byte) (headers.Request, []byte) {
+func (p *Publisher) sign(keys session.Keys, r *gathered.Request, body []byte) (headers.Request, []byte) {
 	switch {
 	case p.signer == nil && body == nil:
 		return r, nil
@@ -189,7 +164,7 @@ func (s *sender) build(h *headers.SendMessage, a *dispatch.Attempt, delayedBy he
 	}
 	if len(a.Messages) > 1 {
 		h.Batch = true
-		return together(a.Messages)
+		return gathered.Together(a.Messages)
 	}
 	m := part(first)
 	h.SysFlag, h.Flag, h.Properties = own.sysFlag, m.Flag, m.Properties
@@ -205,20 +180,6 @@ func (s *sender) build(h *headers.SendMessage, a *dispatch.Attempt, delayedBy he
 		h.Properties = headers.AppendProperty(slices.Clip(h.Properties), delayedBy.Name, delayedBy.Value)
 	}
 	return m.Body
-}
-
-// together returns the data of the messages if they are of one call and follow each
-// other there, else nil.
-func together(messages []*dispatch.Message) []byte {
-	first, last := messages[0], messages[len(messages)-1]
-	if first.Call() != last.Call() || last.Index()-first.Index() != len(messages)-1 {
-		return nil
-	}
-	size := 0
-	for _, m := range messages {
-		size += len(m.Data)
-	}
-	return first.Data[:size]
 }
 
 // stored says where the broker has put the messages.

@@ -152,8 +152,7 @@ func TestTopicNames(t *testing.T) {
 					}
 				}
 				m.Ack()
-				lag, err := sub.Lag(t.Context(), topic)
-				require.NoError(t, err)
+				lag := lagOf(t, sub, topic)
 				require.Equal(t, topic, lag.Topic)
 				require.Equal(t, group, lag.Group)
 			})
@@ -177,8 +176,12 @@ func TestInfoIsComplete(t *testing.T) {
 		cfg := w.config(engine, group)
 		cfg.From = subscriber.Earliest()
 		type key struct{}
-		messages, err := newSubscriber(t, cfg).Subscribe(context.WithValue(t.Context(), key{}, "value of the caller"), topic)
-		require.NoError(t, err)
+		sub := newSubscriber(t, cfg)
+		var messages <-chan *message.Message
+		patiently(t, func() (err error) {
+			messages, err = sub.Subscribe(context.WithValue(t.Context(), key{}, "value of the caller"), topic)
+			return err
+		})
 		m := next(t, messages)
 		require.Equal(t, "value of the caller", m.Context().Value(key{}))
 		i := info(t, m)
@@ -232,7 +235,7 @@ func TestMaxInFlightBytes(t *testing.T) {
 		cfg := w.config(engine, unique("group"))
 		cfg.MaxInFlight = subscriber.InFlight{Messages: 1000, Bytes: 100_000}
 		sub := newSubscriber(t, cfg)
-		require.NoError(t, sub.SubscribeInitialize(topic))
+		patiently(t, func() error { return sub.SubscribeInitialize(topic) })
 		pub := w.publisher(t, func(cfg *publisher.Config) { cfg.Compression.Codec = publisher.NoCompression })
 		for i := range all {
 			payload := append([]byte(strconv.Itoa(i)+" "), make([]byte, size)...)
@@ -242,21 +245,20 @@ func TestMaxInFlightBytes(t *testing.T) {
 		got := make(map[string]bool)
 		most := 0
 		var held []*message.Message
-		for len(got) < all {
+		for last := time.Now(); len(got) < all; {
 			select {
 			case m := <-messages:
 				got[m.UUID] = true
 				held = append(held, m)
+				last = time.Now()
 			case <-time.After(300 * time.Millisecond): // nothing comes while these are not answered
-				require.NotEmpty(t, held)
+				require.Less(t, time.Since(last), patience, "%d of %d", len(got), all)
 				for _, m := range held {
 					m.Ack()
 				}
 				held = held[:0]
 			}
-			lag, err := sub.Lag(t.Context(), topic)
-			require.NoError(t, err)
-			most = max(most, lag.InFlight)
+			most = max(most, lagOf(t, sub, topic).InFlight)
 		}
 		for _, m := range held {
 			m.Ack()

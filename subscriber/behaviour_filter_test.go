@@ -1,6 +1,7 @@
 package subscriber_test
 
 import (
+	"errors"
 	"strconv"
 	"testing"
 	"time"
@@ -25,18 +26,27 @@ func TestSQLIsRefused(t *testing.T) {
 		filter := subscriber.SQL("amount > 100")
 		cfg.Filters = map[string]subscriber.Filter{topic: filter}
 		sub := newSubscriber(t, cfg)
-		_, err := sub.Subscribe(t.Context(), topic)
-		requireRefused(t, err, filter, headers.SystemError)
-		requireRefused(t, sub.SubscribeInitialize(topic), filter, headers.SystemError)
+		requireRefused(t, func() error {
+			_, err := sub.Subscribe(t.Context(), topic)
+			return err
+		}, filter, headers.SystemError)
+		requireRefused(t, func() error { return sub.SubscribeInitialize(topic) }, filter, headers.SystemError)
 		other := subscribe(t, sub, unique("other"))
 		require.NotNil(t, other, "other topics are not affected")
 	})
 }
 
-func requireRefused(t *testing.T, err error, filter subscriber.Filter, code headers.ResponseCode) {
+func requireRefused(t *testing.T, do func() error, filter subscriber.Filter, code headers.ResponseCode) {
 	t.Helper()
+	var err error
 	var refused *subscriber.FilterError
-	require.ErrorAs(t, err, &refused)
+	patiently(t, func() error {
+		if err = do(); err == nil || errors.As(err, &refused) {
+			return nil
+		}
+		return err
+	})
+	require.NotNil(t, refused)
 	require.Equal(t, filter, refused.Filter)
 	require.NotEmpty(t, refused.Broker)
 	require.ErrorIs(t, err, &headers.StatusError{Code: code})
@@ -63,8 +73,10 @@ func TestSQL(t *testing.T) {
 						bad:   subscriber.SQL("amount >"),
 					}
 					sub := newSubscriber(t, cfg)
-					_, err := sub.Subscribe(t.Context(), bad)
-					requireRefused(t, err, cfg.Filters[bad], headers.SubscriptionParseFailed)
+					requireRefused(t, func() error {
+						_, err := sub.Subscribe(t.Context(), bad)
+						return err
+					}, cfg.Filters[bad], headers.SubscriptionParseFailed)
 					messages := subscribe(t, sub, topic)
 					pub := w.publisher(t)
 					for i := range 40 {

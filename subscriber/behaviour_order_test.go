@@ -106,7 +106,7 @@ func TestOrderOfKeys(t *testing.T) {
 		cfg.CreateTopics.Queues = 8
 		cfg.Redelivery = quickly
 		cfg.MaxDeliveries = subscriber.Endless
-		require.NoError(t, newSubscriber(t, cfg).SubscribeInitialize(topic))
+		patiently(t, func() error { return newSubscriber(t, cfg).SubscribeInitialize(topic) })
 		o := newOrder()
 		var wg sync.WaitGroup
 		join := func() *subscriber.Subscriber {

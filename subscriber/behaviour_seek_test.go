@@ -19,13 +19,14 @@ func TestSeek(t *testing.T) {
 		messages := subscribe(t, sub, topic)
 		require.Equal(t, once(50), consume(t, messages, 50))
 
-		require.NoError(t, sub.Seek(t.Context(), topic, subscriber.Earliest()))
+		patiently(t, func() error { return sub.Seek(t.Context(), topic, subscriber.Earliest()) })
 		require.Equal(t, once(50), consume(t, messages, 50), "again")
 
 		require.NoError(t, sub.Close())
 		publish(t, pub, topic, 50)
 		sub = newSubscriber(t, w.config(engine, group))
-		require.NoError(t, sub.Seek(t.Context(), topic, subscriber.Latest()))
+		awaitStored(t, sub, topic, 100)
+		patiently(t, func() error { return sub.Seek(t.Context(), topic, subscriber.Latest()) })
 		messages = subscribe(t, sub, topic)
 		list := publish(t, pub, topic, 1)
 		m := next(t, messages)
@@ -35,7 +36,7 @@ func TestSeek(t *testing.T) {
 		require.NoError(t, sub.Close())
 
 		sub = newSubscriber(t, w.config(engine, group))
-		require.NoError(t, sub.Seek(t.Context(), topic, subscriber.At(at)))
+		patiently(t, func() error { return sub.Seek(t.Context(), topic, subscriber.At(at)) })
 		messages = subscribe(t, sub, topic)
 		m = next(t, messages)
 		require.False(t, info(t, m).StoreTime.Before(at))
@@ -53,14 +54,16 @@ func TestLag(t *testing.T) {
 		topic, group := unique("lag"), unique("group")
 		publish(t, w.publisher(t), topic, all)
 		sub := newSubscriber(t, w.config(engine, group))
-		lag := func() subscriber.Lag {
-			l, err := sub.Lag(t.Context(), topic)
-			require.NoError(t, err)
-			require.NoError(t, l.Err())
-			require.Equal(t, engine, l.Engine)
-			return l
+		awaitStored(t, sub, topic, all)
+		await := func(holds func(l subscriber.Lag) bool) {
+			t.Helper()
+			require.Eventually(t, func() bool {
+				l, err := sub.Lag(t.Context(), topic)
+				return err == nil && l.Err() == nil && holds(l)
+			}, patience, 50*time.Millisecond)
 		}
-		l := lag()
+		l := lagOf(t, sub, topic)
+		require.Equal(t, engine, l.Engine)
 		require.EqualValues(t, all, l.Messages())
 		require.Zero(t, l.InFlight)
 		require.Len(t, l.Queues, 4)
@@ -79,18 +82,18 @@ func TestLag(t *testing.T) {
 			got++
 		}
 		// The first is in flight, and the others are not.
-		require.Eventually(t, func() bool { return lag().InFlight == 1 }, patience, 50*time.Millisecond)
+		await(func(l subscriber.Lag) bool { return l.InFlight == 1 })
 		if engine == subscriber.Pull {
-			require.Eventually(t, func() bool {
-				l := lag()
-				queue := l.Queues[info(t, first).QueueID]
-				return queue.Assigned && queue.Next == info(t, first).QueueOffset && l.Messages() == queue.Messages()
-			}, patience, 50*time.Millisecond)
+			of := info(t, first)
+			await(func(l subscriber.Lag) bool {
+				queue := l.Queues[of.QueueID]
+				return queue.Assigned && queue.Next == of.QueueOffset && l.Messages() == queue.Messages()
+			})
 		} else {
-			require.Zero(t, lag().Messages(), "all has been handed out")
+			await(func(l subscriber.Lag) bool { return l.InFlight == 1 && l.Messages() == 0 }) // all has been handed out
 		}
 		first.Ack()
-		require.Eventually(t, func() bool { l := lag(); return l.InFlight == 0 && l.Messages() == 0 }, patience, 50*time.Millisecond)
-		require.Contains(t, lag().String(), topic+", group "+group)
+		await(func(l subscriber.Lag) bool { return l.InFlight == 0 && l.Messages() == 0 })
+		require.Contains(t, lagOf(t, sub, topic).String(), topic+", group "+group)
 	})
 }

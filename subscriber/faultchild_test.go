@@ -59,7 +59,7 @@ func runChild(text string) error {
 	if err != nil {
 		return err
 	}
-	messages, err := sub.Subscribe(context.Background(), cfg.Topic)
+	messages, err := patient{sub}.Subscribe(context.Background(), cfg.Topic)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,10 @@ func runChild(text string) error {
 		_ = sub.Close()
 	}()
 	consumeAs(cfg.Name, messages, someWork, tell)
-	return sub.Close()
+	if err := sub.Close(); err != nil && !isUnconfirmed(err) { // whoever asks the brokers knows better
+		return err
+	}
+	return nil
 }
 
 // child is a member of a group in a process of its own.

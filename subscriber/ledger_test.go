@@ -63,7 +63,9 @@ func consumeAs(member string, messages <-chan *message.Message, work func(m *mes
 			select {
 			case <-timer.C:
 			case <-m.Context().Done():
-				done.What, done.At, done.Cause = takenAway, time.Now(), fmt.Sprint(context.Cause(m.Context()))
+			}
+			if cause := context.Cause(m.Context()); cause != nil { // both may have come
+				done.What, done.At, done.Cause = takenAway, time.Now(), cause.Error()
 				tell(done)
 			}
 			done.What, done.At = acked, time.Now()
@@ -84,18 +86,25 @@ type trouble struct {
 }
 
 // doubts reports whether an ack of a member at that time may be lost.
-func (tr *trouble) doubts(member string, at time.Time) bool {
-	return (tr.member == "" || tr.member == member) && !at.Before(tr.begun.Add(-tr.doubt)) && (tr.ended.IsZero() || !at.After(tr.ended))
+func (tr *trouble) doubts(member string, at time.Time, slack time.Duration) bool {
+	return (tr.member == "" || tr.member == member) && !at.Before(tr.begun.Add(-tr.doubt-slack)) && !tr.isOver(at, slack)
+}
+
+// isOver reports whether it had ended before.
+func (tr *trouble) isOver(at time.Time, slack time.Duration) bool {
+	return !tr.ended.IsZero() && at.After(tr.ended.Add(slack))
 }
 
 // catches reports whether a message was with its handler in the trouble.
-func (tr *trouble) catches(h *handling, until time.Time) bool {
-	return (tr.member == "" || tr.member == h.Member) && !until.Before(tr.begun) && (tr.ended.IsZero() || !h.At.After(tr.ended))
+func (tr *trouble) catches(h *handling, until time.Time, slack time.Duration) bool {
+	return (tr.member == "" || tr.member == h.Member) && !until.Before(tr.begun) && !tr.isOver(h.At, slack)
 }
 
 // ledger accounts for the messages of one group.
 type ledger struct {
 	lease time.Duration // 0 if there are none: members pull
+	// slack is by how much anything may be late on this machine.
+	slack time.Duration
 
 	mu       sync.Mutex
 	accounts map[string]*account // by UUID
@@ -209,6 +218,19 @@ func (l *ledger) end(tr *trouble) {
 	tr.ended = time.Now()
 }
 
+// heldBy is how many messages a member has been given and has not acked.
+func (l *ledger) heldBy(member string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, h := range l.open {
+		if h.Member == member {
+			n++
+		}
+	}
+	return n
+}
+
 // inTrouble reports whether a trouble lasts.
 func (l *ledger) inTrouble() bool {
 	l.mu.Lock()
@@ -231,8 +253,14 @@ const (
 	ackInDoubt  = "acked in the fault, or shortly before"
 	behind      = "acked behind one that was not"
 	unseen      = "delivered in the fault, to nobody"
+	earlier     = "of an earlier pop, whose lease was over before it was given back"
+	tooLate     = "handed out by a member that had stood still, its context over"
+	lateCommit  = "handed over before a busy machine had committed it"
 	unexplained = "for no reason"
 )
+
+// handover is how long the next owner of a queue waits for the one before to commit (Pull).
+const handover = 500 * time.Millisecond
 
 // why explains a delivery that is not the first of its message. It was stored twice, or has
 // its reason in an earlier one, each of which is the reason of one further delivery at
@@ -241,6 +269,9 @@ const (
 func (l *ledger) why(h *handling, before []*handling) string {
 	if h.account.twice && h.Number == 1 && !slices.ContainsFunc(before, func(b *handling) bool { return b.Queue == h.Queue && b.Offset == h.Offset }) {
 		return storedTwice
+	}
+	if l.isTooLate(h) {
+		return tooLate
 	}
 	for _, b := range slices.Backward(before) {
 		spent := &b.spent
@@ -255,12 +286,32 @@ func (l *ledger) why(h *handling, before []*handling) string {
 			return reason
 		}
 	}
+	if l.isOfEarlierPop(h, before[len(before)-1]) {
+		return earlier
+	}
 	if h.Number > 1 && slices.ContainsFunc(l.troubles, func(tr *trouble) bool {
-		return !h.At.Before(tr.begun) && (tr.ended.IsZero() || h.account.storedAt.Before(tr.ended) && h.At.Before(tr.ended.Add(l.lease+revived)))
+		return !h.At.Before(tr.begun) && (tr.ended.IsZero() || h.account.storedAt.Before(tr.ended) && h.At.Before(tr.ended.Add(l.lease+revived+l.slack)))
 	}) {
 		return unseen // the answer to a pop was lost
 	}
 	return unexplained
+}
+
+// isOfEarlierPop reports whether a delivery cannot be for a lost answer to the one before it,
+// as it comes too soon: members hand out a message within a third of its lease. Where members
+// or brokers are busy, what was popped before that was given back so late that the broker made
+// copies for its lease as well.
+func (l *ledger) isOfEarlierPop(h, before *handling) bool {
+	return h.Number > 1 && h.At.Sub(before.At) < l.lease/2
+}
+
+// isTooLate reports whether a member that was in trouble handed out what it had offered
+// before: it says at once that the lease is over.
+func (l *ledger) isTooLate(h *handling) bool {
+	return h.cause == subscriber.ErrLeaseLost.Error() && h.taken.Sub(h.At) < time.Second &&
+		slices.ContainsFunc(l.troubles, func(tr *trouble) bool {
+			return tr.member == h.Member && !h.At.Before(tr.begun) && (tr.ended.IsZero() || !h.At.After(tr.ended))
+		})
 }
 
 // reason says why a broker may have delivered a message again that it had delivered.
@@ -270,16 +321,18 @@ func (l *ledger) reason(again, before *handling) string {
 	switch {
 	case !before.taken.IsZero() && before.taken.Before(again.At):
 		return wasTaken + ": " + before.cause
-	case isOpen && in(func(tr *trouble) bool { return tr.catches(before, again.At) }):
+	case isOpen && in(func(tr *trouble) bool { return tr.catches(before, again.At, l.slack) }):
 		return notAcked
 	case l.lease > 0 && again.At.Sub(before.At) > l.lease && (isOpen || before.acked.Sub(before.At) > l.lease):
 		return leaseOver
 	case isOpen:
 		return unexplained
-	case in(func(tr *trouble) bool { return tr.doubts(before.Member, before.acked) }):
+	case in(func(tr *trouble) bool { return tr.doubts(before.Member, before.acked, l.slack) }):
 		return ackInDoubt
 	case l.isBehind(again, before):
 		return behind
+	case l.lease == 0 && l.slack > handover && again.Member != before.Member && again.At.Sub(before.acked) < unconfirmed+l.slack:
+		return lateCommit
 	}
 	return unexplained
 }
@@ -298,7 +351,7 @@ func (l *ledger) isBehind(again, before *handling) bool {
 			return isOpen && again.Member != before.Member
 		default:
 			return before.Offset-x.Offset < popBatch && slices.ContainsFunc(l.troubles, func(tr *trouble) bool {
-				return isOpen && tr.catches(x, again.At) || !isOpen && tr.doubts(x.Member, x.acked)
+				return isOpen && tr.catches(x, again.At, l.slack) || !isOpen && tr.doubts(x.Member, x.acked, l.slack)
 			})
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
 // The ledger finds what it is there for.
@@ -86,6 +88,33 @@ func TestLedger(t *testing.T) {
 			[]*trouble{{name: "fault", member: "m", begun: at(10), ended: at(12), doubt: 5 * time.Second}},
 			verdict{stored: 2, delivered: 6, again: map[string]int{notAcked: 1, ackInDoubt: 1, wasTaken + ": cause": 1, leaseOver: 1}},
 		},
+		"again too soon for a lost ack": {
+			[]entry{
+				{ID: 1, What: delivered, At: at(1), UUID: "a", Number: 1},
+				{ID: 1, What: acked, At: at(2)},
+				{ID: 2, What: delivered, At: at(3), UUID: "b", Number: 1},
+				{ID: 2, What: acked, At: at(4)},
+				{ID: 3, What: delivered, At: at(5), UUID: "a", Number: 2},
+				{ID: 3, What: acked, At: at(6)},
+				{ID: 4, What: delivered, At: at(14), UUID: "b", Number: 2},
+				{ID: 4, What: acked, At: at(15)},
+			},
+			nil,
+			verdict{stored: 2, delivered: 4, again: map[string]int{earlier: 1, unexplained: 1}, oddities: make([]string, 1)},
+		},
+		"handed out after standing still": {
+			[]entry{
+				{Member: "n", ID: 1, What: delivered, At: at(11), UUID: "a"},
+				{Member: "n", ID: 1, What: acked, At: at(12)},
+				{Member: "n", ID: 2, What: delivered, At: at(13), UUID: "b"},
+				{Member: "n", ID: 2, What: acked, At: at(14)},
+				{Member: "m", ID: 1, What: delivered, At: at(19), UUID: "a"},
+				{Member: "m", ID: 1, What: takenAway, At: at(19.01), Cause: subscriber.ErrLeaseLost.Error()},
+				{Member: "m", ID: 1, What: acked, At: at(19.02)},
+			},
+			[]*trouble{{name: "frozen", member: "m", begun: at(10), ended: at(20)}},
+			verdict{stored: 2, delivered: 3, again: map[string]int{tooLate: 1}},
+		},
 		"acked too long before the fault": {
 			[]entry{
 				{ID: 1, What: delivered, At: at(1), UUID: "a"},
@@ -116,5 +145,26 @@ func TestLedger(t *testing.T) {
 			v.breaks, v.oddities, v.missing = tc.want.breaks, tc.want.oddities, nil
 			require.Equal(t, tc.want, v)
 		})
+	}
+}
+
+// What the next owner of a queue gets again is explained where the machine was too busy to
+// commit it before, and not elsewhere.
+func TestLedgerOfLateCommits(t *testing.T) {
+	at := func(s float64) time.Time { return time.Unix(0, 0).Add(time.Duration(s * float64(time.Second))) }
+	for slack, want := range map[time.Duration]string{time.Second: lateCommit, 100 * time.Millisecond: unexplained} {
+		l := newLedger(0)
+		l.slack = slack
+		l.expect("a", "key", 0)
+		l.stored("a", false)
+		for _, e := range []entry{
+			{Member: "m", ID: 1, What: delivered, At: at(1), UUID: "a"},
+			{Member: "m", ID: 1, What: acked, At: at(2)},
+			{Member: "n", ID: 1, What: delivered, At: at(3), UUID: "a"},
+			{Member: "n", ID: 1, What: acked, At: at(4)},
+		} {
+			l.note(e)
+		}
+		require.Equal(t, map[string]int{want: 1}, l.verdict().again)
 	}
 }

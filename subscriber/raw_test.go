@@ -9,6 +9,7 @@ import (
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
 // sendRaw stores a message as no producer of this project would send it.
@@ -20,8 +21,11 @@ func (w *world) sendRaw(t *testing.T, topic string, body []byte, sysFlag int32, 
 	member := client.Session().NewMember(session.Role{})
 	require.NoError(t, member.Join())
 	defer member.Leave()
-	route, err := member.Routes().ReadRoute(t.Context(), topic)
-	require.NoError(t, err)
+	var route *routing.Route
+	patiently(t, func() (err error) {
+		route, err = member.Routes().ReadRoute(t.Context(), topic)
+		return err
+	})
 	var encoded []byte
 	for _, p := range properties {
 		encoded = headers.AppendProperty(encoded, p.Name, p.Value)

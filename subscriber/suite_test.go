@@ -1,6 +1,7 @@
 package subscriber_test
 
 import (
+	"context"
 	"path"
 	"testing"
 	"time"
@@ -49,8 +50,9 @@ func (s suite) pubSubOfGroup(w *world) tests.ConsumerGroupPubSubConstructor {
 	return func(t *testing.T, group string) (message.Publisher, message.Subscriber) {
 		logger := watermill.NewStdLogger(false, false)
 		pcfg := publisher.Config{
-			Cluster:     w.cluster,
-			SendTimeout: time.Minute, // longer than a broker takes to start again
+			Cluster: w.cluster,
+			// Longer than a broker takes to start again.
+			SendTimeout: patience, AttemptTimeout: patience,
 		}
 		if s.ordered {
 			pcfg.OrderingKey = func(_ string, m *message.Message) (string, error) { return "key-" + string(m.Payload), nil }
@@ -65,10 +67,36 @@ func (s suite) pubSubOfGroup(w *world) tests.ConsumerGroupPubSubConstructor {
 		if s.ordered { // the suite nacks the first message of a queue some 75 times
 			cfg.MaxDeliveries, cfg.Redelivery.MaxPause = subscriber.Endless, 100*time.Millisecond
 		}
+		if w.real != nil {
+			cfg.RequestTimeout, cfg.StartTimeout = realTimeout, patience
+		}
 		sub, err := subscriber.New(cfg, logger)
 		require.NoError(t, err)
-		return pub, sub
+		return pub, patient{sub}
 	}
+}
+
+// patient subscribes until servers answer in time, since the suite does so only once.
+type patient struct{ *subscriber.Subscriber }
+
+func (p patient) Subscribe(ctx context.Context, topic string) (messages <-chan *message.Message, err error) {
+	err = p.try(ctx, func() error {
+		messages, err = p.Subscriber.Subscribe(ctx, topic)
+		return err
+	})
+	return messages, err
+}
+
+func (p patient) SubscribeInitialize(topic string) error {
+	return p.try(context.Background(), func() error { return p.Subscriber.SubscribeInitialize(topic) })
+}
+
+func (p patient) try(ctx context.Context, do func() error) error {
+	err := do()
+	for begin := time.Now(); err != nil && !isClosed(err) && ctx.Err() == nil && time.Since(begin) < realTimeout; err = do() {
+		pass(100 * time.Millisecond)
+	}
+	return err
 }
 
 // pubSub makes those of one test, which have one group that no other test has.

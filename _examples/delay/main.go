@@ -1,91 +1,83 @@
-// Delay puts messages off whose handler fails, and handles them again later: the
-// middlewares DelayOnError and PoisonQueue of Watermill, whose publisher is
-// RocketMQ's. It needs only Go: the broker is the embedded one.
+// Delay publishes messages that arrive later, with Watermill's component delay.
 //
 //	go run -C _examples ./delay
+//
+// It prints:
+//
+//	now: order confirmed
+//	after 2 s: how was it?
+//	after 4 s: you left something in the cart
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log"
-	"os"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/components/delay"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
-	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
 
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/_examples/internal/example"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
+	"github.com/watermill-rocketmq/watermill-rocketmq/topics"
 )
 
-// laterTopic is where messages wait that could not be handled yet.
-const laterTopic = "orders-later"
+const topic = "delay-mails"
 
-func main() {
-	cluster, err := embedded.Start(embedded.WithTopic(laterTopic, 1))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer cluster.Close()
-	pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer pub.Close()
-	if err := run(context.Background(), os.Stdout, pub); err != nil {
-		log.Fatal(err)
-	}
-	// The message comes back to the topic by itself, where a subscriber would get
-	// it.
-	stored, err := cluster.AwaitMessages(context.Background(), laterTopic, 1)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%s is back after %v\n", stored[0].Body, stored[0].StoreTimestamp.Sub(stored[0].BornTimestamp).Round(time.Second))
-}
+func main() { example.Main(run) }
 
-// run has a router handle one message, which fails and is put off for a second.
-// It returns when that is done.
-func run(ctx context.Context, out io.Writer, pub message.Publisher) error {
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	in := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
-	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
+func run(ctx context.Context, cluster rocketmq.Cluster) error {
+	logger := watermill.NewSlogLogger(nil)
+	create := topics.Config{Enabled: true}
+	rocketmqPublisher, err := publisher.New(publisher.Config{Cluster: cluster, CreateTopics: create}, logger)
 	if err != nil {
 		return err
 	}
-	// PoisonQueue publishes what has failed, with the delay that DelayOnError has
-	// written into its metadata by then.
-	later, err := middleware.PoisonQueue(pub, laterTopic)
+	defer rocketmqPublisher.Close()
+	sub, err := subscriber.New(subscriber.Config{Cluster: cluster, Group: "delay", CreateTopics: create}, logger)
 	if err != nil {
 		return err
 	}
-	putOff := middleware.DelayOnError{InitialInterval: time.Second, MaxInterval: time.Hour, Multiplier: 5}
-	router.AddMiddleware(thenEnd(end), later, putOff.Middleware)
-	router.AddConsumerHandler("orders", "orders", in, func(msg *message.Message) error {
-		fmt.Fprintf(out, "%s cannot be handled now\n", msg.Payload)
-		return errors.New("the warehouse is closed")
-	})
-	if err := in.Publish("orders", message.NewMessage(watermill.NewUUID(), []byte("a book"))); err != nil {
-		return err
-	}
-	if err := router.Run(ctx); err != nil { // until ctx ends
-		return err
-	}
-	return in.Close()
-}
+	defer sub.Close()
 
-// thenEnd calls end when a message has been handled, and put off if need be.
-func thenEnd(end func()) message.HandlerMiddleware {
-	return func(h message.HandlerFunc) message.HandlerFunc {
-		return func(msg *message.Message) ([]*message.Message, error) {
-			defer end()
-			return h(msg)
+	// delay.NewPublisher adds the delay of the context, or that of DefaultDelayGenerator,
+	// to the metadata, by which RocketMQ's publisher goes.
+	pub, err := delay.NewPublisher(rocketmqPublisher, delay.PublisherConfig{AllowNoDelay: true})
+	if err != nil {
+		return err
+	}
+	cart := message.NewMessage(watermill.NewUUID(), []byte("you left something in the cart"))
+	cart.SetContext(delay.WithContext(ctx, delay.For(4*time.Second)))
+	// Without that publisher, delay.Message does the same.
+	survey := message.NewMessage(watermill.NewUUID(), []byte("how was it?"))
+	delay.Message(survey, delay.For(2*time.Second))
+	confirmation := message.NewMessage(watermill.NewUUID(), []byte("order confirmed"))
+
+	messages, err := sub.Subscribe(ctx, topic)
+	if err != nil {
+		return err
+	}
+	published := time.Now()
+	if err := pub.Publish(topic, cart, survey, confirmation); err != nil {
+		return err
+	}
+	for range 3 {
+		msg, ok := <-messages
+		if !ok {
+			return ctx.Err()
 		}
+		when := "now"
+		if asked, err := time.ParseDuration(msg.Metadata.Get(delay.DelayedForKey)); err == nil {
+			if took := time.Since(published); took < asked {
+				return fmt.Errorf("%q came after %v, too early", msg.Payload, took)
+			}
+			when = fmt.Sprintf("after %.0f s", asked.Seconds())
+		}
+		fmt.Printf("%s: %s\n", when, msg.Payload)
+		msg.Ack()
 	}
+	return nil
 }

@@ -66,7 +66,7 @@ func testKilledAtAnyMoment(t *testing.T, d database) {
 		var said bytes.Buffer
 		child.Stderr = &said
 		must(t, child.Start())
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		_, err = cluster.AwaitMessages(ctx, topic, before+5+rand.IntN(20))
 		cancel()
 		must(t, child.Process.Kill())

@@ -46,7 +46,7 @@ func TestOutboxOnRealBroker(t *testing.T) {
 		"transactionTimeOut":       "2000",
 		"transactionCheckInterval": "1000",
 	}})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cluster.CreateTopic(t, "shop-orders", 1)
 	var out bytes.Buffer

@@ -40,7 +40,7 @@ func TestProcessEndsWithTheContext(t *testing.T) {
 	cancel()
 	select {
 	case <-p.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(50 * time.Second): // less than it sleeps for
 		t.Fatal("it is still running")
 	}
 	require.Error(t, p.Close())

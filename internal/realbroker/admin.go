@@ -14,7 +14,7 @@ import (
 )
 
 // adminPatience bounds one run of mqadmin.
-const adminPatience = 2 * time.Minute
+const adminPatience = 4 * time.Minute
 
 // Admin runs a command of RocketMQ's mqadmin, such as "topicStatus", "-t", name,
 // with the name servers of the cluster added, and returns what it prints. The
@@ -29,9 +29,10 @@ func (c *Cluster) Admin(t testing.TB, args ...string) string {
 }
 
 // admin runs the command again when it has waited for an answer in vain: mqadmin
-// gives the servers five seconds for all, and some of them go into loading classes.
+// gives the servers five seconds for all, three for a connection, and some of them go
+// into loading classes.
 func (c *Cluster) admin(args []string) (string, error) {
-	const attempts = 3
+	const attempts = 5
 	for range attempts - 1 {
 		if out, err := c.adminOnce(args); !errors.Is(err, errAdminTimeout) {
 			return out, err
@@ -76,8 +77,10 @@ func (c *Cluster) adminOnce(args []string) (string, error) {
 		return "", err
 	}
 	// It ends with code 0 even then.
-	if bytes.Contains(log, []byte("RemotingTimeoutException")) {
-		return "", fmt.Errorf("mqadmin %v failed: %w:\n%s", args, errAdminTimeout, log)
+	for _, sign := range []string{"RemotingTimeoutException", "RemotingConnectException", "RemotingSendRequestException"} {
+		if bytes.Contains(log, []byte(sign)) {
+			return "", fmt.Errorf("mqadmin %v failed: %w:\n%s", args, errAdminTimeout, log)
+		}
 	}
 	if bytes.Contains(log, []byte("Exception")) {
 		return "", fmt.Errorf("mqadmin %v failed:\n%s", args, log)

@@ -151,7 +151,8 @@ func (c *ClientGoConsumer) read(started chan<- struct{}) {
 func (c *ClientGoConsumer) Deliveries() []Delivery { return c.list() }
 
 // Await waits until the consumer was given n different messages, told apart by MsgID,
-// and returns all deliveries. The test fails when that takes longer than a minute.
+// and returns all deliveries. The test fails when that takes longer than three
+// minutes.
 func (c *ClientGoConsumer) Await(t testing.TB, n int) []Delivery {
 	t.Helper()
 	c.await(t, n, func() {})

@@ -101,7 +101,7 @@ func (c *JavaConsumer) Deliveries(t testing.TB) []Delivery {
 }
 
 // Await waits until the consumer was given n different messages, told apart by MsgID,
-// and returns all deliveries. The test fails when that takes longer than a minute: a
+// and returns all deliveries. The test fails when that takes longer than three minutes: a
 // group may need 20 seconds to share its queues anew.
 func (c *JavaConsumer) Await(t testing.TB, n int) []Delivery {
 	t.Helper()

@@ -20,7 +20,7 @@ import (
 )
 
 // eventually bounds what takes a moment.
-const eventually = 10 * time.Second
+const eventually = time.Minute
 
 func TestCluster(t *testing.T) {
 	Require(t)
@@ -225,7 +225,7 @@ func TestSecondCluster(t *testing.T) {
 	require.NoError(t, c.Broker(1).Kill())
 	require.NoError(t, c.Broker(1).Start(), "with one name server gone")
 	require.NoError(t, c.NameServerStart(1))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*eventually)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*eventually)
 	defer cancel()
 	require.NoError(t, c.AwaitRoutes(ctx))
 	assert.Len(t, c.Read(t, "spread", 16), 16)
@@ -233,6 +233,16 @@ func TestSecondCluster(t *testing.T) {
 	begin := time.Now()
 	require.NoError(t, c.Broker(0).Stop())
 	t.Logf("a clean stop takes %s", time.Since(begin).Round(time.Millisecond))
+	// Name servers hear of it from the broker, or by the end of its connection.
+	require.NoError(t, poll(ctx, readyInterval, func() (bool, error) {
+		for _, ns := range c.NameServers() {
+			_, body, err := askRoute(ctx, ns, "spread")
+			if err != nil || bytes.Contains(body, []byte(c.Broker(0).Addr)) {
+				return false, err
+			}
+		}
+		return true, nil
+	}))
 	assert.Len(t, c.Read(t, "spread", 8), 8)
 }
 
@@ -256,7 +266,7 @@ func TestTakenPort(t *testing.T) {
 		return s.startOn(t.Context(), port)
 	})
 	require.NoError(t, err)
-	assert.Equal(t, 2, tried)
+	assert.GreaterOrEqual(t, tried, 2, "somebody else may have had the second")
 	require.NoError(t, s.kill())
 }
 

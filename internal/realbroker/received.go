@@ -9,7 +9,7 @@ import (
 )
 
 // consumePatience bounds the wait for deliveries.
-const consumePatience = time.Minute
+const consumePatience = 3 * time.Minute
 
 // received is what a consumer was given. Its methods may be called by several
 // goroutines.

@@ -15,9 +15,11 @@ import (
 // How long a server may take. A JVM on a crowded build machine needs many times
 // what it needs on an idle one.
 const (
-	startPatience = 2 * time.Minute
-	stopPatience  = time.Minute
+	startPatience = 4 * time.Minute
+	stopPatience  = 2 * time.Minute
 	readyInterval = 25 * time.Millisecond
+	// readyPatience bounds one look whether it is up.
+	readyPatience = 10 * time.Second
 	// bindInterval is the pause before a server tries once more to get its port.
 	bindInterval = 200 * time.Millisecond
 )
@@ -112,7 +114,7 @@ func (s *server) awaitReady(ctx context.Context, p *process, ready func(ctx cont
 		if err != nil || !bytes.Contains(log, []byte(upWord)) {
 			return false, err
 		}
-		attempt, cancel := context.WithTimeout(ctx, time.Second)
+		attempt, cancel := context.WithTimeout(ctx, readyPatience)
 		defer cancel()
 		if err := ready(attempt); err != nil {
 			last = err

@@ -23,7 +23,7 @@ import (
 
 // witnessPatience bounds one command. Commands that wait have shorter bounds of
 // their own.
-const witnessPatience = 2 * time.Minute
+const witnessPatience = 5 * time.Minute
 
 //go:embed witness/*.java
 var witnessSource embed.FS

@@ -66,7 +66,7 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
  * they are reached by chained calls and lambdas, and never named.
  */
 public final class Witness {
-    private static final long CALL_TIMEOUT_MS = 10_000;
+    private static final long CALL_TIMEOUT_MS = 30_000;
     private static final long POLL_INTERVAL_MS = 20;
 
     // Codes of org.apache.rocketmq.*.protocol.ResponseCode, which is one of the classes that moved.
@@ -472,8 +472,14 @@ public final class Witness {
         String namespaceV2 = args.option("--namespace-v2", null);
         String group = args.option("--group", "witness-producer");
         boolean vip = args.flag("--vip");
+        String compression = args.option("--compression", null);
         args.end();
         DefaultMQProducer producer = new DefaultMQProducer(group, hook());
+        if (compression != null) {
+            // Only clients since 5.0.0 have it.
+            Method set = methodOf(producer, "setCompressType");
+            set.invoke(producer, constant(set.getParameterTypes()[0], compression));
+        }
         if (namespace != null) {
             producer.setNamespace(namespace);
         }
@@ -787,7 +793,7 @@ public final class Witness {
         }
 
         long deadline() {
-            return System.currentTimeMillis() + number("--timeout-ms", 10_000);
+            return System.currentTimeMillis() + number("--timeout-ms", 60_000);
         }
 
         void end() {

@@ -257,6 +257,64 @@ func TestWaitingMessagesAreReleased(t *testing.T) {
 	})
 }
 
+// late returns a lane that has not run since the leases of its messages ended, as in a
+// process that stood still. Its goroutine does not run.
+func late(o *Output, s Source, bodies ...string) (*Lane, []*Message) {
+	l := o.NewLane()
+	now := time.Now()
+	list := make([]*Message, len(bodies))
+	for i, b := range bodies {
+		m := &Message{Source: s, Deliveries: 1, Lease: now, LeaseTime: time.Minute, lane: l, size: 1}
+		m.Stored.Body = []byte(b)
+		o.budget.TryTake(1)
+		o.budget.came(1, 1)
+		m.begin()
+		list[i] = m
+	}
+	l.queue.push(list...)
+	l.sends, l.now = true, now
+	return l, list
+}
+
+// A message whose lease has ended is not handed out any more, as others may have it. In
+// order, those behind it are not either.
+func TestNothingIsHandedOutAfterItsLease(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := testConfig()
+			cfg.Ordered = ordered
+			o, s := New(cfg), &source{}
+			l, list := late(o, s, "a", "b")
+			list[1].Lease = list[1].Lease.Add(time.Minute)
+			if ordered {
+				require.Nil(t, l.next())
+				require.Equal(t, []string{"release a", "release b"}, s.take())
+				return
+			}
+			require.Equal(t, list[1], l.next())
+			require.Equal(t, []string{"release a"}, s.take())
+		})
+	}
+}
+
+// One that a receiver takes in the moment in which the process goes on comes with a context
+// that has ended.
+func TestHandedOutTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, s := New(testConfig()), &source{}
+		l, list := late(o, s, "a")
+		l.now = l.now.Add(-time.Second)
+		m := l.next()
+		require.Equal(t, list[0], m)
+		l.now = l.now.Add(time.Minute)
+		l.handOut(m)
+		require.ErrorIs(t, context.Cause(m.given.Context()), ErrLeaseLost)
+		m.given.Nack()
+		l.look(m)
+		require.Equal(t, []string{"release a"}, s.take())
+	})
+}
+
 // In order, what comes after a message that the broker may give to somebody else is not
 // handed out before it.
 func TestOrderedMessagesBehindALostOneAreReleased(t *testing.T) {

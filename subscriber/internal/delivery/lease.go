@@ -127,6 +127,17 @@ func (l *Lane) lose(m *Message, cause error) {
 	}
 }
 
+// expire releases the first message that waits: others may have it. In order, those behind
+// it come again after it.
+func (l *Lane) expire(m *Message) {
+	if l.output.cfg.Ordered {
+		l.releaseWaiting()
+		return
+	}
+	l.queue.pop()
+	l.conclude(m, release)
+}
+
 // giveUp ends the wait for a handler. Its delivery has failed.
 func (l *Lane) giveUp(m *Message) {
 	l.output.cfg.Observer.GaveUp(m)

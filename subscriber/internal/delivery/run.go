@@ -185,6 +185,10 @@ func (l *Lane) next() *Message {
 			return nil
 		}
 		m := l.queue.peek()
+		if m.Expired(l.now) {
+			l.expire(m)
+			continue
+		}
 		if m.given != nil {
 			return m
 		}
@@ -211,6 +215,9 @@ func (l *Lane) handOut(m *Message) {
 		l.output.budget.widen()
 	}
 	l.output.cfg.Observer.HandedOut(m)
+	if m.Expired(l.now) { // it was offered before, and the process stood still
+		l.lose(m, nil)
+	}
 }
 
 // list has a message among those that are out.

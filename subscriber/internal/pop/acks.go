@@ -3,6 +3,7 @@ package pop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -267,7 +268,25 @@ func (a *acks) sendBatch(parts []part) error {
 	for _, p := range parts {
 		a.confirm(p.c, p.count)
 	}
+	a.reportLate(parts)
 	return nil
+}
+
+// reportLate logs acks that a broker has confirmed when it may have given their messages to
+// others.
+func (a *acks) reportLate(confirmed []part) {
+	now, late := time.Now(), 0
+	a.mu.Lock()
+	for _, p := range confirmed {
+		if !now.Before(p.c.lease) {
+			late += p.count
+		}
+	}
+	a.mu.Unlock()
+	if late > 0 {
+		err := fmt.Errorf("%w (acks: %d); are brokers busy, or is Config.Lease short?", errAckLate, late)
+		a.b.complain(&a.b.e.logs.late, "Acks were confirmed too late, messages may come again", confirmed[0].c.f.topic.Name, err)
+	}
 }
 
 // sendSingle sends a request for each message, several at once, and confirms those that
@@ -288,6 +307,7 @@ func (a *acks) sendSingle(parts []part) ([]part, error) {
 		list[i].err = a.b.ackAlone(a.b.e.ctx, parts[list[i].part].c, list[i].offset)
 	})
 	var err error
+	done := make([]part, len(parts))
 	for i := range parts {
 		p := &parts[i]
 		p.offsets, p.count = nil, 0
@@ -304,7 +324,9 @@ func (a *acks) sendSingle(parts []part) ([]part, error) {
 			}
 		}
 		a.confirm(p.c, confirmed)
+		done[i] = part{c: p.c, count: confirmed}
 	}
+	a.reportLate(done)
 	return slices.DeleteFunc(parts, func(p part) bool { return p.count == 0 }), err
 }
 

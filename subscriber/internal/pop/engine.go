@@ -35,7 +35,7 @@ var _ engine.Engine = (*Engine)(nil)
 
 // logs keep apart what fails often.
 type logs struct {
-	pops, acks, changes, answers, pullers loglimit.Limit
+	pops, acks, late, changes, answers, pullers loglimit.Limit
 }
 
 // New returns an Engine without subscriptions. What happens to the Member of cfg has to be

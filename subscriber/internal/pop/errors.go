@@ -20,6 +20,9 @@ var errAbandoned = errors.New("not waited for any longer")
 // errLeaseOver means that the broker gives the message to somebody else.
 var errLeaseOver = errors.New("lease is over")
 
+// errAckLate means that an ack has come to its broker, after the lease.
+var errAckLate = errors.New("lease was over")
+
 // UnsupportedError means that a broker has no POP, which brokers have from 5.0.0 on.
 type UnsupportedError struct {
 	Broker string

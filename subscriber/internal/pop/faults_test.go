@@ -105,6 +105,26 @@ func TestLostPop(t *testing.T) {
 	}
 }
 
+// An ack that a busy broker confirms after the lease is no failure, but its message may come
+// again: the log says so.
+func TestLateAck(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.publish("a")
+		r := w.requests()
+		r.next(headers.CodeBatchAckMessage, embedded.DelayAnswer(8*time.Second))
+		m := w.member(func(cfg *engine.Config) { cfg.Lease = 5 * time.Second })
+		s := m.subscribe(nil, engine.Topic{})
+		require.Equal(w.t, []string{"a"}, s.take(1))
+		time.Sleep(10 * time.Second)
+		logged := m.logger.Captured()[watermill.ErrorLogLevel]
+		require.Len(w.t, logged, 1)
+		require.Contains(w.t, logged[0].Msg, "too late")
+		require.ErrorContains(w.t, logged[0].Err, "acks: 1")
+		require.NoError(w.t, s.end(time.Second))
+		m.close()
+	})
+}
+
 // Acks are sent until they are answered.
 func TestLostAck(t *testing.T) {
 	for name, fault := range map[string]embedded.Fault{

@@ -78,7 +78,7 @@ func (w *world) createTopic(queues int) {
 			return false
 		}
 		return true
-	}, time.Minute, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 }
 
 // publish publishes messages with these payloads, which are their UUIDs as well.
@@ -89,7 +89,8 @@ func (w *world) publish(payloads ...string) {
 
 func (w *world) publishWith(cfg publisher.Config, change func(m *message.Message), payloads ...string) {
 	w.t.Helper()
-	cfg.Cluster, cfg.SendTimeout = w.cluster, time.Minute
+	// Whatever is sent again may be stored twice.
+	cfg.Cluster, cfg.SendTimeout, cfg.AttemptTimeout = w.cluster, patience, patience
 	p, err := publisher.New(cfg, nil)
 	require.NoError(w.t, err)
 	defer func() { require.NoError(w.t, p.Close()) }()
@@ -99,6 +100,41 @@ func (w *world) publishWith(cfg publisher.Config, change func(m *message.Message
 		change(list[i])
 	}
 	require.NoError(w.t, p.Publish(w.topic, list...))
+}
+
+// awaitStored waits until n messages can be read from the topic, which is a moment after
+// their sends were answered: the end of a queue is before them until then.
+func (w *world) awaitStored(n int64) {
+	w.t.Helper()
+	if w.real == nil {
+		return
+	}
+	client, err := rocketmq.Connect(w.cluster, nil)
+	require.NoError(w.t, err)
+	defer func() { require.NoError(w.t, client.Close()) }()
+	m := client.Session().NewMember(session.Role{})
+	defer m.Leave()
+	require.Eventually(w.t, func() bool {
+		route, err := m.Routes().ReadRoute(w.t.Context(), w.topic)
+		if err != nil {
+			return false
+		}
+		end := int64(0)
+		for _, q := range route.ReadQueues() {
+			answer, err := headers.Successful(m.Client().Invoke(w.t.Context(), w.real.Broker(0).Addr, &headers.QueueRequest{
+				Code: headers.CodeMaxOffset, Topic: w.topic, QueueID: q.QueueID,
+			}, nil))
+			if err != nil {
+				return false
+			}
+			offset, _, err := answer.Fields.Int("offset", 64)
+			if err != nil {
+				return false
+			}
+			end += offset
+		}
+		return end == n
+	}, patience, 10*time.Millisecond)
 }
 
 // numbered returns n payloads.
@@ -120,6 +156,17 @@ type member struct {
 	observer *observer
 }
 
+// patience bounds what a test waits for: what a lease or a broker in trouble holds up comes
+// after it, and a busy machine takes many times what an idle one does.
+const patience = 3 * time.Minute
+
+// requestTimeout is longer than a busy broker takes for an answer: some requests that are
+// sent twice have an effect twice, such as a second dead letter.
+const requestTimeout = 15 * time.Second
+
+// realTimeout is that of requests to real brokers.
+const realTimeout = 30 * time.Second
+
 func (w *world) member(change func(cfg *engine.Config)) *member {
 	w.t.Helper()
 	logger := watermill.NewCaptureLogger()
@@ -135,8 +182,11 @@ func (w *world) member(change func(cfg *engine.Config)) *member {
 	}
 	m.session = m.client.Session().NewMember(session.Role{Events: events})
 	cfg := engine.Config{
-		Session: m.client.Session(), Member: m.session, Group: w.group, Lease: time.Minute, RequestTimeout: 5 * time.Second,
+		Session: m.client.Session(), Member: m.session, Group: w.group, Lease: time.Minute, RequestTimeout: requestTimeout,
 		AckLinger: 100 * time.Millisecond, Logger: m.logger, Observer: m.observer,
+	}
+	if w.real != nil {
+		cfg.RequestTimeout = realTimeout
 	}
 	if change != nil {
 		change(&cfg)
@@ -185,9 +235,23 @@ type subscription struct {
 
 func (m *member) subscribe(change func(cfg *delivery.Config), topic engine.Topic) *subscription {
 	m.w.t.Helper()
-	s, err := m.trySubscribe(change, topic)
-	require.NoError(m.w.t, err)
+	var s *subscription
+	m.w.patiently(func() (err error) {
+		s, err = m.trySubscribe(change, topic)
+		return err
+	})
 	return s
+}
+
+// patiently has something done that has to succeed, again and again where real brokers do
+// not answer in time.
+func (w *world) patiently(do func() error) {
+	w.t.Helper()
+	err := do()
+	for begin := time.Now(); err != nil && w.real != nil && time.Since(begin) < patience; err = do() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	require.NoError(w.t, err)
 }
 
 func (m *member) trySubscribe(change func(cfg *delivery.Config), topic engine.Topic) (*subscription, error) {
@@ -213,15 +277,24 @@ func (m *member) trySubscribe(change func(cfg *delivery.Config), topic engine.To
 }
 
 // end closes the subscription in the order that the Subscriber does it in. Handlers have
-// the time that is given.
-func (s *subscription) end(patience time.Duration) error {
+// the time that is given, and more on real brokers if they have any.
+func (s *subscription) end(handlers time.Duration) error {
+	limit := 2 * requestTimeout
+	if s.m.w.real != nil {
+		limit = patience
+		if handlers > 0 {
+			handlers = patience
+		}
+	}
 	s.output.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	s.Fetcher.Stop(ctx)
-	drain, cancelDrain := context.WithTimeout(context.Background(), patience)
+	stop, cancelStop := context.WithTimeout(context.Background(), limit)
+	defer cancelStop()
+	s.Fetcher.Stop(stop)
+	drain, cancelDrain := context.WithTimeout(context.Background(), handlers)
 	defer cancelDrain()
 	s.output.Drain(drain)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
 	err := s.Fetcher.Close(ctx)
 	taken, bytes := s.output.Budget().Taken()
 	require.Zero(s.m.w.t, taken)
@@ -263,8 +336,8 @@ func (s *subscription) next() *message.Message {
 	case m, ok := <-s.output.Channel():
 		require.True(s.m.w.t, ok, "the channel is closed")
 		return m
-	case <-time.After(time.Minute):
-		require.FailNow(s.m.w.t, "no message for a minute")
+	case <-time.After(patience):
+		require.FailNow(s.m.w.t, "no message comes")
 		return nil
 	}
 }

@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // progress is how far a queue is consumed, from the offset on at which a reader has begun
@@ -20,9 +21,10 @@ type progress struct {
 
 	mu     sync.Mutex // guards what follows
 	window window
-	// told is the offset that was sent to the broker last, confirmed the one that the
-	// broker has said it has. -1 is none.
-	told, confirmed int64
+	// confirmed is the offset that the broker has said last that it has, -1 if it never did,
+	// and confirmedAt is when.
+	confirmed   int64
+	confirmedAt time.Time
 	// fenced says that nothing is to be committed any more.
 	fenced bool
 	// back is the lowest offset that was released, -1 if there is none.
@@ -35,10 +37,10 @@ func newProgress(r *reader, start int64, committed bool) *progress {
 	p := &progress{
 		reader: r, start: start, lanes: make(map[*Fetcher]*lane),
 		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		window: window{end: start}, told: -1, confirmed: -1, back: -1,
+		window: window{end: start}, confirmed: -1, back: -1,
 	}
 	if committed {
-		p.told, p.confirmed = start, start
+		p.confirmed, p.confirmedAt = start, time.Now()
 	}
 	return p
 }
@@ -109,7 +111,7 @@ func (p *progress) span() (span, lowest int64) {
 func (p *progress) uncommitted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return int(p.window.lowest()-max(p.told, p.start)) + p.window.acked
+	return int(p.window.lowest()-max(p.confirmed, p.start)) + p.window.acked
 }
 
 // fence has nothing committed from now on. It waits for a commit that is under way, until
@@ -130,9 +132,15 @@ func (p *progress) fence(ctx context.Context) (unfence func()) {
 	}
 }
 
-// commit tells the broker of what has been consumed, if that is news. With confirm it
-// waits for the broker's word.
-func (p *progress) commit(ctx context.Context, confirm bool) error {
+// tellAgain is how often a broker is told of an offset that has not changed, as Java does
+// (ClientConfig.persistConsumerOffsetInterval): one that is killed forgets what it was told
+// in the last seconds.
+const tellAgain = 5 * time.Second
+
+// commit tells the broker of what has been consumed, if that is news or was not said for
+// a while, and waits for its word: of two commits that nobody waits for the older one may
+// be the last to be processed.
+func (p *progress) commit(ctx context.Context) error {
 	e := p.reader.engine
 	if e.isBroadcast() {
 		return nil
@@ -144,30 +152,18 @@ func (p *progress) commit(ctx context.Context, confirm bool) error {
 	}
 	defer func() { <-p.turn }()
 	p.mu.Lock()
-	offset, known := p.window.lowest(), p.told
-	if confirm {
-		known = p.confirmed
-	}
-	nothing := p.fenced || offset == known
+	offset := p.window.lowest()
+	nothing := p.fenced || offset == p.confirmed && time.Since(p.confirmedAt) < tellAgain
 	p.mu.Unlock()
 	if nothing {
 		return nil
 	}
-	var err error
-	if confirm {
-		err = e.commit(ctx, p.reader.queue, offset)
-	} else {
-		err = e.commitSoon(ctx, p.reader.queue, offset)
-	}
-	if err != nil {
+	if err := e.commit(ctx, p.reader.queue, offset); err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.told = offset
-	if confirm {
-		p.confirmed = offset
-	}
+	p.confirmed, p.confirmedAt = offset, time.Now()
 	return nil
 }
 

@@ -50,6 +50,9 @@ type peer struct {
 	engine *Engine
 	log    *watermill.CaptureLoggerAdapter
 	subs   []*sub
+	// joins is how long subscribe tries, 0 for once, and ends how long the end of a
+	// subscription may take.
+	joins, ends time.Duration
 }
 
 // observer tells nobody.
@@ -70,7 +73,7 @@ func newPeer(t testing.TB, cluster rocketmq.Cluster, group string, change func(*
 	t.Helper()
 	client, err := rocketmq.Connect(cluster, watermill.NopLogger{})
 	require.NoError(t, err)
-	p := &peer{t: t, client: client, log: watermill.NewCaptureLogger()}
+	p := &peer{t: t, client: client, log: watermill.NewCaptureLogger(), ends: 10 * time.Second}
 	handler := session.RequestHandler{
 		Claim:  func(*transport.PeerRequest) int { return 1 },
 		Handle: func(r *transport.PeerRequest) { p.engine.Serve(r) },
@@ -132,6 +135,7 @@ type sub struct {
 	fetcher engine.Fetcher
 	output  *delivery.Output
 	done    chan struct{}
+	ends    time.Duration // how long end may take
 
 	mu  sync.Mutex
 	got []string
@@ -174,9 +178,15 @@ func (p *peer) subscribe(topic engine.Topic, handle func(*message.Message), chan
 	if change != nil {
 		change(&cfg)
 	}
-	s := &sub{t: p.t, output: delivery.New(cfg), done: make(chan struct{})}
+	s := &sub{t: p.t, output: delivery.New(cfg), done: make(chan struct{}), ends: p.ends}
 	var err error
-	s.fetcher, err = p.engine.Subscribe(p.t.Context(), topic, s.output)
+	for begin := time.Now(); ; {
+		s.fetcher, err = p.engine.Subscribe(p.t.Context(), topic, s.output)
+		if err == nil || time.Since(begin) >= p.joins {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	require.NoError(p.t, err)
 	p.subs = append(p.subs, s)
 	go func() {
@@ -201,7 +211,7 @@ func (s *sub) received() []string {
 // end ends the subscription as a Subscriber does.
 func (s *sub) end() {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), s.ends)
 	defer cancel()
 	s.output.Stop()
 	s.fetcher.Stop(ctx)
@@ -278,6 +288,26 @@ func TestAllIsConsumedAndCommitted(t *testing.T) {
 		time.Sleep(time.Second)
 		require.Empty(t, again.received())
 		again.end()
+		p.close()
+	})
+}
+
+// A broker that forgets what it was told is told again, though nothing has changed: one
+// that is killed does so, and a commit that nobody answers is lost with its connection.
+func TestOffsetsAreToldAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, nil)
+		fill(t, c, p.client, "a", 4)
+		s := p.subscribe(engine.Topic{Name: topic}, ack, nil)
+		time.Sleep(time.Minute)
+		require.Equal(t, []int64{1, 1, 1, 1}, offsets(c, group))
+		for queue := range queues {
+			q := routing.MessageQueue{Topic: topic, BrokerName: c.Broker(0).Name(), QueueID: int32(queue)}
+			require.NoError(t, p.engine.commit(t.Context(), q, 0))
+		}
+		time.Sleep(2 * tellAgain)
+		require.Equal(t, []int64{1, 1, 1, 1}, offsets(c, group))
+		s.end()
 		p.close()
 	})
 }

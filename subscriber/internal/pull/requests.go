@@ -150,25 +150,12 @@ func (e *Engine) notBefore(ctx context.Context, q routing.MessageQueue, offset i
 	}
 }
 
-func (e *Engine) commitRequest(q routing.MessageQueue, offset int64) *headers.UpdateConsumerOffset {
-	return &headers.UpdateConsumerOffset{ConsumerGroup: e.group, Topic: q.Topic, QueueID: q.QueueID, CommitOffset: offset}
-}
-
 // commit stores the group's offset in a queue, and waits until the broker has it.
 func (e *Engine) commit(ctx context.Context, q routing.MessageQueue, offset int64) error {
-	_, err := e.askBroker(ctx, q.Topic, q.BrokerName, e.commitRequest(q, offset), nil)
+	_, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.UpdateConsumerOffset{
+		ConsumerGroup: e.group, Topic: q.Topic, QueueID: q.QueueID, CommitOffset: offset,
+	}, nil)
 	return err
-}
-
-// commitSoon is commit that does not wait for the answer.
-func (e *Engine) commitSoon(ctx context.Context, q routing.MessageQueue, offset int64) error {
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.RequestTimeout)
-	defer cancel()
-	at, err := e.cfg.Member.Routes().Replica(ctx, q.Topic, q.BrokerName, routing.MasterID, true)
-	if err != nil {
-		return err
-	}
-	return e.cfg.Member.Client().InvokeOneway(ctx, at.Addr, e.commitRequest(q, offset), nil)
 }
 
 // members returns the client ids of the group's members that a broker of the route knows

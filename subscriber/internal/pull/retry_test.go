@@ -216,7 +216,7 @@ func TestDelayLevel(t *testing.T) {
 func TestRealRetries(t *testing.T) {
 	onReal(t, func(t *testing.T, c *realbroker.Cluster) {
 		group := "g-" + uuid.NewString()
-		p := newPeer(t, realConfig(c), group, nil)
+		p := newRealPeer(t, c, group, nil)
 		name := freshTopic(t, p, c, 2)
 		l := make(chan int, 10)
 		s := p.subscribe(engine.Topic{Name: name}, func(m *message.Message) {
@@ -227,7 +227,7 @@ func TestRealRetries(t *testing.T) {
 				m.Nack()
 			}
 		}, byTheBroker)
-		publishAll(t, p.client, c.Broker(0).Addr, name, 2, 2)
+		publishAll(t, c, name, 2, 2)
 		var got []int
 		for range 5 {
 			select {
@@ -243,7 +243,7 @@ func TestRealRetries(t *testing.T) {
 			_, err := p.member.Routes().ReadRoute(t.Context(), headers.DeadLetterTopicPrefix+group)
 			return err == nil
 		}, patience, 100*time.Millisecond)
-		reader := newPeer(t, realConfig(c), "", nil)
+		reader := newRealPeer(t, c, "", nil)
 		dead = reader.subscribe(engine.Topic{Name: headers.DeadLetterTopicPrefix + group}, ack, nil)
 		require.Eventually(t, func() bool { return len(dead.received()) == 1 }, patience, 50*time.Millisecond)
 		require.Equal(t, []string{"1"}, dead.received())

@@ -132,7 +132,7 @@ func (r *reader) running() headers.RunningQueue {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	info.CommitOffset = max(p.told, 0)
+	info.CommitOffset = max(p.confirmed, 0)
 	info.CachedCount = int32(p.window.open())
 	info.CachedMinOffset, info.CachedMaxOffset = p.window.lowest(), p.window.end
 	return info
