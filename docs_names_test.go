@@ -22,7 +22,7 @@ var publicPackages = map[string]string{
 	"rocketmq": root, "publisher": "publisher", "subscriber": "subscriber", "embedded": "embedded",
 	"marshaler": "marshaler", "topics": "topics", "check": "check", "routing": "routing",
 	"transport": "transport", "headers": "headers", "outbox": "outbox",
-	"promrocketmq": "prometheus", // a module of its own
+	"otelrocketmq": "otel", "promrocketmq": "prometheus", // modules of their own
 }
 
 // dotted is a name of an exported thing in a package, and perhaps of what that has.
@@ -54,14 +54,14 @@ func TestNames(t *testing.T) {
 // guides are the documents for users, in which a name in backticks is one of this module
 // unless elsewhere says that it is somebody else's.
 var guides = []string{
-	"README.md", "docs/features.md", "docs/guarantees.md", "docs/migrating.md", "docs/production.md",
+	"README.md", "docs/features.md", "docs/guarantees.md", "docs/migrating.md", "docs/observability.md", "docs/production.md",
 	"docs/testing.md", "docs/watermill.md", "docs/when-publish-fails.md",
 }
 
 // elsewhere are names of Watermill, of RocketMQ and of the standard library in the guides.
 var elsewhere = []string{
 	"Ack", "Nack", "DelayOnError", "PoisonQueue", "Recoverer", "Retry", "Throttle", "Timeout", "InstantAck", "Deduplicator",
-	"DefaultMQPushConsumer", "KEYS", "TAGS", "ServerName",
+	"DefaultMQPushConsumer", "ParentBased", "KEYS", "TAGS", "ServerName",
 }
 
 // undotted is a name in backticks that says nothing of a package.

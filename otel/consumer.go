@@ -226,7 +226,7 @@ func (s *consumer) nacked(ctx context.Context, e subscriber.NackEvent) {
 		return
 	}
 	d.settling.Store(time.Now().UnixNano())
-	failure, text := endErrorType(ctx, typeNack), ""
+	failure, text := deliveryErrorType(context.Cause(ctx), typeNack), ""
 	if err := d.span.failure.Load(); err != nil {
 		failure, text = goType(*err), (*err).Error()
 	}
@@ -238,7 +238,7 @@ func (s *consumer) nacked(ctx context.Context, e subscriber.NackEvent) {
 
 func (s *consumer) released(ctx context.Context, e subscriber.MessageEvent) {
 	if d := s.deliveryOf(ctx); d != nil && !d.span.abandon() {
-		s.end(ctx, d, &e, endErrorType(ctx, typeReleased), "")
+		s.end(ctx, d, &e, deliveryErrorType(context.Cause(ctx), typeReleased), "")
 	}
 }
 
@@ -257,7 +257,7 @@ func (s *consumer) end(ctx context.Context, d *delivery, e *subscriber.MessageEv
 
 func (s *consumer) leaseLost(ctx context.Context, e subscriber.MessageEvent) {
 	if d := s.deliveryOf(ctx); d != nil && d.span.IsRecording() {
-		d.span.AddEvent("lease lost", trace.WithAttributes(errorType(goType(e.Err))))
+		d.span.AddEvent("lease lost", trace.WithAttributes(errorType(deliveryErrorType(e.Err, typeReleased))))
 	}
 }
 

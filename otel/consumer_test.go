@@ -83,6 +83,19 @@ func TestAmbientSpan(t *testing.T) {
 	}
 }
 
+// A message with an ordering key is of type fifo.
+func TestOrdered(t *testing.T) {
+	w := newWorld(t)
+	p := w.publisher(t, func(c *publisher.Config) {
+		c.OrderingKey = func(string, *message.Message) (string, error) { return "customer-7", nil }
+	})
+	require.NoError(t, p.Publish("orders", newMessage("1")))
+	next(t, subscribe(t, w.subscriber(t, w.subscriberHooks()), "orders")).Ack()
+	w.await(t, "process orders", 1)[0].requireAttributes(t, map[string]string{
+		"messaging.rocketmq.message.type": "fifo", "messaging.rocketmq.message.group": "customer-7",
+	})
+}
+
 // Without a group each subscriber gets all messages.
 func TestBroadcasting(t *testing.T) {
 	w := newWorld(t)

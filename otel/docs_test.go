@@ -18,7 +18,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
-// What stands between the marks in these functions stands in docs/observability.md as well.
+// What stands between the marks in these functions is in docs/observability.md as well.
 
 func docsSwitchOn(cluster rocketmq.Cluster, router *message.Router, logger watermill.LoggerAdapter) error {
 	// SNIPPET:

@@ -29,7 +29,7 @@ const (
 	typeTimeout  = "timeout"
 )
 
-// publishClasses are tried in this order.
+// publishClass returns the name of the class of an error, empty if it is of none.
 func publishClass(err error) string {
 	classes := [...]errorClass{
 		{publisher.ErrNotAttempted, "not_attempted"},
@@ -102,15 +102,15 @@ func private(err error) bool {
 	return !token.IsExported(t.Name())
 }
 
-// endErrorType says why a delivery has ended without an answer, from the end of its context.
-func endErrorType(ctx context.Context, otherwise string) string {
-	cause := context.Cause(ctx)
+// deliveryErrorType says why a delivery has ended without an answer, or cannot be answered
+// any more.
+func deliveryErrorType(err error, otherwise string) string {
 	switch {
-	case errors.Is(cause, subscriber.ErrProcessingTime):
+	case errors.Is(err, subscriber.ErrProcessingTime):
 		return typeTimeout
-	case errors.Is(cause, subscriber.ErrLeaseLost):
+	case errors.Is(err, subscriber.ErrLeaseLost):
 		return "lease_lost"
-	case errors.Is(cause, subscriber.ErrQueueLost):
+	case errors.Is(err, subscriber.ErrQueueLost):
 		return "queue_lost"
 	}
 	return otherwise

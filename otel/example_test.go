@@ -19,7 +19,7 @@ import (
 // A handler makes a receipt of an order. All of it is one trace, in which this prints each
 // span and its parent.
 func Example() {
-	cluster, err := embedded.Start(embedded.WithTopic("orders", 1), embedded.WithTopic("receipts", 1))
+	cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("orders", 1), embedded.WithTopic("receipts", 1))
 	if err != nil {
 		log.Fatal(err)
 	}

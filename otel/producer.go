@@ -186,7 +186,7 @@ func (p *producer) publishEnd(ctx context.Context, r publisher.Result) {
 		return
 	}
 	failure := publishErrorType(r.Err)
-	m := p.measures.get(producerMeasure{operationSend, s.topic, r.BrokerAddr, failure}, newProducerMeasurement)
+	m := p.measures.get(producerMeasure{operationSend, s.topic, lastAddr(&r), failure}, newProducerMeasurement)
 	if r.Attempts > 0 {
 		p.instruments.sent.Add(ctx, 1, m.add...)
 	}
@@ -200,6 +200,14 @@ func (p *producer) publishEnd(ctx context.Context, r publisher.Result) {
 	s.span.End()
 }
 
+// lastAddr returns where the message went last.
+func lastAddr(r *publisher.Result) string {
+	if r.BrokerAddr == "" && len(r.Failed) > 0 {
+		return r.Failed[len(r.Failed)-1].Addr
+	}
+	return r.BrokerAddr
+}
+
 func resultAttributes(r *publisher.Result, failure string) []attribute.KeyValue {
 	list := []attribute.KeyValue{keyAttempts.Int(r.Attempts)}
 	if r.MessageID != "" {
@@ -208,7 +216,7 @@ func resultAttributes(r *publisher.Result, failure string) []attribute.KeyValue 
 	if r.MessageQueue.BrokerName != "" {
 		list = append(list, partition(r.MessageQueue.BrokerName, r.MessageQueue.QueueID))
 	}
-	list = withServer(list, r.BrokerAddr)
+	list = withServer(list, lastAddr(r))
 	if r.Outcome == publisher.Stored {
 		list = append(list, keyQueueOffset.Int64(r.QueueOffset))
 	}

@@ -196,6 +196,30 @@ func TestAsync(t *testing.T) {
 	w.await(t, "send orders", 1)[0].requireAttributes(t, map[string]string{"messaging.message.id": r.MessageID})
 }
 
+// Each way to publish has its span.
+func TestWaysToPublish(t *testing.T) {
+	w := newWorld(t)
+	p := w.publisher(t, func(c *publisher.Config) {
+		c.ProducerGroup = "shop"
+		c.Transaction.Check = func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
+			return publisher.TransactionUnknown
+		}
+	})
+	require.NoError(t, p.PublishOneway("orders", newMessage("oneway")))
+	tx, err := p.BeginTransaction("receipts", newMessage("tx"))
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(t.Context()))
+	w.await(t, "send orders", 1)[0].requireAttributes(t, map[string]string{"error.type": "", "watermill.rocketmq.attempts": "1", "messaging.destination.partition.id": "broker-a/0"})
+	w.await(t, "send receipts", 1)[0].requireAttributes(t, map[string]string{"error.type": "", "messaging.rocketmq.message.type": "transaction"})
+	require.EqualValues(t, 2, w.count(t, "messaging.client.sent.messages", map[string]string{"error.type": ""}))
+	require.NotEmpty(t, w.points(t, "messaging.client.sent.messages")[0].attributes["server.address"])
+
+	next(t, subscribe(t, w.subscriber(t, w.subscriberHooks()), "receipts")).Ack()
+	process := w.await(t, "process receipts", 1)[0]
+	process.requireAttributes(t, map[string]string{"messaging.rocketmq.message.type": "transaction"})
+	require.Equal(t, []trace.SpanID{w.named("send receipts")[0].id()}, process.linked())
+}
+
 // What is known of a message's type before it is sent.
 func TestMessageTypes(t *testing.T) {
 	w := newWorld(t)

@@ -45,7 +45,7 @@ func TestHooksAreTold(t *testing.T) {
 			return func(ctx context.Context, e subscriber.MessageEvent) {
 				c.add(name, 1)
 				info, ok := subscriber.InfoFromContext(ctx)
-				if !ok || info.Topic != topic || e.Topic != topic || e.RocketMQTopic != topic || e.Group != group || e.UUID == "" || info.Broker != e.Broker || e.Bytes == 0 || e.StoreTime.IsZero() {
+				if !ok || info.Topic != topic || e.Topic != topic || e.RocketMQTopic != topic || e.Group != group || e.UUID == "" || info.Broker != e.Broker || e.SubscribedTopic != topic || e.BrokerAddr.Port() == 0 || e.Bytes == 0 || e.StoreTime.IsZero() {
 					t.Errorf("%s: %+v", name, e)
 				}
 			}
