@@ -27,7 +27,7 @@ func ExampleMessageTooLargeError() {
 			log.Fatal(err)
 		}
 		defer pub.Close()
-		return pub.Publish("orders", message.NewMessage("6f1a", []byte(strings.Repeat("a book, ", 1<<20))))
+		return pub.Publish("orders", message.NewMessage("6f1a", []byte(strings.Repeat("a book, ", 5<<17))))
 	}
 	fmt.Println(publish(publisher.Zlib))
 
@@ -37,7 +37,7 @@ func ExampleMessageTooLargeError() {
 	}
 	// Output:
 	// <nil>
-	// 8388608 is over 4194304
+	// 5242880 is over 4194304
 }
 
 // Bodies from Threshold on are compressed, if that makes them smaller.

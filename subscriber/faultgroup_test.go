@@ -58,9 +58,6 @@ type faultGroup struct {
 	// caught is how many messages a member had that was killed.
 	caught int
 
-	// unsure says that brokers do not know how far the group is.
-	unsure bool
-
 	begun      int // messages that were begun to be published
 	publishing sync.WaitGroup
 	published  chan struct{} // closed when what was begun last is published
@@ -240,14 +237,12 @@ func (g *faultGroup) finish(t *testing.T, p *pace) {
 	}
 	for _, m := range g.members {
 		// nothingLeft knows better than one that had no answer in time.
-		if err := m.sub.Close(); err != nil && (g.unsure || !isUnconfirmed(err)) {
+		if err := m.sub.Close(); err != nil && !isUnconfirmed(err) {
 			require.NoError(t, err)
 		}
 		m.consuming.Wait()
 	}
-	if !g.unsure {
-		g.nothingLeft(t)
-	}
+	g.nothingLeft(t)
 	g.ledger.slack = 2 * p.late()
 	g.ledger.check(t, g.all, g.suite.ordered)
 }

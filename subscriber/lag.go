@@ -86,7 +86,8 @@ const lagAtOnce = 16
 
 // Lag asks the brokers how far the group is behind in a topic, in the queues of the group's
 // retry topic too. Each question takes Config.RequestTimeout at most. Queues whose broker
-// does not answer say so; the error is a *SubscribeError of the topic as a whole.
+// does not answer, or has no master at the time, say so: a slave learns of a group's offsets
+// once a minute. The error is a *SubscribeError of the topic as a whole.
 func (s *Subscriber) Lag(ctx context.Context, topic string) (Lag, error) {
 	if !s.enter() {
 		return Lag{}, subscribeError(topic, ErrClosed)
@@ -173,7 +174,7 @@ func (s *Subscriber) measure(ctx context.Context, q *QueueLag) {
 func (s *Subscriber) queueNumber(ctx context.Context, q *QueueLag, r *headers.QueueRequest) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
-	replica, err := s.routes.Replica(ctx, q.Queue.Topic, q.Queue.BrokerName, routing.MasterID, false)
+	replica, err := s.routes.Replica(ctx, q.Queue.Topic, q.Queue.BrokerName, routing.MasterID, true)
 	if err != nil {
 		return 0, explained(err)
 	}

@@ -43,12 +43,14 @@ func (b *broker) lastAddr() string {
 	return ""
 }
 
-// resolve returns the address of the broker's master by the route of a topic or, if there
-// is none, that of the server with the lowest id, which may stand in for it
-// (enableSlaveActingMaster of 5.x).
+// resolve returns the address of the broker's master by the route of a topic. There is no
+// substitute: a slave answers a pop as if it were the master, keeps no check point of what
+// it hands out, and its master does not learn of it (PopMessageProcessor and
+// PopBufferMergeService of 5.5.0). A slave that stands in for its master
+// (enableSlaveActingMaster) is listed as the master (RouteInfoManager).
 func (b *broker) resolve(ctx context.Context, topic string) (string, error) {
 	member := b.e.cfg.Member
-	replica, err := member.Routes().Replica(ctx, topic, b.name, routing.MasterID, false)
+	replica, err := member.Routes().Replica(ctx, topic, b.name, routing.MasterID, true)
 	if err != nil {
 		return "", err
 	}

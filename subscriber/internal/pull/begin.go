@@ -7,20 +7,22 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
 
-// begin finds out where to begin, and tries until it knows. It returns nil if ctx ends.
+// begin finds out where to begin, and tries until it knows. It returns nil if ctx ends. A
+// queue whose lock was lost, as that of a broker which is away, goes on where it was, also if
+// the broker knows less: nobody wants to have that again.
 func (r *reader) begin(ctx context.Context) *progress {
 	if offset, ok := r.takeTarget(); ok {
 		return r.beginAt(offset, false)
 	}
-	if r.handover && !r.engine.isBroadcast() {
-		r.handover = false
-		if r.lock == nil && !sleep(ctx, handoverPause) { // a lock is not there before
-			return nil
-		}
+	if !r.awaitHandover(ctx) {
+		return nil
 	}
 	var pause backoff
 	for {
 		offset, committed, err := r.firstOffset(ctx)
+		if err == nil && r.reached > offset {
+			return r.beginAt(r.reached, false)
+		}
 		if err == nil {
 			return r.beginAt(offset, committed)
 		}
@@ -33,6 +35,23 @@ func (r *reader) begin(ctx context.Context) *progress {
 			return nil
 		}
 	}
+}
+
+// awaitHandover gives the member that has had the queue until now the time to commit. It
+// reports false if ctx has ended.
+func (r *reader) awaitHandover(ctx context.Context) bool {
+	previous := r.previous
+	r.previous = ""
+	if previous == "" || r.lock != nil { // a lock is not there before
+		return ctx.Err() == nil
+	}
+	if !sleep(ctx, handoverPause) {
+		return false
+	}
+	if r.engine.mayBeJava(previous) {
+		return sleep(ctx, handoverPauseJava-handoverPause)
+	}
+	return true
 }
 
 func (r *reader) takeTarget() (offset int64, ok bool) {

@@ -70,6 +70,8 @@ type Engine struct {
 	before map[routing.MessageQueue]<-chan struct{}
 	// known are the members by topic as they were when the queues were divided last.
 	known map[string][]string
+	// ofJava are the members that are Java's clients, as checkGroup has found them last.
+	ofJava map[string]bool
 	// troubled has when trouble was called last, by the broker's name.
 	troubled map[string]time.Time
 	// retryAt is when the route of the retry topic is looked for next.
@@ -366,22 +368,30 @@ func (e *Engine) commitAll() {
 		case <-e.ctx.Done():
 			return
 		}
-		byBroker := make(map[string][]*reader)
-		e.mu.Lock()
-		for _, r := range e.readers {
-			byBroker[r.queue.BrokerName] = append(byBroker[r.queue.BrokerName], r)
-		}
-		e.mu.Unlock()
-		lists := make([][]*reader, 0, len(byBroker))
-		for _, list := range byBroker {
-			lists = append(lists, list)
-		}
-		fanout.Each(len(lists), atOnce, func(i int) {
-			for _, r := range lists[i] {
-				if !r.commit(e.ctx) {
-					return // the broker hangs: the others of its queues would wait as long
-				}
-			}
-		})
+		e.commitNews()
 	}
+}
+
+// commitNews tells the brokers how far their queues are consumed, where that is news.
+func (e *Engine) commitNews() {
+	if e.isBroadcast() {
+		return
+	}
+	byBroker := make(map[string][]*reader)
+	e.mu.Lock()
+	for _, r := range e.readers {
+		byBroker[r.queue.BrokerName] = append(byBroker[r.queue.BrokerName], r)
+	}
+	e.mu.Unlock()
+	lists := make([][]*reader, 0, len(byBroker))
+	for _, list := range byBroker {
+		lists = append(lists, list)
+	}
+	fanout.Each(len(lists), atOnce, func(i int) {
+		for _, r := range lists[i] {
+			if !r.commit(e.ctx) {
+				return // the broker hangs: the others of its queues would wait as long
+			}
+		}
+	})
 }

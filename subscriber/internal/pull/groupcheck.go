@@ -50,8 +50,8 @@ func (e *GroupModeError) Error() string {
 	return fmt.Sprintf("consumer group %q has members that pop (%s), which moves the same offsets: use another group, or one engine for all", e.Group, e.Type)
 }
 
-// checkGroup looks whether others in the group do the same as this member, and logs what
-// is wrong. topic is one of the member's.
+// checkGroup looks who the others in the group are and whether they do the same as this
+// member, and logs what is wrong. topic is one of the member's.
 func (e *Engine) checkGroup(ctx context.Context, topic string) {
 	route, err := e.cfg.Member.Routes().ReadRoute(ctx, topic)
 	if err != nil {
@@ -68,9 +68,24 @@ func (e *Engine) checkGroup(ctx context.Context, topic string) {
 	if err != nil {
 		return // a broker that is away is none of the group's faults
 	}
+	ofJava := make(map[string]bool)
+	for _, c := range found.Connections {
+		ofJava[c.ClientID] = c.Language == headers.LanguageJava.String()
+	}
+	e.mu.Lock()
+	e.ofJava = ofJava
+	e.mu.Unlock()
 	for _, fault := range e.conflicts(&found) {
 		e.logs.groupFailed("Members of the consumer group do not fit together", topic, fault)
 	}
+}
+
+// mayBeJava reports whether a member is a client of Java's, or not known yet.
+func (e *Engine) mayBeJava(member string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	java, known := e.ofJava[member]
+	return java || !known
 }
 
 // connections asks a broker for the members of the group and their subscriptions.

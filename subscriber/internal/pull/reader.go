@@ -15,8 +15,10 @@ const (
 	// its messages. Ordered, it waits as long as the handler takes.
 	lossGrace = time.Second
 	// handoverPause is how long a queue that another member may have read until now is
-	// left alone, so that what that one has consumed is committed.
-	handoverPause = 500 * time.Millisecond
+	// left alone, so that what that one has consumed is committed. Java's clients of 5.2 on
+	// divide queues once a second at most (RebalanceService.minInterval, 5.5.0).
+	handoverPause     = 500 * time.Millisecond
+	handoverPauseJava = 1250 * time.Millisecond
 )
 
 // Causes of the end of a reader's work, or of a part of it.
@@ -48,8 +50,11 @@ type reader struct {
 	// before is closed when the one that has read the queue before in this engine is
 	// done. It may be nil.
 	before <-chan struct{}
-	// handover says that another member may have the queue still.
-	handover bool
+	// previous is a member that may read the queue still, empty if there is none.
+	previous string
+	// reached is the offset up to which all was acked when the lock was lost, which the
+	// broker may not have been told.
+	reached int64
 
 	// fetching ends when nothing more is to be read, life when nothing is waited for.
 	fetching  context.Context
@@ -139,6 +144,10 @@ func (r *reader) read() {
 	}
 	p.fence(r.fetching)
 	r.leave(p)
+	r.reached = 0
+	if errors.Is(context.Cause(ctx), errLockLost) {
+		_, r.reached = p.span()
+	}
 }
 
 // leave has the lanes of a progress closed that is left for another one. Ordered, it waits

@@ -18,8 +18,8 @@ const (
 	rebalanceInterval = 20 * time.Second
 	// rebalanceSoon is the time after one that could not be done.
 	rebalanceSoon = 500 * time.Millisecond
-	// gather is how long other changes of the group are waited for after one: each of
-	// many members that start at the same time has all of them told.
+	// gather is the time between two divisions for changes of the group: each of many
+	// members that start at the same time has all of them told.
 	gather = 100 * time.Millisecond
 	// returnPatience is how long members are waited for after a broker was away. It is
 	// longer than maxPause, after which the others find out that it is back.
@@ -34,6 +34,7 @@ const (
 func (e *Engine) run() {
 	timer := time.NewTimer(rebalanceInterval)
 	defer timer.Stop()
+	var gathered time.Time // when the next change of the group may be acted upon
 	for {
 		select {
 		case <-e.ctx.Done():
@@ -41,13 +42,17 @@ func (e *Engine) run() {
 		case <-e.kick:
 		case <-timer.C:
 		case <-e.changed:
-			wait := time.NewTimer(gather)
+			// Other clients ask for the offset of a queue of ours as soon as they know that
+			// it is theirs.
+			e.commitNews()
+			wait := time.NewTimer(time.Until(gathered))
 			select {
 			case <-wait.C:
 			case <-e.kick:
 			case <-e.ctx.Done():
 			}
 			wait.Stop()
+			gathered = time.Now().Add(gather)
 		}
 		timer.Reset(e.rebalance(e.ctx))
 	}
@@ -144,8 +149,8 @@ func (e *Engine) trouble(broker string) {
 }
 
 // othersBefore returns the queues that another member, which is there still, may read
-// until it hears of the change.
-func (e *Engine) othersBefore(topic string, queues []routing.MessageQueue, members []string) map[routing.MessageQueue]bool {
+// until it hears of the change, with that member.
+func (e *Engine) othersBefore(topic string, queues []routing.MessageQueue, members []string) map[routing.MessageQueue]string {
 	e.mu.Lock()
 	before, ok := e.known[topic]
 	e.known[topic] = members
@@ -153,13 +158,15 @@ func (e *Engine) othersBefore(topic string, queues []routing.MessageQueue, membe
 	if !ok {
 		before = slices.DeleteFunc(slices.Clone(members), func(id string) bool { return id == e.id })
 	}
-	others := make(map[routing.MessageQueue]bool)
+	others := make(map[routing.MessageQueue]string)
 	if len(before) == 0 {
 		return others
 	}
 	for i, q := range queues {
 		owner := before[ownerOf(i, len(queues), len(before))]
-		others[q] = owner != e.id && slices.Contains(members, owner)
+		if owner != e.id && slices.Contains(members, owner) {
+			others[q] = owner
+		}
 	}
 	return others
 }
@@ -204,9 +211,9 @@ func (e *Engine) retriesExpected() {
 	}
 }
 
-// assign has exactly these queues of a topic read. others says which of them another
-// member may read still.
-func (e *Engine) assign(topic string, share []routing.MessageQueue, others map[routing.MessageQueue]bool) {
+// assign has exactly these queues of a topic read. others has the members that may read some
+// of them still.
+func (e *Engine) assign(topic string, share []routing.MessageQueue, others map[routing.MessageQueue]string) {
 	e.mu.Lock()
 	old := slices.DeleteFunc(slices.Clone(e.readers), func(r *reader) bool { return r.queue.Topic != topic })
 	plan := e.plan(topic, share, old)
@@ -281,8 +288,9 @@ func (e *Engine) plan(topic string, share []routing.MessageQueue, old []*reader)
 	return plan
 }
 
-// start has a queue read. mu is held.
-func (e *Engine) start(t task, handover bool) {
+// start has a queue read. previous is the member that may read it still, empty if there is
+// none. mu is held.
+func (e *Engine) start(t task, previous string) {
 	if e.ctx.Err() != nil {
 		return
 	}
@@ -294,7 +302,9 @@ func (e *Engine) start(t task, handover bool) {
 	if !e.isBroadcast() {
 		r.before = e.before[t.queue]
 		e.before[t.queue] = r.done
-		r.handover = handover && r.before == nil
+		if r.before == nil {
+			r.previous = previous
+		}
 	}
 	if e.locks != nil {
 		r.lock = e.locks.want(r)
