@@ -3,6 +3,7 @@ package promrocketmq
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -79,6 +80,7 @@ func (m *Metrics) PollLag(ctx context.Context, s *subscriber.Subscriber, cfg Lag
 	if cfg.Timeout == 0 {
 		cfg.Timeout = DefaultLagTimeout
 	}
+	cfg.Topics = slices.Compact(slices.Sorted(slices.Values(cfg.Topics)))
 	p := lagPoller{lagMetrics: m.lag, subscriber: s, group: group, cfg: cfg, known: make(map[string]bool)}
 	defer p.forget(nil)
 	ticker := time.NewTicker(cfg.Interval)
@@ -143,11 +145,9 @@ func (p *lagPoller) names() []string {
 	}
 	var topics []string
 	for _, sub := range p.subscriber.Stats().Subscriptions { // sorted by topic
-		if len(topics) == 0 || topics[len(topics)-1] != sub.Topic {
-			topics = append(topics, sub.Topic)
-		}
+		topics = append(topics, sub.Topic)
 	}
-	return topics
+	return slices.Compact(topics)
 }
 
 func (p *lagPoller) ask(ctx context.Context, topic string) (int64, error) {

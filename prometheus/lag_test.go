@@ -27,7 +27,7 @@ func TestPollLag(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() {
-			done <- w.metrics.PollLag(ctx, s, promrocketmq.LagConfig{Topics: []string{orders}, Interval: time.Minute, Timeout: time.Second})
+			done <- w.metrics.PollLag(ctx, s, promrocketmq.LagConfig{Topics: []string{orders, orders}, Interval: time.Minute, Timeout: time.Second})
 		}()
 		synctest.Wait()
 		w.require(`

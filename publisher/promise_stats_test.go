@@ -61,6 +61,8 @@ func TestPromiseStatsShared(t *testing.T) {
 		require.Zero(t, other.Stats().Requests)
 		require.Len(t, client.Stats().Connections, 2)
 		require.Equal(t, client.Stats(), other.Stats().Client)
+		require.Same(t, client, p.Client())
+		require.Same(t, client, other.Client())
 		require.NoError(t, <-done)
 	})
 }
