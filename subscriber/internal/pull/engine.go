@@ -55,6 +55,7 @@ type Engine struct {
 
 	kick    chan struct{} // one slot: divide the queues now
 	changed chan struct{} // one slot: the group has other members, perhaps
+	hurry   chan struct{} // one slot: commit now
 	// joining has room for one token: whoever has put it there joins or leaves the group.
 	joining chan struct{}
 	// resetting has a token for each reset of offsets under way that a broker asked for.
@@ -84,7 +85,7 @@ type Engine struct {
 func New(cfg engine.Config) *Engine {
 	e := &Engine{
 		cfg: cfg, group: cfg.Group, id: cfg.Session.ID(), started: time.Now(),
-		kick: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		kick: make(chan struct{}, 1), changed: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		joining: make(chan struct{}, 1), resetting: make(chan struct{}, maxResets),
 		before: make(map[routing.MessageQueue]<-chan struct{}), known: make(map[string][]string),
 		troubled: make(map[string]time.Time),
@@ -358,13 +359,14 @@ func (e *Engine) awaitLost(ctx context.Context) {
 	}
 }
 
-// commitAll commits the offsets of all queues, again and again.
+// commitAll commits the offsets of all queues, again and again, and when it has to hurry.
 func (e *Engine) commitAll() {
 	ticker := time.NewTicker(e.cfg.CommitInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
+		case <-e.hurry:
 		case <-e.ctx.Done():
 			return
 		}
@@ -374,9 +376,6 @@ func (e *Engine) commitAll() {
 
 // commitNews tells the brokers how far their queues are consumed, where that is news.
 func (e *Engine) commitNews() {
-	if e.isBroadcast() {
-		return
-	}
 	byBroker := make(map[string][]*reader)
 	e.mu.Lock()
 	for _, r := range e.readers {

@@ -44,7 +44,7 @@ func (e *Engine) run() {
 		case <-e.changed:
 			// Other clients ask for the offset of a queue of ours as soon as they know that
 			// it is theirs.
-			e.commitNews()
+			signal(e.hurry)
 			wait := time.NewTimer(time.Until(gathered))
 			select {
 			case <-wait.C:
