@@ -126,8 +126,7 @@ func requireLegend(t *testing.T, result promql.Vector, format, expr string) {
 
 var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
-// requireValues requires that a variable has values to choose from, and that those are enough
-// for all queries.
+// requireValues requires that a variable has values to choose from.
 func requireValues(t *testing.T, s *store, engine *promql.Engine, definition string, at time.Time) {
 	t.Helper()
 	m := labelValues.FindStringSubmatch(definition)

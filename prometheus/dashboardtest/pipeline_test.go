@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -53,6 +54,7 @@ const (
 type pipeline struct {
 	*testing.T
 	ctx     context.Context // ends when the pipeline is to end
+	loops   sync.WaitGroup  // what is done again and again until then
 	cluster *embedded.Cluster
 	metrics *promrocketmq.Metrics
 }
@@ -63,6 +65,7 @@ func runPipeline(t *testing.T, scrape func(testing.TB, prometheus.Gatherer)) (en
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
 		cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic(orders, 4), embedded.WithTopic(lost, 1), embedded.WithTopic(busy, 1), embedded.WithoutAutoCreateTopic())
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, cluster.Close()) })
@@ -81,7 +84,6 @@ func runPipeline(t *testing.T, scrape func(testing.TB, prometheus.Gatherer)) (en
 			end = time.Now()
 			require.NoError(t, member.Close())
 		}
-		cancel()
 	})
 	return end
 }
@@ -125,6 +127,7 @@ func (p *pipeline) publish() {
 	tx, err := pub.BeginTransaction(orders, newMessage(good))
 	require.NoError(p, err)
 	p.Cleanup(func() {
+		p.loops.Wait()
 		require.NoError(p, tx.Rollback(context.Background()))
 		require.NoError(p, pub.Close())
 	})
@@ -213,11 +216,11 @@ func (p *pipeline) handle(s *subscriber.Subscriber, handler func(*message.Messag
 
 // every does something again and again until the end.
 func (p *pipeline) every(pause time.Duration, do func()) {
-	go func() {
+	p.loops.Go(func() {
 		for p.wait(context.Background(), pause) {
 			do()
 		}
-	}()
+	})
 }
 
 // wait reports false if the end came before the time was over.
