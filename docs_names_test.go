@@ -77,8 +77,13 @@ func TestUndottedNames(t *testing.T) {
 	}
 	known := func(names []string) bool {
 		for _, of := range [][2]string{
-			{"publisher", "Config"}, {"subscriber", "Config"}, {"rocketmq", "Cluster"}, {"publisher", "Publisher"}, {"subscriber", "Subscriber"},
-			{"promrocketmq", "Config"}, {"promrocketmq", "Metrics"},
+			{"publisher", "Config"},
+			{"subscriber", "Config"},
+			{"rocketmq", "Cluster"},
+			{"publisher", "Publisher"},
+			{"subscriber", "Subscriber"},
+			{"promrocketmq", "Config"},
+			{"promrocketmq", "Metrics"},
 		} {
 			if has(packages, of[0], append([]string{of[1]}, names...)) {
 				return true
