@@ -204,6 +204,7 @@ var memberFaults = []fault{
 
 // What befalls a member, and its way to the brokers.
 func TestFaultMember(t *testing.T) {
+	realbroker.RequireFull(t) // minutes; and on a busy machine members that join read a queue of each other's for a moment
 	eachFaultVersion(t, func(t *testing.T, w *world, suites []suite) {
 		if !realbroker.Full() {
 			memberTroubles(t, w, suites)
