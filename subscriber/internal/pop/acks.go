@@ -265,28 +265,8 @@ func (a *acks) sendBatch(parts []part) error {
 	a.mu.Lock()
 	a.most = min(2*a.most, maxEntries)
 	a.mu.Unlock()
-	for _, p := range parts {
-		a.confirm(p.c, p.count)
-	}
-	a.reportLate(parts)
+	a.confirm(parts)
 	return nil
-}
-
-// reportLate logs acks that a broker has confirmed when it may have given their messages to
-// others.
-func (a *acks) reportLate(confirmed []part) {
-	now, late := time.Now(), 0
-	a.mu.Lock()
-	for _, p := range confirmed {
-		if !now.Before(p.c.lease) {
-			late += p.count
-		}
-	}
-	a.mu.Unlock()
-	if late > 0 {
-		err := fmt.Errorf("%w (acks: %d); are brokers busy, or is Config.Lease short?", errAckLate, late)
-		a.b.complain(&a.b.e.logs.late, "Acks were confirmed too late, messages may come again", confirmed[0].c.f.topic.Name, err)
-	}
 }
 
 // sendSingle sends a request for each message, several at once, and confirms those that
@@ -323,10 +303,9 @@ func (a *acks) sendSingle(parts []part) ([]part, error) {
 				p.count++
 			}
 		}
-		a.confirm(p.c, confirmed)
 		done[i] = part{c: p.c, count: confirmed}
 	}
-	a.reportLate(done)
+	a.confirm(done)
 	return slices.DeleteFunc(parts, func(p part) bool { return p.count == 0 }), err
 }
 
@@ -345,11 +324,22 @@ func (b *broker) isBefore(version headers.Version) bool {
 	return known != 0 && known < version
 }
 
-// confirm counts acks as answered.
-func (a *acks) confirm(c *checkPoint, n int) {
+// confirm counts acks as answered, and logs those that a broker has confirmed when it may
+// have given their messages to others.
+func (a *acks) confirm(parts []part) {
+	now, late := time.Now(), 0
 	a.mu.Lock()
-	a.answered(c, n, nil)
+	for _, p := range parts {
+		a.answered(p.c, p.count, nil)
+		if !now.Before(p.c.lease) {
+			late += p.count
+		}
+	}
 	a.mu.Unlock()
+	if late > 0 {
+		err := fmt.Errorf("%w (acks: %d); are brokers busy, or is Config.Lease short?", errAckLate, late)
+		a.b.complain(&a.b.e.logs.late, "Acks were confirmed too late, messages may come again", parts[0].c.f.topic.Name, err)
+	}
 }
 
 // answered counts acks as answered or, with an error, as given up. mu is held.
