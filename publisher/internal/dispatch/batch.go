@@ -482,20 +482,7 @@ func (b *batch) report(m *Message, s *Stored, place int) {
 // wake wakes the callers of calls, and gathers them if the batch does that.
 func (b *batch) wake(calls []*Call) {
 	if b.gathers {
-		b.gather(calls)
+		b.group.gather(calls)
 	}
 	wake(calls)
-}
-
-// gather has the batch's sender wait for the callers of calls, none of which is woken yet.
-// Nobody waits in asynchronous calls.
-func (b *batch) gather(calls []*Call) {
-	n := int32(0)
-	for _, c := range calls {
-		if !c.Async {
-			c.group = b.group
-			n++
-		}
-	}
-	b.group.expect(n)
 }

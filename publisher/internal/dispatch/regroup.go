@@ -15,6 +15,19 @@ type regroup struct {
 	expected bool
 }
 
+// gather has the sender wait for the callers of calls, none of which is woken yet. Nobody
+// waits in asynchronous calls.
+func (g *regroup) gather(calls []*Call) {
+	n := int32(0)
+	for _, c := range calls {
+		if !c.Async {
+			c.group = g
+			n++
+		}
+	}
+	g.expect(n)
+}
+
 // expect makes n callers, none of which is woken yet, those to wait for.
 func (g *regroup) expect(n int32) {
 	g.asleep.Store(n)

@@ -10,9 +10,8 @@ import (
 func TestRegroupIsUpWithItsLastCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &regroup{up: make(chan struct{}, 1)}
-		b := &batch{group: g}
 		calls := []*Call{{done: make(chan struct{}, 1)}, {done: make(chan struct{}, 1)}}
-		b.gather(calls)
+		g.gather(calls)
 		up := false
 		go func() {
 			g.wait()
@@ -31,11 +30,10 @@ func TestRegroupIsUpWithItsLastCaller(t *testing.T) {
 
 func TestNobodyWaitsForAsynchronousCalls(t *testing.T) {
 	g := &regroup{up: make(chan struct{}, 1)}
-	b := &batch{group: g}
 	asynchronous := &Call{Async: true}
-	b.gather([]*Call{asynchronous})
+	g.gather([]*Call{asynchronous})
 	require.Nil(t, asynchronous.group)
 	g.wait()
-	b.gather(nil)
+	g.gather(nil)
 	g.wait()
 }
