@@ -5,9 +5,10 @@ STRESS_TEST_COUNT ?= 10
 STRESS_TIME       ?= 2m
 OVERLOAD_TIME     ?= 60s
 FUZZTIME          ?= 20s
+TEST_TIMEOUT      ?= 120m
 TOOL              := go tool -modfile=tools/go.mod
 
-.PHONY: build up wait test test_full test_v test_short test_race test_stress fmt lint fuzz bench bench-peers bench-watermill bench-overload vectors update_watermill
+.PHONY: build up wait test test_full test_v test_short test_race test_stress fmt lint fuzz bench bench-peers bench-watermill bench-broker bench-overload vectors update_watermill
 
 build:
 	go build ./...
@@ -24,17 +25,19 @@ wait: up
 
 # Everything: vet, all tests with the race detector, and the examples. Where Java
 # and Maven are present that includes real RocketMQ brokers, and where PostgreSQL or
-# MariaDB is installed that as well; REQUIRE_ROCKETMQ=1 and REQUIRE_DATABASES=1 fail
-# where they are not.
+# MariaDB is installed that as well, and where Chromium is, the page of embedded
+# clusters; REQUIRE_ROCKETMQ=1, REQUIRE_DATABASES=1 and REQUIRE_BROWSER=1 fail where
+# they are not.
 test:
 	@go run ./internal/realbroker/rocketmq -check
 	go vet ./...
-	go test -race -timeout 120m ./...
+	go test -race -timeout $(TEST_TIMEOUT) ./publisher ./subscriber ./... # those that take longest first
 	go test -short -run 'Alloc|TestStressFaults' ./... # what does not go with the race detector
 	go vet -C _examples ./...
 	go test -C _examples -race -timeout 30m ./...
 	go vet -C benchmarks ./...
 	go test -C benchmarks -race -timeout 30m ./...
+	go test -C benchmarks -timeout 30m -run '^TestCases$$' ./clientgo # rocketmq-client-go does not go with the race detector
 	go vet -C otel ./...
 	go test -C otel -race ./...
 	go vet -C prometheus ./...
@@ -42,11 +45,14 @@ test:
 	go test -C prometheus -run Alloc ./...
 	go vet -C prometheus/dashboardtest ./...
 	go test -C prometheus/dashboardtest -timeout 30m ./...
+	go vet -C embedded/control/browsertest ./...
+	go test -C embedded/control/browsertest -race -timeout 30m ./...
 
 # test, and what it leaves out since it takes long: consuming on all versions of RocketMQ,
-# and with faults at full length. More than an hour.
+# and with faults at full length. Two hours and more.
 test_full: export REQUIRE_ROCKETMQ = 1
 test_full: export TEST_FULL = 1
+test_full: TEST_TIMEOUT = 300m
 test_full: test
 	go test -timeout 60m -run '^TestSuite$$' ./subscriber # its TestReconnect does not bear -race
 
@@ -83,6 +89,7 @@ lint:
 	go mod -C otel tidy -diff
 	go mod -C prometheus tidy -diff
 	go mod -C prometheus/dashboardtest tidy -diff
+	go mod -C embedded/control/browsertest tidy -diff
 	go mod -C tools/vectors tidy -diff
 	go mod -C tools tidy -diff
 	go vet -C tools/vectors ./...
@@ -92,6 +99,7 @@ lint:
 	cd otel && $$(cd .. && $(TOOL) -n staticcheck) -checks all,-ST1000,-ST1003 ./...
 	cd prometheus && $$(cd .. && $(TOOL) -n staticcheck) -checks all,-ST1000,-ST1003 ./...
 	cd prometheus/dashboardtest && $$(cd ../.. && $(TOOL) -n staticcheck) -checks all,-ST1000,-ST1003 ./...
+	cd embedded/control/browsertest && $$(cd ../../.. && $(TOOL) -n staticcheck) -checks all,-ST1000,-ST1003 ./...
 	@./tools/govulncheck.sh
 
 fuzz:
@@ -110,6 +118,11 @@ bench-peers:
 # then all are consumed. Let the machine do nothing else.
 bench-watermill:
 	go run -C benchmarks ./watermill -out ../docs/benchmarks-watermill.md
+
+# The embedded broker beside a real one: rates, processor time, opening a folder, memory.
+# Three minutes, and some GiB of the disk meanwhile. Let the machine do nothing else.
+bench-broker:
+	go run -C benchmarks ./brokers -out ../docs/benchmarks-broker.md
 
 # More load than a broker takes, for OVERLOAD_TIME each: on the simulated clock, and on
 # a real broker.

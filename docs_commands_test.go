@@ -1,6 +1,7 @@
 package rocketmq_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,7 +19,39 @@ var (
 	goFolder = regexp.MustCompile(` (\.{1,2}/[^ ]*|\.)(?: |$)`)
 	inFolder = regexp.MustCompile(` -C ([^ ]+)`)
 	upFirst  = regexp.MustCompile(`(?m)^cd ([^ \n]+)$`)
+
+	// runFlag is a flag behind go run, proseFlag one in backticks, and declaredFlag where a
+	// program declares one.
+	runCommand   = regexp.MustCompile("go run [^\n`#]*")
+	runFlag      = regexp.MustCompile(` -([a-z][a-z-]*)`)
+	proseFlag    = regexp.MustCompile("`-([a-z][a-z-]+)(?: [^`\n]*)?`")
+	declaredFlag = regexp.MustCompile(`\.(?:Bool|Int|Int64|Uint|String|Duration|Float64|Func)(?:Var)?\((?:&[\w.]+, )?"([a-z-]+)"`)
 )
+
+// TestFlags: each flag of a program that a document names is one of a program of the
+// repository.
+func TestFlags(t *testing.T) {
+	declared := make(map[string]bool)
+	require.NoError(t, filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(file, ".go") {
+			for _, m := range declaredFlag.FindAllStringSubmatch(readText(t, file), -1) {
+				declared[m[1]] = true
+			}
+		}
+		return err
+	}))
+	require.True(t, declared["nameserver"])
+	for _, document := range documents(t) {
+		text := readText(t, document)
+		flags := proseFlag.FindAllStringSubmatch(proseOf(text), -1)
+		for _, command := range runCommand.FindAllString(text, -1) {
+			flags = append(flags, runFlag.FindAllStringSubmatch(command, -1)...)
+		}
+		for _, m := range flags {
+			require.True(t, declared[m[1]], "%s names the flag -%s", document, m[1])
+		}
+	}
+}
 
 // TestCommands: each target of make that a document names is in the Makefile, and each
 // package that it has go run or test is there.

@@ -19,9 +19,9 @@ import (
 
 // publicPackages are those that users import, by name, with their folders.
 var publicPackages = map[string]string{
-	"rocketmq": root, "publisher": "publisher", "subscriber": "subscriber", "embedded": "embedded",
+	"rocketmq": root, "publisher": "publisher", "subscriber": "subscriber", "embedded": "embedded", "control": "embedded/control",
 	"marshaler": "marshaler", "topics": "topics", "check": "check", "routing": "routing",
-	"transport": "transport", "headers": "headers", "outbox": "outbox",
+	"transport": "transport", "headers": "headers", "outbox": "outbox", "requestreply": "requestreply",
 	"otelrocketmq": "otel", "promrocketmq": "prometheus", // modules of their own
 }
 
@@ -51,10 +51,33 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestNamesInComments: the same is true of the comments in Go files, and so of GoDoc.
+func TestNamesInComments(t *testing.T) {
+	packages := make(map[string]*exports)
+	for name, folder := range publicPackages {
+		packages[name] = exportsOf(t, folder)
+	}
+	for _, folder := range publicPackages {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		require.NoError(t, err)
+		for _, file := range files {
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.SkipObjectResolution)
+			require.NoError(t, err)
+			for _, group := range parsed.Comments {
+				for _, m := range dotted.FindAllStringSubmatch(group.Text(), -1) {
+					if _, ok := packages[m[1]]; ok {
+						assert.True(t, has(packages, m[1], strings.Split(m[2][1:], ".")), "%s names %s%s", file, m[1], m[2])
+					}
+				}
+			}
+		}
+	}
+}
+
 // guides are the documents for users, in which a name in backticks is one of this module
 // unless elsewhere says that it is somebody else's.
 var guides = []string{
-	"README.md", "docs/features.md", "docs/guarantees.md", "docs/migrating.md", "docs/observability.md", "docs/production.md",
+	"README.md", "docs/control.md", "docs/features.md", "docs/guarantees.md", "docs/migrating.md", "docs/observability.md", "docs/production.md",
 	"docs/testing.md", "docs/watermill.md", "docs/when-publish-fails.md",
 }
 

@@ -13,6 +13,7 @@ import (
 // mostly run: there it stands between the marks SNIPPET: and :SNIPPET.
 var snippetFiles = map[string]string{
 	"README.md":                  "readme_snippets_test.go",
+	"docs/control.md":            "control_snippets_test.go",
 	"docs/features.md":           "features_snippets_test.go",
 	"docs/production.md":         "production_snippets_test.go",
 	"docs/testing.md":            "testing_snippets_test.go",
@@ -22,6 +23,7 @@ var snippetFiles = map[string]string{
 
 // moduleSnippets has such files of modules of their own, which compile and run them.
 var moduleSnippets = map[string][]string{
+	"README.md":             {"otel/readme_test.go"},
 	"docs/observability.md": {"otel/docs_test.go", "prometheus/snippets_test.go"},
 }
 

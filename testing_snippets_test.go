@@ -2,6 +2,8 @@ package rocketmq_test
 
 import (
 	"context"
+	"log"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/control"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
@@ -35,6 +38,29 @@ func testingPublisher(t *testing.T) error {
 	// :SNIPPET
 	require.Len(t, published, 1)
 	return err
+}
+
+func testingFolder(dir string) error {
+	// SNIPPET:
+	cluster, err := embedded.Start(embedded.Dir(dir), embedded.WithTopic("orders", 4))
+	if err != nil {
+		return err
+	}
+	defer cluster.Close()
+	// :SNIPPET
+	return cluster.Close()
+}
+
+func testingControl(cluster *embedded.Cluster) error {
+	// SNIPPET:
+	server, err := control.Listen(cluster, "127.0.0.1:0", control.Config{})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	log.Println(server.URL())
+	// :SNIPPET
+	return server.Close()
 }
 
 func testingSubscriber(ctx context.Context, t *testing.T, cluster *embedded.Cluster) error {
@@ -71,8 +97,15 @@ func testingFault(t *testing.T, cluster *embedded.Cluster, pub *publisher.Publis
 	})
 	defer remove()
 	// :SNIPPET
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	var sent atomic.Int32
+	defer cluster.Intercept(func(r embedded.Request) embedded.Fault {
+		if r.Send != nil && sent.Add(1) == 2 {
+			cancel() // the first answer has been lost
+		}
+		return embedded.Fault{}
+	})()
 	msg := message.NewMessage("lost", []byte("x"))
 	msg.SetContext(ctx)
 	var failed *publisher.Error
@@ -96,6 +129,7 @@ func testingTime(t *testing.T, cluster *embedded.Cluster, pub *publisher.Publish
 
 func TestTesting(t *testing.T) {
 	require.NoError(t, testingPublisher(t))
+	require.NoError(t, testingFolder(t.TempDir()))
 	cluster, err := embedded.Start(embedded.InMemory())
 	require.NoError(t, err)
 	defer cluster.Close()
@@ -104,6 +138,7 @@ func TestTesting(t *testing.T) {
 	defer pub.Close()
 	require.NoError(t, pub.Publish("orders", message.NewMessage("1", []byte("a book"))))
 	require.NoError(t, testingSubscriber(t.Context(), t, cluster))
+	require.NoError(t, testingControl(cluster))
 	testingFault(t, cluster, pub)
 	require.NoError(t, testingTime(t, cluster, pub))
 }

@@ -14,10 +14,10 @@ import (
 
 // noFields are names in the tables that are no settings of the version that the examples
 // require: a function, and settings of later versions.
-var noFields = []string{"NewWithPartitioningMarshaler", "DoNotWaitForTopicCreation", "WaitForTopicCreationTimeout"}
+var noFields = []string{"NewWithPartitioningMarshaler", "DoNotWaitForTopicCreation", "WaitForTopicCreationTimeout", "Metadata.SingleFlight"}
 
 // The settings of Kafka's Pub/Sub and of sarama that docs/migrating.md has in its tables are
-// there. Those of other clients are checked in the root and in the module benchmarks.
+// there, and the tables have all there are. Those of other clients are checked in the root and in the module benchmarks.
 func TestMigratingNamesKafka(t *testing.T) {
 	page, err := os.ReadFile("../docs/migrating.md")
 	if err != nil {
@@ -33,19 +33,38 @@ func TestMigratingNamesKafka(t *testing.T) {
 			t.Fatalf("no table %q", heading)
 		}
 		table, _, _ = strings.Cut(table, "\n\n")
+		var named []string
 		for row := range strings.Lines(table) {
 			left, _, _ := strings.Cut(row[1:], " | ")
 			for _, m := range regexp.MustCompile("`([A-Z][\\w.]*)`").FindAllStringSubmatch(left, -1) {
+				named = append(named, m[1])
 				if !slices.Contains(noFields, m[1]) && !hasField(of, strings.Split(m[1], ".")) {
 					t.Errorf("%v has no %s", of, m[1])
 				}
 			}
 		}
+		requireAllNamed(t, of, "", named)
 	}
 	// The functions in the tables, one of which is in a table of settings.
 	_ = []any{
 		kafka.NewWithPartitioningMarshaler, kafka.MessagePartitionFromCtx, kafka.MessagePartitionOffsetFromCtx,
 		kafka.MessageTimestampFromCtx, kafka.MessageKeyFromCtx,
+	}
+}
+
+// requireAllNamed requires that each field of a struct is named by its path, or by that of a
+// struct which it is in.
+func requireAllNamed(t *testing.T, of reflect.Type, path string, named []string) {
+	t.Helper()
+	for _, field := range reflect.VisibleFields(of) {
+		name := path + field.Name
+		switch {
+		case slices.Contains(named, name):
+		case field.Type.Kind() == reflect.Struct && field.Type.Name() == "":
+			requireAllNamed(t, field.Type, name+".", named)
+		default:
+			t.Errorf("the table has no row for %s", name)
+		}
 	}
 }
 

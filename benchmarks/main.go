@@ -7,16 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/pprof"
 	"strconv"
-	"syscall"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/child"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/consumers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/growth"
 	"github.com/watermill-rocketmq/watermill-rocketmq/benchmarks/idle"
@@ -25,17 +23,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/nullbroker"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// Standard output is for answers. Libraries write to what they take for it.
-	out := os.Stdout
-	os.Stdout = os.Stderr
-	if err := run(ctx, os.Args[1:], os.Stdin, out); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { child.Main(run) }
 
 // run does what the arguments say.
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {

@@ -18,7 +18,7 @@ import (
 var optionName = regexp.MustCompile("`(producer|consumer)\\.([A-Z]\\w*)`")
 
 // What docs/migrating.md calls by the name of a package of rocketmq-client-go is exported by
-// that package.
+// that package, and it has all options.
 func TestMigratingNamesClientGo(t *testing.T) {
 	page, err := os.ReadFile("../docs/migrating.md")
 	require.NoError(t, err)
@@ -27,6 +27,13 @@ func TestMigratingNamesClientGo(t *testing.T) {
 	require.NotEmpty(t, found)
 	for _, m := range found {
 		require.True(t, exported[m[1]][m[2]], "%s.%s", m[1], m[2])
+	}
+	for name, declared := range exported {
+		for option := range declared {
+			if strings.HasPrefix(option, "With") {
+				require.Contains(t, string(page), "`"+name+"."+option+"`")
+			}
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/versions"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -80,11 +81,11 @@ func (b *Broker) acked(q offsets.Queue, outcome pop.AckOutcome) (a answer, freed
 func (b *Broker) checkPopped(rq *request, q offsets.Queue, offset int64, last bool) (answer, bool) {
 	t := b.topics[q.Topic]
 	if t == nil {
-		return refuse(headers.TopicNotExist, "topic["+q.Topic+"] not exist, apply first please! "+b.cluster.behaviour.faq()), false
+		return refuse(headers.TopicNotExist, "topic["+q.Topic+"] not exist, apply first please! "+b.cluster.behaviour.FAQ()), false
 	}
 	if q.ID < 0 || int(q.ID) >= t.read {
 		return refuse(headers.MessageIllegal, fmt.Sprintf("queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d] consumer:[%s]",
-			q.ID, q.Topic, t.read, rq.conn.remoteText)), false
+			q.ID, q.Topic, t.read, rq.conn.RemoteText)), false
 	}
 	queue := t.look(q.ID)
 	most := queue.Next()
@@ -104,7 +105,7 @@ func (b *Broker) changeInvisibleTime(rq *request) answer {
 	if err != nil {
 		return refuse(headers.SystemError, err.Error())
 	}
-	h.Suspend = h.Suspend && b.cluster.cfg.version >= versionSuspend
+	h.Suspend = h.Suspend && b.cluster.cfg.version >= versions.Suspend
 	q := offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}
 	var result headers.ChangeInvisibleTimeResult
 	b.mu.Lock()
@@ -119,7 +120,7 @@ func (b *Broker) changeInvisibleTime(rq *request) answer {
 		return refuse(headers.SystemError, err.Error())
 	case !b.pop.HasRoom():
 		return full("check points")
-	case handle.ReviveQueueID == headers.OrderedReviveQueue && b.cluster.cfg.version < versionOrderFree:
+	case handle.ReviveQueueID == headers.OrderedReviveQueue && b.cluster.cfg.version < versions.OrderFree:
 		// The new check point goes where nobody looks for it.
 		result = headers.ChangeInvisibleTimeResult{PopTime: b.millis(), InvisibleMillis: h.InvisibleMillis, ReviveQueueID: handle.ReviveQueueID}
 		return answer{remark: noCode, fields: &result}

@@ -44,7 +44,7 @@ func (b *Broker) checkAccess(rq *request) (refusal answer, refused bool) {
 	c.mu.Lock()
 	users := c.users // replaced as a whole
 	c.mu.Unlock()
-	wanted := access.Request{Command: &rq.cmd, Users: users, Version: c.cfg.version, Client: rq.conn.remote.Addr(), Cluster: clusterName}
+	wanted := access.Request{Command: &rq.cmd, Users: users, Version: c.cfg.version, Client: rq.conn.Remote.Addr(), Cluster: clusterName}
 	r := wanted.Check()
 	return answer{code: r.Code, remark: r.Remark, inJSON: r.InJSON}, r.Code != headers.Success
 }

@@ -49,7 +49,7 @@ func TestTopicStats(t *testing.T) {
 	answer := c.succeed(&headers.TopicStats{Topic: "orders"}, nil)
 	require.Equal(t, `{"offsetTable":{`+
 		`{"brokerName":"broker-a","queueId":0,"topic":"orders"}:{"lastUpdateTimestamp":0,"maxOffset":0,"minOffset":0},`+
-		`{"brokerName":"broker-a","queueId":1,"topic":"orders"}:{"lastUpdateTimestamp":0,"maxOffset":0,"minOffset":0}}}`, string(answer.Body))
+		`{"brokerName":"broker-a","queueId":1,"topic":"orders"}:{"lastUpdateTimestamp":0,"maxOffset":0,"minOffset":0}},"topicPutTps":0}`, string(answer.Body))
 	require.EqualValues(t, headers.TopicNotExist, c.call(&headers.TopicStats{Topic: "missing"}, nil).Code)
 }
 

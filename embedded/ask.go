@@ -1,22 +1,22 @@
 package embedded
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
 // AskClients sends a request to every client that is connected to the broker, as brokers
-// do for admin tools (GET_CONSUMER_RUNNING_INFO), and waits for the answers. fields may be
+// do for admin tools (GET_CONSUMER_RUNNING_INFO), and waits for the answers. ext may be
 // nil. A client whose connection ends has no answer. When ctx ends before all are there the
 // error is the cause.
-func (b *Broker) AskClients(ctx context.Context, code headers.RequestCode, fields headers.FieldAppender, body []byte) ([]headers.Command, error) {
+func (b *Broker) AskClients(ctx context.Context, code headers.RequestCode, ext headers.FieldAppender, body []byte) ([]headers.Command, error) {
 	var asked []chan headers.Command
 	for _, c := range b.connections() {
 		answers := make(chan headers.Command, 1)
-		if c.request(pushRequest{code, fields}, body, answers) {
+		if c.Request(fields.Push{Code: code, Fields: ext}, body, answers) {
 			asked = append(asked, answers)
 		}
 	}
@@ -32,22 +32,4 @@ func (b *Broker) AskClients(ctx context.Context, code headers.RequestCode, field
 		}
 	}
 	return all, nil
-}
-
-// answered takes the answer of the client to a request of the broker. Nobody waits for one
-// to a push. The frame is used again, so the answer is made of a copy.
-func (c *conn) answered(frame []byte, opaque int32) {
-	c.mu.Lock()
-	answers := c.asked[opaque]
-	delete(c.asked, opaque)
-	c.mu.Unlock()
-	if answers == nil {
-		return
-	}
-	answer, err := headers.ParseFrame(bytes.Clone(frame))
-	if err != nil {
-		close(answers) // it was parsed before
-		return
-	}
-	answers <- answer
 }

@@ -20,28 +20,12 @@ func (b *Broker) queryAssignment(rq *request) answer {
 	}
 	queues := b.cluster.readableQueues(in.Topic)
 	b.mu.Lock()
-	mode, set := b.modes[topicGroup{in.Topic, in.ConsumerGroup}]
+	mode := b.modes[topicGroup{in.Topic, in.ConsumerGroup}]
 	members := b.groups.Members(in.ConsumerGroup)
 	b.mu.Unlock()
-	if !set {
-		mode.Mode = headers.RequestModePull
-	}
-	known := len(queues) > 0
-	switch {
-	case !known, in.MessageModel == headers.Broadcasting:
-	case len(members) == 0:
-		known = false
-	case mode.Mode == headers.RequestModePop:
-		queues, known = groups.AllocatePops(in.Strategy, in.ClientID, queues, members, int(mode.PopShareQueues))
-	default:
-		queues, known = groups.Allocate(in.Strategy, in.ClientID, queues, members)
-	}
+	out, known := groups.Assign(&in, queues, members, mode)
 	if !known {
 		return answer{body: []byte("{}")} // no answer to go by
-	}
-	out := headers.AssignmentData{Assignments: []headers.Assignment{}}
-	for _, q := range queues {
-		out.Assignments = append(out.Assignments, headers.Assignment{Queue: q, Mode: mode.Mode})
 	}
 	return encoded(out.Encode())
 }

@@ -11,8 +11,6 @@ import (
 const (
 	// keptMost is the number of topics, groups, offsets, locks and recalls each.
 	keptMost = 1 << 16
-	// heldMost is what a broker that hangs keeps of requests, in bytes.
-	heldMost = 64 << 20
 	// countedMost is the number of request codes that Stats tells apart.
 	countedMost = 1 << 10
 )

@@ -1,17 +1,29 @@
 package embedded
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/backlog"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/clock"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/counts"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/groups"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/keeper"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/keys"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/locks"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/messages"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/names"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/producers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sockets"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/transactions"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -21,33 +33,39 @@ const clusterName = "DefaultCluster"
 // concurrent use.
 type Broker struct {
 	cluster *Cluster
+	index   int // among the brokers
 	name    string
 	srv     *server
 	vip     *server // nil without WithVIPPort
 
-	condition atomic.Int32 // a Condition; changed with mu held
+	keeper *keeper.Keeper // nil without Dir
+	log    store.Records  // does not change once the broker serves
+	keyed  *keys.Index
+
+	changes    atomic.Int64 // of topics and groups; made with mu held
+	unanswered atomic.Int64 // bytes of requests that wait for the log
+	condition  atomic.Int32 // a Condition; changed with mu held
 
 	mu         sync.Mutex // guards the fields below; never held across I/O or foreign code
 	registered bool       // with the name servers
 	readOnly   bool
-	held       []held // requests that wait while the broker hangs
-	heldBytes  int    // of their frames
+	held       backlog.Requests[*conn] // while the broker hangs
 	topics     map[string]*topic
-	log        []logEntry // by offset
-	logEnd     int64
-	lastStored int64
-	turn       int    // of anyQueue
-	keys       uint16 // counter of newUniqueKey
-	storeHost  netip.AddrPort
+	store      *messages.Store
+	turn       int            // of anyQueue
+	keys       uint16         // counter of newUniqueKey
+	addr       string         // in routes
+	storeHost  netip.AddrPort // in messages
 	offsets    *offsets.Table
 	groups     groups.Registry[*conn]
-	producers  map[string]map[string]producer // by group and client id
-	beaten     chan struct{}                  // closed at a producer's next heartbeat; nil if nobody waits
+	producers  producers.Registry[*conn]
+	beaten     chan struct{} // closed at a producer's next heartbeat; nil if nobody waits
 	locks      *locks.Table
-	halves     halves
-	overdue    [][]byte // delayed messages that became due while the broker did not run
-	recalled   map[recallKey]struct{}
+	halves     transactions.Open
+	lines      delays.Lines
+	recalled   map[delays.Recall]struct{}
 	configs    map[string]headers.SubscriptionGroupConfig // by group
+	counts     *counts.Counts
 	pop        *pop.Engine
 	pops       pop.Parked[*parked]
 	notices    pop.Parked[*parked]
@@ -57,17 +75,21 @@ type Broker struct {
 	modes      map[topicGroup]headers.SetMessageRequestModeData
 }
 
-func newBroker(c *Cluster, name string) *Broker {
+func newBroker(c *Cluster, index int) *Broker {
+	name := "broker-" + string(rune('a'+index))
 	b := &Broker{
-		cluster: c, name: name,
-		topics:    make(map[string]*topic),
-		producers: make(map[string]map[string]producer),
-		locks:     locks.NewTable(keptMost),
-		recalled:  make(map[recallKey]struct{}),
-		configs:   make(map[string]headers.SubscriptionGroupConfig),
-		frees:     make(map[offsets.Queue]*clock.Alarm),
-		modes:     make(map[topicGroup]headers.SetMessageRequestModeData),
+		cluster: c, index: index, name: name,
+		topics:   make(map[string]*topic),
+		locks:    locks.NewTable(keptMost),
+		recalled: make(map[delays.Recall]struct{}),
+		configs:  make(map[string]headers.SubscriptionGroupConfig),
+		frees:    make(map[offsets.Queue]*clock.Alarm),
+		modes:    make(map[topicGroup]headers.SetMessageRequestModeData),
 	}
+	b.keyed = keys.NewIndex(b.tagIndex())
+	b.counts = counts.New(keptMost, b.millis())
+	b.log = store.InMemory(cmp.Or(c.cfg.maxBytes, DefaultMaxBytes))
+	b.store = messages.NewStore(b.log, 0)
 	b.offsets = offsets.NewTable(keptMost, c.offsetRound)
 	b.pop = pop.NewEngine(c.popConfig(name), popStore{b}, b.offsets, offsets.NewTable(keptMost, c.offsetRound))
 	b.notices.Last = true
@@ -78,6 +100,7 @@ func newBroker(c *Cluster, name string) *Broker {
 	if c.cfg.autoCreate {
 		b.putTopic(headers.DefaultTopic, autoCreateQueues, autoCreateQueues, headers.PermRead|headers.PermWrite|headers.PermInherit)
 	}
+	b.putTopic(headers.ReplyTopic(clusterName), 1, 1, headers.PermRead|headers.PermWrite)
 	for _, t := range c.cfg.topics {
 		b.putTopic(t.name, t.queues, t.queues, headers.PermRead|headers.PermWrite)
 	}
@@ -88,10 +111,21 @@ func newBroker(c *Cluster, name string) *Broker {
 func (b *Broker) Name() string { return b.name }
 
 // Addr is the address the broker listens on, or did before it was stopped.
-func (b *Broker) Addr() string { return b.srv.address() }
+func (b *Broker) Addr() string { return b.srv.Addr() }
+
+// AdvertisedAddr is the address that clients are told, see WithAdvertisedAddr.
+func (b *Broker) AdvertisedAddr() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.addr
+}
 
 // Running reports whether the broker takes connections.
-func (b *Broker) Running() bool { return b.srv.running() }
+func (b *Broker) Running() bool { return b.srv.Running() }
+
+// Damage says where the log in the broker's folder was no valid message when it was opened,
+// and where the rest of it was moved to. It is empty if all was valid, and without Dir.
+func (b *Broker) Damage() string { return b.keeper.Damage() }
 
 // Stop shuts the broker down in good order: it leaves the routes at once, cuts
 // its connections and refuses new ones. Its messages, topics and offsets stay
@@ -100,10 +134,12 @@ func (b *Broker) Stop() {
 	b.Unregister()
 	b.halt()
 	b.unregisterStopped()
+	_ = b.save() // Close says whether it can be
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.offsets.Save()
 	b.pop.Save()
+	b.counts = counts.New(keptMost, b.millis())
 }
 
 // Kill ends the broker as a crash does: it cuts its connections and refuses new
@@ -114,13 +150,14 @@ func (b *Broker) Kill() {
 	b.halt()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.counts = counts.New(keptMost, b.millis())
 	b.offsets.Crash()
 	b.pop.Crash(b.cluster.lastSave())
 }
 
 // Start brings a stopped or killed broker back, with what it had stored, at the
 // address it had.
-func (b *Broker) Start() error { return b.startAt(b.srv.address()) }
+func (b *Broker) Start() error { return b.startAt(b.srv.Addr()) }
 
 // StartAt brings a stopped or killed broker back at another address. The routes
 // have the new address at once.
@@ -130,22 +167,29 @@ func (b *Broker) StartAt(addr string) error { return b.startAt(addr) }
 // routes have the new address at once; clients have to find out.
 func (b *Broker) Move() error {
 	b.halt()
-	return b.startAt(b.cluster.freeAddr(memoryBrokerPort))
+	if b.cluster.cfg.inMemory {
+		return b.startAt(b.cluster.memory.Broker())
+	}
+	return b.startAt(sockets.FreeBeside(b.Addr()))
 }
 
 func (b *Broker) startAt(addr string) error {
 	if err := b.listen(addr); err != nil {
 		return fmt.Errorf("embedded: start %s: %w", b.name, err)
 	}
-	host, err := netip.ParseAddrPort(b.srv.address())
-	if err != nil { // a name instead of an IP address
-		host = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	told, err := b.cluster.cfg.advertised.Of(b.index, b.srv.Addr())
+	if err != nil {
+		b.halt()
+		return fmt.Errorf("embedded: start %s: %w", b.name, err)
 	}
 	b.mu.Lock()
-	b.storeHost = netip.AddrPortFrom(host.Addr().Unmap(), host.Port())
-	b.registered = b.srv.running() // a Stop may have overtaken this start
+	b.addr, b.storeHost = told.Addr, told.Host
+	b.registered = b.srv.Running() // a Stop may have overtaken this start
 	b.mu.Unlock()
-	b.deliverOverdue()
+	for _, line := range b.lines.All() {
+		b.deliverDue(line)
+	}
+	b.armChecks()
 	b.revive()
 	return nil
 }
@@ -155,7 +199,7 @@ func (b *Broker) startAt(addr string) error {
 func (b *Broker) unregisterStopped() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.registered = b.registered && b.srv.running()
+	b.registered = b.registered && b.srv.Running()
 }
 
 // Unregister takes the broker out of the routes, as name servers do 120 s after
@@ -180,6 +224,7 @@ func (b *Broker) SetPermission(topic string, perm int) {
 	defer b.mu.Unlock()
 	if t := b.topics[topic]; t != nil {
 		t.perm = perm
+		b.changes.Add(1)
 	}
 }
 
@@ -188,10 +233,12 @@ func (b *Broker) SetPermission(topic string, perm int) {
 // stay, out of reach. It does nothing if there is no such topic.
 func (b *Broker) SetQueues(topic string, read, write int) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if t := b.topics[topic]; t != nil {
 		t.read, t.write = max(0, read), max(0, write)
+		b.changes.Add(1)
 	}
+	b.mu.Unlock()
+	_ = b.saveChanges() // it is tried again
 }
 
 // CreateTopic creates a topic on this broker alone, or sets its number of
@@ -204,29 +251,15 @@ func (b *Broker) CreateTopic(name string, queues int) error {
 		return fmt.Errorf("embedded: create topic %s: %d queues", name, queues)
 	}
 	b.putTopic(name, queues, queues, headers.PermRead|headers.PermWrite)
-	return nil
-}
-
-// DeleteTopic removes a topic and its messages from this broker.
-func (b *Broker) DeleteTopic(name string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	t := b.topics[name]
-	if t == nil {
-		return
-	}
-	for _, q := range t.queues {
-		b.drop(q, len(q.Records))
-	}
-	delete(b.topics, name)
+	return b.saveChanges()
 }
 
 // SendToClients pushes a oneway request to every client that is connected to
-// the broker and returns their number. fields may be nil.
-func (b *Broker) SendToClients(code headers.RequestCode, fields headers.FieldAppender, body []byte) int {
+// the broker and returns their number. ext may be nil.
+func (b *Broker) SendToClients(code headers.RequestCode, ext headers.FieldAppender, body []byte) int {
 	n := 0
 	for _, c := range b.connections() {
-		if c.push(pushRequest{code, fields}, body) {
+		if c.Push(fields.Push{Code: code, Fields: ext}, body) {
 			n++
 		}
 	}
@@ -237,23 +270,8 @@ func (b *Broker) SendToClients(code headers.RequestCode, fields headers.FieldApp
 // once.
 func (b *Broker) DropConnections() {
 	for _, c := range b.connections() {
-		c.close()
+		c.Close()
 	}
-}
-
-// pushRequest is a request of the broker to a client.
-type pushRequest struct {
-	code   headers.RequestCode
-	fields headers.FieldAppender
-}
-
-func (p pushRequest) RequestCode() headers.RequestCode { return p.code }
-
-func (p pushRequest) AppendFields(dst []byte, s headers.Serialization) []byte {
-	if p.fields == nil {
-		return dst
-	}
-	return p.fields.AppendFields(dst, s)
 }
 
 func (b *Broker) host() netip.AddrPort {
@@ -262,8 +280,19 @@ func (b *Broker) host() netip.AddrPort {
 	return b.storeHost
 }
 
-// handle answers a request.
+// handle answers a request. What it has changed of topics and groups is kept by then.
 func (b *Broker) handle(rq *request) answer {
+	a := b.dispatch(rq)
+	if a.none { // who is told later is not told twice
+		return a
+	}
+	if err := b.saveChanges(); err != nil {
+		return notStored(err)
+	}
+	return a
+}
+
+func (b *Broker) dispatch(rq *request) answer {
 	if a, yes := b.turnAway(rq); yes {
 		return a
 	}
@@ -273,10 +302,12 @@ func (b *Broker) handle(rq *request) answer {
 	switch code := rq.code(); code {
 	case headers.CodeSendMessage, headers.CodeSendMessageV2, headers.CodeSendBatchMessage:
 		return b.sendMessage(rq)
+	case headers.CodeSendReplyMessage, headers.CodeSendReplyMessageV2:
+		return b.sendReply(rq)
 	case headers.CodePullMessage:
 		return b.pullMessage(rq)
 	case headers.CodeLitePullMessage:
-		if b.cluster.behaviour.five {
+		if b.cluster.behaviour.Five {
 			return b.pullMessage(rq)
 		}
 	case headers.CodeHeartbeat:
@@ -316,7 +347,7 @@ func (b *Broker) handle(rq *request) answer {
 	case headers.CodeEndTransaction:
 		return b.endTransaction(rq)
 	case headers.CodeRecallMessage:
-		if b.cluster.behaviour.version >= headers.Version5_3_3 {
+		if b.cluster.behaviour.Version >= headers.Version5_3_3 {
 			return b.recallMessage(rq)
 		}
 	case headers.CodeBrokerConfig:
@@ -326,7 +357,10 @@ func (b *Broker) handle(rq *request) answer {
 	case headers.CodeTopicStats:
 		return b.topicStats(rq)
 	default:
-		if b.cluster.behaviour.five {
+		if a, ok := b.handleAdmin(rq); ok {
+			return a
+		}
+		if b.cluster.behaviour.Five {
 			return b.handlePops(rq)
 		}
 	}

@@ -14,12 +14,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
 // patience bounds what a test waits for on the real clock.
-const patience = time.Minute
+const patience = 3 * time.Minute
+
+// patientPublisher is for tests on the real clock: a publisher that a busy machine does not
+// have send anything twice, or to another broker.
+func patientPublisher(cluster rocketmq.Cluster) publisher.Config {
+	return publisher.Config{
+		Cluster: cluster, SendTimeout: patience, AttemptTimeout: patience, CloseTimeout: patience,
+		Avoidance: publisher.AvoidanceConfig{Disabled: true},
+	}
+}
 
 // start starts a cluster and closes it with the test.
 func start(t testing.TB, opts ...embedded.Option) *embedded.Cluster {

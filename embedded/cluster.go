@@ -1,55 +1,52 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/access"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/addresses"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/clock"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/intercept"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/kvconfig"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/memnet"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sockets"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/versions"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/watch"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
-)
-
-// Ports of a network in memory. They mean nothing outside it.
-const (
-	memoryNameServerPort = 9876
-	memoryBrokerPort     = 10911
-	memoryBrokerStep     = 20
 )
 
 // Cluster is a set of name servers and brokers in this process. It is safe for
 // concurrent use. Close it when it is no longer needed.
 type Cluster struct {
 	cfg         config
-	behaviour   behaviour
+	behaviour   versions.Behaviour
 	started     time.Time
 	network     memnet.Network
+	memory      addresses.Memory
 	timers      clock.Timers
 	brokers     []*Broker
 	nameServers []*NameServer
 
-	watching     atomic.Int32                  // len(watchers), to be read for every message
-	interceptors atomic.Pointer[[]interceptor] // nil without any; changed under mu
+	watchers     watch.Watchers // of AwaitMessages
+	interceptors intercept.List[func(Request) Fault]
 	closing      sync.Once
+	closeErr     error // set by closing
 
-	mu              sync.Mutex        // guards the fields below
-	orderConf       map[string]string // by topic, see SetOrderTopic
-	lastInterceptor int
-	watchers        map[chan struct{}]struct{} // of AwaitMessages, each with room for one
-	users           []User                     // with WithACL
-	ports           map[int]int                // by first port: in-memory addresses given out
+	mu        sync.Mutex        // guards the fields below
+	kv        kvconfig.Table    // of the name servers
+	orderConf map[string]string // by topic, see SetOrderTopic
+	users     []User            // with WithACL
 }
 
 // Start starts a cluster. By default it is one name server and one broker of
@@ -62,9 +59,17 @@ func Start(opts ...Option) (*Cluster, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{cfg: cfg, behaviour: newBehaviour(&cfg), users: access.Clone(cfg.users), started: time.Now(), watchers: make(map[chan struct{}]struct{}), ports: make(map[int]int)}
+	cfg.syncFlushTimeout = cmp.Or(cfg.syncFlushTimeout, 5*time.Second) // MessageStoreConfig.syncFlushTimeout
+	c := &Cluster{cfg: cfg, behaviour: versions.Of(cfg.version, cfg.binaryAnswers), users: access.Clone(cfg.users), started: time.Now()}
 	for i := range cfg.brokers {
-		c.brokers = append(c.brokers, newBroker(c, "broker-"+string(rune('a'+i))))
+		c.brokers = append(c.brokers, newBroker(c, i))
+	}
+	if cfg.dir != "" {
+		for _, b := range c.brokers {
+			if err := b.openFolder(); err != nil {
+				return nil, errors.Join(err, c.Close())
+			}
+		}
 	}
 	for i := range cfg.nameServers {
 		n := &NameServer{cluster: c}
@@ -78,55 +83,51 @@ func Start(opts ...Option) (*Cluster, error) {
 }
 
 func (c *Cluster) start() error {
-	for _, b := range c.brokers {
-		if err := b.startAt(c.freeAddr(memoryBrokerPort)); err != nil {
+	for i, b := range c.brokers {
+		if b.keeper != nil {
+			b.keepUp()
+		}
+		if err := b.startAt(c.addrOr(c.cfg.brokerAddrs, i, c.memory.Broker)); err != nil {
 			return err
 		}
 	}
 	for i, n := range c.nameServers {
-		addr := ""
-		if i < len(c.cfg.nameServerAddrs) {
-			addr = c.cfg.nameServerAddrs[i]
-		} else {
-			addr = c.freeAddr(memoryNameServerPort)
-		}
-		if _, err := n.srv.start(addr); err != nil {
-			return fmt.Errorf("embedded: start %s: %w", n.srv.name, err)
+		if _, err := n.srv.Start(c.addrOr(c.cfg.nameServerAddrs, i, c.memory.NameServer)); err != nil {
+			return fmt.Errorf("embedded: start %s: %w", n.srv.Name(), err)
 		}
 	}
 	return nil
 }
 
-// freeAddr is an address to listen on. In memory it is the next one from first
-// on; else sockets.Listen picks the port.
-func (c *Cluster) freeAddr(first int) string {
-	if !c.cfg.inMemory {
-		return sockets.AnyPort
+// addrOr is the i-th of addrs. If there is none it is a free one of loopback, or in memory
+// the next one.
+func (c *Cluster) addrOr(addrs []string, i int, next func() string) string {
+	switch {
+	case i < len(addrs):
+		return addrs[i]
+	case c.cfg.inMemory:
+		return next()
 	}
-	step := 1
-	if first == memoryBrokerPort {
-		step = memoryBrokerStep
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	port := first + step*c.ports[first]
-	c.ports[first]++
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return sockets.AnyPort
 }
 
 // Close stops all servers, cuts all connections and waits for every goroutine of
-// the cluster. It returns nil, and may be called more than once.
+// the cluster. It may be called more than once. An error means that a folder, see Dir, could not
+// be closed in good order: what was acknowledged is there, as after a crash.
 func (c *Cluster) Close() error {
 	c.closing.Do(func() {
 		for _, s := range c.servers() {
-			s.close()
+			s.Close()
 		}
 		c.timers.Close()
 		for _, s := range c.servers() {
-			s.wait()
+			s.Wait()
+		}
+		for _, b := range c.brokers {
+			c.closeErr = errors.Join(c.closeErr, b.closeFolder())
 		}
 	})
-	return nil
+	return c.closeErr
 }
 
 func (c *Cluster) servers() []*server {
@@ -286,17 +287,8 @@ func (c *Cluster) AwaitMessages(ctx context.Context, topic string, n int) ([]Mes
 	if err := c.checkTopicName(topic); err != nil {
 		return nil, err
 	}
-	changed := make(chan struct{}, 1)
-	c.mu.Lock()
-	c.watchers[changed] = struct{}{}
-	c.watching.Add(1)
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.watchers, changed)
-		c.watching.Add(-1)
-	}()
+	changed, stop := c.watchers.Watch()
+	defer stop()
 	for c.stored(topic) < n {
 		select {
 		case <-changed:
@@ -324,20 +316,4 @@ func (c *Cluster) elsewhere(topic string) string {
 	}
 	slices.Sort(others)
 	return fmt.Sprintf(" (others have some: %s)", strings.Join(others, ", "))
-}
-
-// messagesStored tells those that wait in AwaitMessages.
-func (c *Cluster) messagesStored() {
-	if c.watching.Load() == 0 {
-		return
-	}
-	c.mu.Lock()
-	watchers := slices.Collect(maps.Keys(c.watchers))
-	c.mu.Unlock()
-	for _, w := range watchers {
-		select {
-		case w <- struct{}{}:
-		default: // it knows already
-		}
-	}
 }

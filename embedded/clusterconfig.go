@@ -1,11 +1,10 @@
 package embedded
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"slices"
 
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sockets"
 )
 
 // Config returns what a client needs to reach the cluster as it is now: its name
@@ -18,7 +17,7 @@ import (
 func (c *Cluster) Config() rocketmq.Cluster {
 	config := rocketmq.Cluster{NameServers: c.NameServers(), Dial: c.Dial}
 	if c.cfg.tls != nil {
-		config.TLS = trusting(c.cfg.tls)
+		config.TLS = sockets.ClientTLS(c.cfg.tls)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -26,23 +25,4 @@ func (c *Cluster) Config() rocketmq.Cluster {
 		config.Credentials = rocketmq.NewCredentials(c.users[i].AccessKey, c.users[i].SecretKey)
 	}
 	return config
-}
-
-// trusting returns a client's side for a server's. Certificates that the server picks
-// by a function are not known here: those need a root of the client's system.
-func trusting(server *tls.Config) *tls.Config {
-	client := &tls.Config{MinVersion: server.MinVersion, MaxVersion: server.MaxVersion}
-	for _, chain := range server.Certificates {
-		for _, der := range chain.Certificate {
-			certificate, err := x509.ParseCertificate(der)
-			if err != nil {
-				continue // the handshake will say so
-			}
-			if client.RootCAs == nil {
-				client.RootCAs = x509.NewCertPool()
-			}
-			client.RootCAs.AddCert(certificate)
-		}
-	}
-	return client
 }

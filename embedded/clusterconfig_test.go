@@ -30,7 +30,7 @@ func TestConfigIsReadyForUse(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				cluster := start(t, append(opts, network, embedded.WithTopic("orders", 1))...)
-				pub, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
+				pub, err := publisher.New(patientPublisher(cluster.Config()), nil)
 				require.NoError(t, err)
 				require.NoError(t, pub.Publish("orders", wm.NewMessage("1", []byte("x"))))
 				require.NoError(t, pub.Close())

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/backlog"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -40,24 +43,18 @@ const (
 	goAwayAfter = headers.Version5_3_1
 )
 
-// held is a request that arrived while its broker hung.
-type held struct {
-	conn *conn
-	cmd  headers.Command
-}
-
 // SetCondition sets how the broker is doing.
 func (b *Broker) SetCondition(c Condition) {
 	b.mu.Lock()
 	b.condition.Store(int32(c))
-	var late []held
+	var late []backlog.Request[*conn]
 	if c != Hanging {
-		late, b.held, b.heldBytes = b.held, nil, 0
+		late = b.held.Take()
 	}
 	b.mu.Unlock()
 	for _, h := range late {
-		h.conn.suffer(Delay(0), h.cmd)
-		h.conn.flush()
+		h.From.suffer(Delay(0), h.Command)
+		h.From.Flush()
 	}
 }
 
@@ -76,10 +73,7 @@ func (b *Broker) keepBack(c *conn, frame []byte) bool {
 	if Condition(b.condition.Load()) != Hanging {
 		return false
 	}
-	if b.heldBytes+len(frame) <= heldMost {
-		b.held = append(b.held, held{c, own})
-		b.heldBytes += len(frame)
-	}
+	b.held.Keep(c, own, len(frame))
 	return true
 }
 
@@ -87,7 +81,7 @@ func (b *Broker) keepBack(c *conn, frame []byte) bool {
 func (b *Broker) turnAway(rq *request) (answer, bool) {
 	switch Condition(b.condition.Load()) {
 	case Busy:
-		if isSend(rq.code()) {
+		if fields.IsSend(rq.code()) {
 			return refuse(headers.SystemBusy, "[REJECTREQUEST]system busy, start flow control for a while"), true
 		}
 	case GoingAway:
@@ -100,11 +94,10 @@ func (b *Broker) turnAway(rq *request) (answer, bool) {
 
 // diskFault is why nothing can be stored, empty if that is possible.
 func (b *Broker) diskFault() string {
-	if Condition(b.condition.Load()) != DiskFull {
+	if Condition(b.condition.Load()) != DiskFull && !b.keeper.DiskFull() {
 		return ""
 	}
-	return "service not available now. It may be caused by one of the following reasons: " +
-		"the broker's disk is full [CL:  0.95 CQ:  0.95 INDEX:  0.95], messages are put to the slave, message store has been shut down, etc."
+	return store.RemarkDiskFull
 }
 
 // SetWritable sets whether the broker takes messages (brokerPermission 6 or 4).
@@ -136,7 +129,8 @@ func (b *Broker) orderFault(t *topic) string {
 
 // SetOrderTopic makes a topic of the cluster an order topic, as mqadmin
 // "updateTopic -o true" does: name servers give out its queues as they are now,
-// whether or not their brokers are there and take messages (ORDER_TOPIC_CONFIG).
+// whether or not their brokers are there and take messages (ORDER_TOPIC_CONFIG of name
+// servers with orderMessageEnable). What mqadmin itself puts there is kept, and not in routes.
 func (c *Cluster) SetOrderTopic(name string) error {
 	var queues []string
 	for _, b := range c.brokers {

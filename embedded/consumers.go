@@ -5,21 +5,10 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/groups"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
-
-// heartbeat is the body of HEART_BEAT (HeartbeatData). Members that mean nothing
-// here are left out.
-type heartbeat struct {
-	ClientID        string                 `json:"clientID"`
-	Fingerprint     int32                  `json:"heartbeatFingerprint"`
-	WithoutSub      bool                   `json:"withoutSub"`
-	ConsumerDataSet []headers.ConsumerData `json:"consumerDataSet"`
-	ProducerDataSet []struct {
-		GroupName string `json:"groupName"`
-	} `json:"producerDataSet"`
-}
 
 // heartBeat answers HEART_BEAT (ClientManageProcessor of 5.5.0). Groups that
 // have changed are told by NOTIFY_CONSUMER_IDS_CHANGED, before the answer.
@@ -27,7 +16,7 @@ func (b *Broker) heartBeat(rq *request) answer {
 	if len(rq.cmd.Body) == 0 {
 		return refuse(headers.SystemError, "java.lang.NullPointerException: the heartbeat has no body")
 	}
-	var beat heartbeat
+	var beat groups.Heartbeat
 	if err := json.Unmarshal(rq.cmd.Body, &beat); err != nil {
 		return refuse(headers.SystemError, "heartbeat: "+err.Error())
 	}
@@ -44,7 +33,7 @@ func (b *Broker) heartBeat(rq *request) answer {
 		changed = changed || other
 		notifyGroup(data.Group, tell)
 	}
-	if !b.cluster.behaviour.five {
+	if !b.cluster.behaviour.Five {
 		return answer{}
 	}
 	change := "true"
@@ -57,14 +46,14 @@ func (b *Broker) heartBeat(rq *request) answer {
 // register takes in one group of a heartbeat. It returns the members to be told
 // of a change, and whether the fingerprint is another one than before. Without room
 // for the group it is not ok.
-func (b *Broker) register(rq *request, beat *heartbeat, data *headers.ConsumerData) (tell []*conn, other, ok bool) {
+func (b *Broker) register(rq *request, beat *groups.Heartbeat, data *headers.ConsumerData) (tell []*conn, other, ok bool) {
 	if data.Group == "" {
 		return nil, false, true
 	}
 	retry := headers.RetryTopicPrefix + data.Group
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if rq.conn.isClosed() {
+	if rq.conn.Closed() {
 		return nil, false, true // it would never be forgotten
 	}
 	cfg, ok := b.groupConfig(data.Group)
@@ -90,7 +79,7 @@ func (b *Broker) register(rq *request, beat *heartbeat, data *headers.ConsumerDa
 // notifyGroup pushes NOTIFY_CONSUMER_IDS_CHANGED.
 func notifyGroup(group string, members []*conn) {
 	for _, c := range members {
-		c.push(pushRequest{headers.CodeConsumerIDsChanged, headers.FieldList{{Name: "consumerGroup", Value: group}}}, nil)
+		c.Push(fields.Push{Code: headers.CodeConsumerIDsChanged, Fields: headers.FieldList{{Name: "consumerGroup", Value: group}}}, nil)
 	}
 }
 
@@ -98,7 +87,9 @@ func notifyGroup(group string, members []*conn) {
 func (b *Broker) unregisterClient(rq *request) answer {
 	h := headers.ParseUnregisterClient(&rq.cmd)
 	b.leave(func(group, member string, _ *conn) bool { return group == h.ConsumerGroup && member == h.ClientID })
-	b.leaveProducers(func(group, member string, _ *conn) bool { return group == h.ProducerGroup && member == h.ClientID })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.producers.Unregister(h.ProducerGroup, h.ClientID, rq.conn)
 	return answer{}
 }
 
@@ -122,7 +113,9 @@ func (b *Broker) disconnected(c *conn) {
 	b.dropPolls(c)
 	b.dropParked(c)
 	b.leave(func(_, _ string, member *conn) bool { return member == c })
-	b.leaveProducers(func(_, _ string, member *conn) bool { return member == c })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.producers.Disconnect(c)
 }
 
 // consumerList answers GET_CONSUMER_LIST_BY_GROUP.
@@ -150,7 +143,7 @@ func (b *Broker) consumerConnections(rq *request) answer {
 		return refuse(headers.ConsumerNotOnline, "the consumer group["+h.ConsumerGroup+"] not online")
 	}
 	for i, c := range conns {
-		list.Connections[i].Address = c.remoteText
+		list.Connections[i].Address = c.RemoteText
 	}
 	return encoded(list.Encode())
 }

@@ -14,7 +14,7 @@ import (
 func (b *Broker) delayRules() delays.Rules {
 	cfg := &b.cluster.cfg
 	return delays.Rules{
-		Levels: len(cfg.delayLevels), Five: b.cluster.behaviour.five, NoTimers: cfg.withoutTimers, MaxDelay: cfg.maxDelay,
+		Levels: len(cfg.delayLevels), Five: b.cluster.behaviour.Five, NoTimers: cfg.withoutTimers, MaxDelay: cfg.maxDelay,
 		NowInMilli: b.cluster.timers.Now().UnixMilli(),
 	}
 }
@@ -40,81 +40,76 @@ func (b *Broker) park(m *body.StoredMessage, set *properties.Set, d delays.Delay
 	return b.putTopicLocked(m.Topic, queues, queues, headers.PermRead|headers.PermWrite)
 }
 
-// awaitDelay has a message that was parked delivered when its time has come. A
-// level counts from the message's store time. A timer's second is worked on when
-// it is over (TimerMessageStore.dequeue), so it is due a second after
-// TIMER_OUT_MS.
+// awaitDelay has a message that was parked, and is noted to wait, delivered when its time has come.
 func (b *Broker) awaitDelay(d delays.Delay, raw []byte) {
-	due := time.UnixMilli(d.Out).Add(delays.Precision)
-	if d.Level > 0 {
-		m, _, err := body.ParseStored(raw)
-		if err != nil {
-			return // AppendStored made it: there is no such case
-		}
-		due = time.UnixMilli(m.StoreTimestamp).Add(b.cluster.cfg.delayLevels[d.Level-1])
-	}
-	b.cluster.timers.At(due, func() { b.delayOver(raw) })
-}
-
-// delayOver delivers a message whose time has come. A broker that does not run
-// does so when it is started again.
-func (b *Broker) delayOver(raw []byte) {
-	b.mu.Lock()
-	// Asked under mu, so that whoever starts the broker finds what is added.
-	if !b.srv.running() {
-		b.overdue = append(b.overdue, raw)
-		b.mu.Unlock()
-		return
-	}
-	b.mu.Unlock()
-	b.deliver(raw)
-}
-
-// deliverOverdue delivers what became due while the broker did not run.
-func (b *Broker) deliverOverdue() {
-	b.mu.Lock()
-	overdue := b.overdue
-	b.overdue = nil
-	b.mu.Unlock()
-	for _, raw := range overdue {
-		b.deliver(raw)
-	}
-}
-
-// deliver puts a message that has waited into its queue, unless it was recalled
-// or its topic deleted (ScheduleMessageService.messageTimeUp and
-// TimerMessageStore.convert of 5.5.0). All that made it wait stays on it.
-func (b *Broker) deliver(raw []byte) {
 	m, _, err := body.ParseStored(raw)
 	if err != nil {
 		return // AppendStored made it: there is no such case
 	}
-	var set properties.Set
-	set.Parse(m.Properties, nil)
-	m.Topic = string(set.Get(headers.PropertyRealTopic))
-	queue, err := strconv.ParseInt(string(set.Get(headers.PropertyRealQueue)), 10, 32)
-	if err != nil {
-		return // park wrote it: there is no such case
+	b.atItsTime(d, &m, raw)
+}
+
+// atItsTime has a message that waits delivered then. Those of a level keep their order.
+func (b *Broker) atItsTime(d delays.Delay, m *body.StoredMessage, raw []byte) {
+	due := d.Due(m.StoreTimestamp, b.cluster.cfg.delayLevels)
+	line := b.lines.Join(d.Level, m.QueueOffset, due, raw)
+	b.cluster.timers.At(due, func() { b.deliverDue(line) })
+}
+
+// deliverDue delivers what waits in a line and is due. A broker that does not run does so
+// when it is started again. What cannot be stored is tried every second.
+func (b *Broker) deliverDue(line *delays.Line) {
+	if b.srv.Running() && !line.Deliver(b.cluster.timers.Now(), b.deliver) {
+		b.cluster.timers.After(time.Second, func() { b.deliverDue(line) })
 	}
-	m.QueueID = int32(queue)
-	if out := set.Get(delays.PropertyOut); out != nil {
-		if b.wasRecalled(recallKey{m.Topic, string(set.Get(headers.PropertyUniqueKey)), string(out)}) {
-			return
+}
+
+// deliver puts messages that have waited into their queues, and returns those that could not
+// be stored. They share a write.
+func (b *Broker) deliver(raws [][]byte) (undone []int) {
+	waits := make([]func() error, len(raws))
+	for i, raw := range raws {
+		if parked, _, err := body.ParseStored(raw); err == nil { // AppendStored made it
+			waits[i] = b.release(&parked)
 		}
-		second := delays.Precision.Milliseconds()
-		set.Set(delays.PropertyEnqueued, strconv.FormatInt(m.StoreTimestamp/second*second, 10))
-		set.Set(delays.PropertyDequeued, strconv.FormatInt(b.cluster.timers.Now().UnixMilli(), 10))
 	}
-	m.Properties = set.Append(nil, b.cluster.behaviour.five)
-	m.StoreHost = b.host()
-	stored, err := body.AppendStored(make([]byte, 0, m.Size()), &m)
-	if err != nil {
-		return // properties over the limit: real brokers drop such a message as well
+	for i, wait := range waits {
+		if wait != nil && wait() != nil {
+			undone = append(undone, i)
+		}
 	}
+	return undone
+}
+
+// release puts a message that has waited into its queue, unless it was recalled or its topic
+// deleted. It returns what waits until it is stored.
+func (b *Broker) release(parked *body.StoredMessage) (wait func() error) {
+	delivered := func() error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.keeper.Delivered(parked.Topic, parked.QueueID, parked.QueueOffset)
+		return nil
+	}
+	r, err := delays.Release(parked, b.cluster.timers.Now(), b.cluster.behaviour.Five)
+	if err != nil || r.IsTimer && b.wasRecalled(r.Recall) {
+		return delivered // park wrote it: there is no error
+	}
+	r.Message.StoreHost = b.host()
+	raw, err := body.AppendStored(make([]byte, 0, r.Message.Size()), &r.Message)
 	b.mu.Lock()
-	t := b.topics[m.Topic]
+	t := b.topics[r.Message.Topic]
 	b.mu.Unlock()
-	if t != nil {
-		b.put(t, m.QueueID, []entry{{raw: stored, tagHash: headers.HashCode(string(set.Get(headers.PropertyTags)))}})
+	if err != nil || t == nil {
+		return delivered // properties over the limit: real brokers drop such a message as well
+	}
+	s, err := b.put(t, r.Message.QueueID, []entry{{Raw: raw, TagHash: r.TagHash}})
+	if err != nil {
+		return func() error { return err }
+	}
+	return func() error {
+		if err := s.Write.Wait(); err != nil {
+			return err
+		}
+		return delivered()
 	}
 }

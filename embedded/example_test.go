@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	wm "github.com/ThreeDotsLabs/watermill/message"
@@ -22,6 +23,7 @@ func ExampleBroker_CheckTransactions() {
 	defer cluster.Close()
 	p, err := publisher.New(publisher.Config{
 		Cluster: cluster.Config(), ProducerGroup: "shop",
+		SendTimeout: time.Minute, AttemptTimeout: time.Minute, // a busy machine sends but once
 		Transaction: publisher.TransactionConfig{
 			Check: func(context.Context, publisher.CheckedMessage) publisher.TransactionState {
 				return publisher.TransactionCommit
@@ -70,7 +72,10 @@ func Example() {
 		return embedded.Fault{}
 	})
 
-	p, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, watermill.NopLogger{})
+	p, err := publisher.New(publisher.Config{
+		Cluster:     cluster.Config(),
+		SendTimeout: time.Minute, AttemptTimeout: time.Minute, // a busy machine sends no more often
+	}, watermill.NopLogger{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -94,7 +99,7 @@ func ExampleCluster_AwaitWatermillMessages() {
 		log.Fatal(err)
 	}
 	defer cluster.Close()
-	p, err := publisher.New(publisher.Config{Cluster: cluster.Config()}, nil)
+	p, err := publisher.New(publisher.Config{Cluster: cluster.Config(), SendTimeout: time.Minute}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

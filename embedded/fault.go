@@ -2,9 +2,9 @@ package embedded
 
 import (
 	"bytes"
-	"slices"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -102,12 +102,6 @@ func (f Fault) After(d time.Duration) Fault {
 	return f
 }
 
-// interceptor is a function under a number, for it to be found when removed.
-type interceptor struct {
-	id int
-	fn func(Request) Fault
-}
-
 // Intercept has fn called for every request that arrives at a broker or name
 // server, before it is worked on. The first Fault that is not zero, in the order
 // in which functions were added, happens to the request; the other functions are
@@ -119,37 +113,13 @@ type interceptor struct {
 // the cluster, and stop or kill a broker. It must not call Cluster.Close, which
 // waits for fn.
 func (c *Cluster) Intercept(fn func(Request) Fault) (remove func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lastInterceptor++
-	id := c.lastInterceptor
-	c.setInterceptors(append(slices.Clone(c.loadInterceptors()), interceptor{id, fn}))
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.setInterceptors(slices.DeleteFunc(slices.Clone(c.loadInterceptors()), func(i interceptor) bool { return i.id == id }))
-	}
-}
-
-func (c *Cluster) loadInterceptors() []interceptor {
-	if list := c.interceptors.Load(); list != nil {
-		return *list
-	}
-	return nil
-}
-
-func (c *Cluster) setInterceptors(list []interceptor) {
-	if len(list) == 0 {
-		c.interceptors.Store(nil)
-		return
-	}
-	c.interceptors.Store(&list)
+	return c.interceptors.Add(fn)
 }
 
 // faultFor asks the intercepting functions. Where there is a fault it returns
 // the command in memory of its own, as the work may be done later.
 func (c *Cluster) faultFor(from *conn, frame []byte, cmd *headers.Command) (Fault, headers.Command) {
-	list := c.loadInterceptors()
+	list := c.interceptors.All()
 	if len(list) == 0 {
 		return Fault{}, headers.Command{}
 	}
@@ -158,17 +128,18 @@ func (c *Cluster) faultFor(from *conn, frame []byte, cmd *headers.Command) (Faul
 		return Fault{}, headers.Command{}
 	}
 	rq := Request{
-		Server: from.srv.name, Addr: from.srv.address(), RemoteAddr: from.remoteText,
+		Server: from.srv.Name(), Addr: from.srv.Addr(), RemoteAddr: from.RemoteText,
 		Code: headers.RequestCode(cmd.Code), Command: own, FrameSize: headers.FrameLengthSize + len(frame),
 	}
-	if isSend(rq.Code) {
+	if fields.IsSend(rq.Code) {
 		if h, err := headers.ParseSendMessage(&own); err == nil {
 			rq.Send = &h
 		}
 	}
+	from.Settle() // they may look at what was stored before
 	var first Fault
-	for _, i := range list {
-		if f := i.fn(rq); first.kind == noFault {
+	for _, fn := range list {
+		if f := fn(rq); first.kind == noFault {
 			first = f
 		}
 	}
@@ -181,11 +152,11 @@ func (c *conn) suffer(f Fault, cmd headers.Command) {
 		d := f.wait
 		f.wait = 0
 		c.srv.cluster.timers.After(d, func() {
-			if c.isClosed() {
+			if c.Closed() {
 				return
 			}
 			c.suffer(f, cmd)
-			c.flush()
+			c.Flush()
 		})
 		return
 	}
@@ -203,7 +174,7 @@ func (c *conn) suffer(f Fault, cmd headers.Command) {
 		a.body = bytes.Clone(a.body)
 		c.srv.cluster.timers.After(f.hold, func() {
 			c.send(r, a)
-			c.flush()
+			c.Flush()
 		})
 	case faultStoreThenAnswer:
 		a := c.srv.handler.handle(&rq)
@@ -213,11 +184,11 @@ func (c *conn) suffer(f Fault, cmd headers.Command) {
 		c.send(r, a)
 	case faultStoreThenDrop:
 		c.srv.handler.handle(&rq)
-		c.flush()
-		c.close()
+		c.Flush()
+		c.Close()
 	case faultDrop:
-		c.flush()
-		c.close()
+		c.Flush()
+		c.Close()
 	case faultBytes:
 		c.sendBytes(f.raw)
 	case faultCut:
@@ -229,10 +200,10 @@ func (c *conn) suffer(f Fault, cmd headers.Command) {
 // sendCut writes the first n bytes of an answer and cuts the connection.
 func (c *conn) sendCut(r reply, a answer, n int) {
 	b := &c.srv.cluster.behaviour
-	frame, err := headers.AppendAnswer(nil, b.answerIn(r.serialization), b.version, r.opaque, a.code, a.remark, a.fields, a.body)
+	frame, err := headers.AppendAnswer(nil, b.AnswerIn(r.serialization), b.Version, r.opaque, a.code, a.remark, a.fields, a.body)
 	if err == nil && !a.none {
 		c.sendBytes(frame[:max(0, min(n, len(frame)))])
 	}
-	c.flush()
-	c.close()
+	c.Flush()
+	c.Close()
 }

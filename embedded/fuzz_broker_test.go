@@ -108,7 +108,7 @@ func (s *script) group() string {
 
 // text is the value of a field, or a JSON text.
 func (s *script) text() string {
-	return pick(s, "", "true", "false", "0", "-1", "99", "*", "a || b", "||", "SQL92", "topic", "group", "null", "[]",
+	return pick(s, "", "true", "false", "0", "-1", "99", "*", "a || b", "||", "SQL92", "KEYS = '1' OR NOT (a > 3)", "topic", "group", "null", "[]",
 		fmt.Sprint(s.int64()), string(s.bytes()))
 }
 
@@ -424,12 +424,30 @@ func (w *fuzzedBroker) composePop() (headers.Request, []byte) {
 			Offset: w.int64(), HasOffset: w.chance(2),
 		}, nil
 	default:
+		if w.chance(2) {
+			return w.composeAdmin(), nil
+		}
 		code := pick(w.script, headers.CodeCreateSubscriptionGroup, headers.CodeQueryAssignment, headers.CodeSetMessageRequestMode, headers.CodeConsumerConnection, headers.CodeSubscriptionGroup)
 		return plain{code, headers.FieldList{{Name: "consumerGroup", Value: w.group()}, {Name: "group", Value: w.group()}}}, []byte(pick(w.script,
 			fmt.Sprintf(`{"groupName":%q,"consumeEnable":%t,"retryQueueNums":%d,"retryMaxTimes":%d}`, w.group(), !w.chance(8), w.id(), w.below(3)),
 			fmt.Sprintf(`{"topic":"topic","consumerGroup":"group","clientId":"c","strategyName":%q,"messageModel":"CLUSTERING","mode":"POP","popShareQueueNum":%d}`,
 				pick(w.script, "AVG", "AVG_BY_CIRCLE", "X"), int32(w.int64())), w.text()))
 	}
+}
+
+// composeAdmin makes a request that an admin tool might send.
+func (w *fuzzedBroker) composeAdmin() headers.Request {
+	code := pick(w.script, headers.CodeConsumeStats, headers.CodeTopicGroups, headers.CodeBrokerStats, headers.CodeTopicConfig, headers.CodeTopicStats,
+		headers.CodeRuntimeInfo, headers.CodeDeleteTopic, headers.CodeDeleteSubscriptionGroup, headers.CodeCheckClientConfig)
+	return plain{code, headers.FieldList{
+		{Name: "topic", Value: w.topic()},
+		{Name: "topicList", Value: pick(w.script, "", "topic;other;", w.text())},
+		{Name: "consumerGroup", Value: w.group()},
+		{Name: "groupName", Value: w.group()},
+		{Name: "cleanOffset", Value: w.text()},
+		{Name: "statsName", Value: pick(w.script, "TOPIC_PUT_NUMS", "GROUP_GET_NUMS", w.text())},
+		{Name: "statsKey", Value: pick(w.script, "topic", "topic@group", w.text())},
+	}}
 }
 
 // popHandle is that of the last pop, or one that is near it.

@@ -14,6 +14,7 @@ func (b *Broker) groupConfig(group string) (cfg headers.SubscriptionGroupConfig,
 	}
 	cfg = headers.NewSubscriptionGroupConfig(group)
 	b.configs[group] = cfg
+	b.changes.Add(1)
 	return cfg, true
 }
 
@@ -29,6 +30,7 @@ func (b *Broker) createGroup(rq *request) answer {
 		return full("consumer groups")
 	}
 	b.configs[cfg.ConsumerGroup] = cfg
+	b.changes.Add(1)
 	return answer{}
 }
 
@@ -54,6 +56,7 @@ func (c *Cluster) CreateConsumerGroup(cfg headers.SubscriptionGroupConfig) {
 	for _, b := range c.brokers {
 		b.mu.Lock()
 		b.configs[cfg.ConsumerGroup] = cfg
+		b.changes.Add(1)
 		b.mu.Unlock()
 	}
 }

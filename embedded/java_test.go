@@ -27,6 +27,29 @@ func TestOfficialJavaClient(t *testing.T) {
 	}
 }
 
+// TestOfficialJavaClientReplies has Java clients of both versions make requests and reply to
+// them, on servers of both.
+func TestOfficialJavaClientReplies(t *testing.T) {
+	for _, client := range realbroker.Versions() {
+		for _, server := range []headers.Version{headers.Version5_5_0, headers.Version4_9_7} {
+			t.Run(fmt.Sprintf("client %s, server %d", client, server), func(t *testing.T) {
+				realbroker.Require(t)
+				cluster := start(t, embedded.WithVersion(server), embedded.WithBrokers(2), embedded.WithTopic("java", 2))
+				w := realbroker.WitnessFor(t, client, cluster.NameServers())
+				consumer := w.Consume(t, realbroker.ConsumeConfig{Group: "java-repliers", Topic: "java", Reply: true})
+				for i, reply := range w.JavaRequest(t, "java", 5, 0, patience) {
+					require.Empty(t, reply.Timeout)
+					require.Equal(t, fmt.Sprintf("reply to java-%d", i), string(reply.Body))
+					require.Equal(t, "java", reply.Properties["from"])
+				}
+				for _, d := range consumer.Stop(t) {
+					require.False(t, d.Failed)
+				}
+			})
+		}
+	}
+}
+
 // TestOfficialJavaClientSigns is the same with access control: what the Java
 // client signs is let in, of either version, and its own user's secret key is
 // needed for it.

@@ -99,3 +99,31 @@ func storedInQueue(c *embedded.Cluster, broker, topic string, queue int32) int {
 	}
 	return n
 }
+
+// TestOfficialJavaConsumerSQL92 lets push consumers of the Java client consume what an
+// expression selects, by pulls and by POP.
+func TestOfficialJavaConsumerSQL92(t *testing.T) {
+	realbroker.Require(t)
+	cluster := start(t, embedded.WithPropertyFilter(), embedded.WithTopic("java", 2))
+	w := realbroker.WitnessFor(t, "5.5.0", cluster.NameServers())
+	const selected = "KEYS IN ('key-1', 'key-3') AND TAGS = 'blue'"
+	consumers := map[string]*realbroker.JavaConsumer{
+		"pull": w.Consume(t, realbroker.ConsumeConfig{Group: "pulls", Topic: "java", SQL: selected}),
+		"POP":  w.Consume(t, realbroker.ConsumeConfig{Group: "pops", Topic: "java", SQL: selected, POP: true}),
+	}
+	var want []string
+	for range 2 {
+		sent := w.JavaProduce(t, "java", 5, "--tag", "blue")
+		want = append(want, sent[1].MsgID, sent[3].MsgID)
+		for _, c := range consumers {
+			c.Await(t, len(want))
+		}
+	}
+	for name, c := range consumers {
+		var got []string
+		for _, d := range c.Stop(t) {
+			got = append(got, d.MsgID)
+		}
+		require.ElementsMatch(t, want, got, name)
+	}
+}

@@ -91,6 +91,7 @@ func TestStartFails(t *testing.T) {
 		"TLS":                {embedded.WithTLSRequired()},
 		"idle timeout":       {embedded.WithIdleTimeout(0)},
 		"retention":          {embedded.WithRetention(-1)},
+		"bytes":              {embedded.WithMaxBytes(-1)},
 		"poll scan":          {embedded.WithPollScan(-1)},
 		"topic name":         {embedded.WithTopic("a.b", 1)},
 		"topic queues":       {embedded.WithTopic("a", 0)},

@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/admin"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/routes"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
@@ -19,19 +21,19 @@ type NameServer struct {
 }
 
 // Name is the server's name, such as "nameserver-0".
-func (n *NameServer) Name() string { return n.srv.name }
+func (n *NameServer) Name() string { return n.srv.Name() }
 
 // Addr is the address the name server listens on, or did before it was stopped.
-func (n *NameServer) Addr() string { return n.srv.address() }
+func (n *NameServer) Addr() string { return n.srv.Addr() }
 
 // Stop cuts the connections of the name server and has it refuse new ones. It
 // does not wait for requests that are being worked on.
-func (n *NameServer) Stop() { n.srv.stop() }
+func (n *NameServer) Stop() { n.srv.Stop() }
 
 // Start brings a stopped name server back at the address it had.
 func (n *NameServer) Start() error {
-	if _, err := n.srv.start(n.srv.address()); err != nil {
-		return fmt.Errorf("embedded: start %s: %w", n.srv.name, err)
+	if _, err := n.srv.Start(n.srv.Addr()); err != nil {
+		return fmt.Errorf("embedded: start %s: %w", n.srv.Name(), err)
 	}
 	return nil
 }
@@ -44,11 +46,43 @@ func (n *NameServer) handle(rq *request) answer {
 		return n.route(rq)
 	case headers.CodeClusterInfo:
 		return n.clusterInfo()
+	case headers.CodeTopicList:
+		return n.topicList()
+	case headers.CodeDeleteTopicRoute:
+		return n.removeTopic(rq)
+	case headers.CodePutConfig, headers.CodeConfig, headers.CodeDeleteConfig:
+		return n.config(rq)
 	}
-	if !n.cluster.behaviour.five {
+	if !n.cluster.behaviour.Five {
 		return answer{none: true}
 	}
 	return refuse(headers.RequestNotSupported, fmt.Sprintf(" request type %d not supported", rq.cmd.Code))
+}
+
+// config answers requests for values that admin tools leave. Like name servers without
+// orderMessageEnable, the default, these do not give out what is put into ORDER_TOPIC_CONFIG
+// with routes: see SetOrderTopic.
+func (n *NameServer) config(rq *request) answer {
+	n.cluster.mu.Lock()
+	defer n.cluster.mu.Unlock()
+	a := n.cluster.kv.Work(&rq.cmd)
+	return answer{code: a.Code, remark: a.Remark, fields: a.Fields}
+}
+
+// topicList answers GET_ALL_TOPIC_LIST_FROM_NAMESERVER.
+func (n *NameServer) topicList() answer {
+	names := []string{}
+	for _, b := range n.cluster.brokers {
+		b.mu.Lock()
+		for name, t := range b.topics {
+			if b.registered && !t.unlisted {
+				names = append(names, name)
+			}
+		}
+		b.mu.Unlock()
+	}
+	slices.Sort(names)
+	return jsonAnswer(admin.TopicList{Topics: slices.Compact(names)})
 }
 
 func (n *NameServer) disconnected(*conn) {}
@@ -67,36 +101,35 @@ func (n *NameServer) route(rq *request) answer {
 	}
 	v := &n.cluster.behaviour
 	if len(found) == 0 {
-		return refuse(headers.TopicNotExist, "No topic route info in name server for the topic: "+name+v.faq())
+		return refuse(headers.TopicNotExist, "No topic route info in name server for the topic: "+name+v.FAQ())
 	}
 	quoted := rq.cmd.Version >= versionStandardJSON || rq.cmd.Fields.Bool("acceptStandardJsonOnly")
-	return answer{body: routes.JSON(clusterName, found, n.cluster.orderConfOf(name), quoted, v.five)}
+	return answer{body: routes.JSON(clusterName, found, n.cluster.orderConfOf(name), quoted, v.Five)}
 }
 
 func (b *Broker) route(name string) (routes.Broker, bool) {
-	addr := b.srv.address()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.topics[name]
-	if t == nil || !b.registered {
+	if t == nil || !b.registered || t.unlisted {
 		return routes.Broker{}, false
 	}
-	return routes.Broker{Name: b.name, Addr: addr, Read: t.read, Write: t.write, Perm: b.permissionOf(t)}, true
+	return routes.Broker{Name: b.name, Addr: b.addr, Read: t.read, Write: t.write, Perm: b.permissionOf(t)}, true
 }
 
 // clusterInfo answers GET_BROKER_CLUSTER_INFO.
 func (n *NameServer) clusterInfo() answer {
 	var brokers []routes.Broker
 	for _, b := range n.cluster.brokers {
-		if b.isRegistered() {
-			brokers = append(brokers, routes.Broker{Name: b.name, Addr: b.srv.address()})
+		if r, ok := b.registration(); ok {
+			brokers = append(brokers, r)
 		}
 	}
-	return answer{body: routes.ClusterInfo(clusterName, brokers, n.cluster.behaviour.five)}
+	return answer{body: routes.ClusterInfo(clusterName, brokers, n.cluster.behaviour.Five)}
 }
 
-func (b *Broker) isRegistered() bool {
+func (b *Broker) registration() (routes.Broker, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.registered
+	return routes.Broker{Name: b.name, Addr: b.addr}, b.registered
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
@@ -22,18 +23,7 @@ func (c *Cluster) lastSave() int64 {
 func offsetAnswer(offset int64) answer { return numberAnswer("offset", offset) }
 
 func numberAnswer(name string, value int64) answer {
-	return answer{fields: numberField{name, value}}
-}
-
-// numberField is a header of one number.
-type numberField struct {
-	name  string
-	value int64
-}
-
-// AppendFields appends the number.
-func (f numberField) AppendFields(dst []byte, s headers.Serialization) []byte {
-	return headers.AppendIntField(dst, s, f.name, f.value)
+	return answer{fields: fields.Number{Name: name, Value: value}}
 }
 
 // queryConsumerOffset answers QUERY_CONSUMER_OFFSET (ConsumerManageProcessor). A
@@ -44,7 +34,7 @@ func (b *Broker) queryConsumerOffset(rq *request) answer {
 	if err != nil {
 		return refuse(headers.SystemError, err.Error())
 	}
-	five := b.cluster.behaviour.five
+	five := b.cluster.behaviour.Five
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if offset, ok := b.offsets.Get(offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}); ok {
@@ -73,7 +63,7 @@ func (b *Broker) updateConsumerOffset(rq *request) answer {
 	switch {
 	case b.cluster.cfg.version >= headers.Version5_3_0 && !known:
 		return refuse(headers.SubscriptionGroupNotExist, "Group "+q.Group+" not exist!")
-	case b.cluster.behaviour.five && b.topics[q.Topic] == nil:
+	case b.cluster.behaviour.Five && b.topics[q.Topic] == nil:
 		return refuse(headers.TopicNotExist, "Topic "+q.Topic+" not exist!")
 	case b.offsets.WasReset(q):
 		return answer{remark: "Offset has been previously reset"}
@@ -120,11 +110,8 @@ func (b *Broker) queueNumber(rq *request) answer {
 	case headers.CodeMinOffset:
 		return offsetAnswer(q.First)
 	case headers.CodeEarliestStoreTime:
-		if len(q.Records) == 0 {
-			return numberAnswer("timestamp", -1)
-		}
-		return numberAnswer("timestamp", q.Records[0].StoreTime)
+		return numberAnswer("timestamp", q.StoreTime(q.First))
 	default:
-		return offsetAnswer(q.Search(h.Timestamp, h.Boundary == "UPPER", b.cluster.behaviour.five))
+		return offsetAnswer(q.Search(h.Timestamp, h.Boundary == "UPPER", b.cluster.behaviour.Five))
 	}
 }

@@ -4,9 +4,9 @@ import (
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/clock"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -67,7 +67,7 @@ func (b *Broker) work(p *parked, over, contended bool) answer {
 func (b *Broker) resume(list []*parked) {
 	for _, p := range list {
 		p.alarm.Cancel()
-		for p.reply.conn.isClosed() { // it takes no message: the next one may
+		for p.reply.conn.Closed() { // it takes no message: the next one may
 			b.mu.Lock()
 			next, ok := b.waiting(p).Wake(p.key, nil)
 			b.mu.Unlock()
@@ -95,15 +95,15 @@ func (b *Broker) waiting(p *parked) *pop.Parked[*parked] {
 func (b *Broker) finishParked(p *parked, over bool) {
 	if a := b.work(p, over, false); !a.none {
 		p.reply.conn.send(p.reply, a)
-		p.reply.conn.flushElsewhere()
+		p.reply.conn.FlushElsewhere()
 	}
 }
 
 // suspend has p wait, unless it must not or its time is up. full means that too many wait.
 // The caller holds b.mu.
-func (b *Broker) suspend(p *parked, filter *tags.Filter, over bool) (held, full bool) {
+func (b *Broker) suspend(p *parked, filter *filters.Filter, over bool) (held, full bool) {
 	left := time.Until(p.ends) - parkedEarly
-	if !p.holds || over || left < 0 || p.reply.conn.isClosed() {
+	if !p.holds || over || left < 0 || p.reply.conn.Closed() {
 		return false, false
 	}
 	if !b.waiting(p).Park(p.key, p, p.ends.UnixMilli(), filter) {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/clock"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -13,14 +13,14 @@ import (
 // (PullRequestHoldService). It is answered once, by whoever sets done.
 type poll struct {
 	h      headers.PullMessage
-	filter tags.Filter
+	filter filters.Filter
 	reply  reply
 	alarm  *clock.Alarm // ends the wait
 	done   bool         // guarded by the broker's mu
 }
 
 // newPoll makes a poll whose time runs. It is not yet in a queue.
-func newPoll(b *Broker, rq *request, h *headers.PullMessage, filter tags.Filter) *poll {
+func newPoll(b *Broker, rq *request, h *headers.PullMessage, filter filters.Filter) *poll {
 	p := &poll{h: *h, filter: filter, reply: rq.reply()}
 	b.mu.Lock() // expire may be called before After returns, and waits for the alarm
 	defer b.mu.Unlock()
@@ -66,19 +66,17 @@ func (b *Broker) hold(p *poll) bool {
 	return false
 }
 
-// wake takes the polls out of q that one of entries is for. The caller holds the
+// wake takes the polls out of q that a message is for. The caller holds the
 // broker's mu and finishes them without it.
-func (q *queue) wake(entries []entry) []*poll {
+func (q *queue) wake(passes func(*filters.Filter) bool) []*poll {
 	var woken []*poll
 	q.polls = slices.DeleteFunc(q.polls, func(p *poll) bool {
-		for _, e := range entries {
-			if !e.hidden && p.filter.Passes(e.tagHash) {
-				p.done = true
-				woken = append(woken, p)
-				return true
-			}
+		if !passes(&p.filter) {
+			return false
 		}
-		return false
+		p.done = true
+		woken = append(woken, p)
+		return true
 	})
 	return woken
 }
@@ -103,8 +101,8 @@ func (b *Broker) expire(p *poll) {
 func (p *poll) finish(b *Broker) {
 	p.alarm.Cancel()
 	r := b.read(&p.h, &p.filter)
-	p.reply.conn.send(p.reply, pullAnswer(&r, b.cluster.behaviour.five))
-	p.reply.conn.flushElsewhere()
+	p.reply.conn.send(p.reply, pullAnswer(&r, b.cluster.behaviour.Five))
+	p.reply.conn.FlushElsewhere()
 }
 
 // dropPolls forgets the polls of a connection that has ended.

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/versions"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
 
 // poppedQueues is how many queues of a topic are popped: the first ones.
@@ -25,10 +28,10 @@ func (c *Cluster) popConfig(brokerName string) pop.Config {
 		KV:             c.cfg.popKV,
 		RetryV2:        c.cfg.retryTopicV2,
 		YoungFromFirst: v >= headers.Version5_1_4,
-		NamedAcks:      v >= versionNamedAcks,
+		NamedAcks:      v >= versions.NamedAcks,
 		Attempts:       v >= headers.Version5_1_1,
 		BlockedRest:    v < headers.Version5_3_1,
-		OriginGroup:    v >= versionOriginGroup,
+		OriginGroup:    v >= versions.OriginGroup,
 		Most:           keptMost,
 	}
 }
@@ -48,20 +51,24 @@ func (s popStore) Bounds(topic string, queue int32) (first, next int64) {
 	return q.First, q.Next()
 }
 
-func (s popStore) Read(topic string, queue int32, offset int64, most int, filter *tags.Filter) pop.Reading {
+func (s popStore) Read(topic string, queue int32, offset int64, most int, filter *filters.Filter) pop.Reading {
 	r := s.b.topics[topic].look(queue).Read(offset, int32(most), filter)
 	out := pop.Reading{Raw: r.Found, Next: r.Next, OffsetMoved: r.Code == headers.PullOffsetMoved && r.Max > 0}
 	for _, raw := range r.Found {
-		out.Offsets = append(out.Offsets, queueOffsetOf(raw))
+		out.Offsets = append(out.Offsets, body.QueueOffsetOf(raw))
 	}
 	return out
+}
+
+func (s popStore) Delivered(topic string, queue int32, n int) {
+	s.b.topics[topic].look(queue).Delivered += int64(n)
 }
 
 // WhenFree wakes who waits for the queue (ConsumerOrderInfoLockManager, without its wheel
 // of 100 ms).
 func (s popStore) WhenFree(q offsets.Queue, at int64) {
 	b := s.b
-	if b.cluster.cfg.version < versionOrderFree {
+	if b.cluster.cfg.version < versions.OrderFree {
 		return
 	}
 	if old := b.frees[q]; old != nil {
@@ -116,6 +123,9 @@ func (b *Broker) popMessage(rq *request) answer {
 	if err != nil {
 		return refuse(headers.SystemError, err.Error())
 	}
+	if b.keeper != nil && len(b.pop.RetryTopic(h.ConsumerGroup, h.Topic)) > store.LongestTopic {
+		return refuse(headers.MessageIllegal, store.ErrLongTopic.Error()) // nothing could be delivered again
+	}
 	p := newParked(rq, offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}, h.BornTimestamp, h.PollMillis)
 	p.pop = &h
 	return b.work(p, false, rq.contended)
@@ -127,7 +137,7 @@ func (b *Broker) notification(rq *request) answer {
 	if err != nil {
 		return refuse(headers.SystemError, err.Error())
 	}
-	if b.cluster.cfg.version < versionNotifyFilter {
+	if b.cluster.cfg.version < versions.NotifyFilter {
 		h.Expression, h.ExpressionType = "", ""
 	}
 	p := newParked(rq, offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}, h.BornTimestamp, h.PollMillis)
@@ -143,7 +153,7 @@ func (b *Broker) takePop(p *parked, over, contended bool) (a answer, again []*pa
 	case p.born+popLate < time.Now().UnixMilli()-h.PollMillis && !over:
 		return refuse(headers.PollingTimeout, fmt.Sprintf("the broker[%s] pop message is timeout too much", b.storeHost.Addr())), nil
 	case h.MaxMessages > headers.MaxPopMessages:
-		return refuse(v.badParameter, fmt.Sprintf("the broker[%s] pop message's num is greater than 32", b.storeHost.Addr())), nil
+		return refuse(v.BadParameter, fmt.Sprintf("the broker[%s] pop message's num is greater than 32", b.storeHost.Addr())), nil
 	case b.cluster.cfg.withoutTimers:
 		return refuse(headers.SystemError, fmt.Sprintf("the broker[%s] pop message is forbidden because timerWheelEnable is false", b.storeHost.Addr())), nil
 	}
@@ -156,6 +166,7 @@ func (b *Broker) takePop(p *parked, over, contended bool) (a answer, again []*pa
 	}
 	taken := b.pop.Pop(h, &filter, b.millis(), contended)
 	b.armRevive()
+	b.countGets(h.ConsumerGroup, h.Topic, taken.Count)
 	a = answer{remark: "FOUND", fields: &taken.PopResult, body: taken.Body}
 	if taken.Count > 0 {
 		if taken.RestNum > 0 {
@@ -187,7 +198,7 @@ func (b *Broker) takeNotice(p *parked, over bool) answer {
 		return a
 	}
 	h := p.notice
-	var filter *tags.Filter
+	var filter *filters.Filter
 	if h.Expression != "" {
 		f, a, ok := b.popFilter(h.Expression, h.ExpressionType)
 		if !ok {
@@ -213,17 +224,17 @@ func (b *Broker) checkConsumer(p *parked) (answer, bool) {
 	t := b.topics[name]
 	switch {
 	case t == nil:
-		return refuse(headers.TopicNotExist, "topic["+name+"] not exist, apply first please! "+v.faq()), false
+		return refuse(headers.TopicNotExist, "topic["+name+"] not exist, apply first please! "+v.FAQ()), false
 	case t.perm&headers.PermRead == 0:
 		return refuse(headers.NoPermission, "the topic["+name+"] peeking message is forbidden"), false
 	case int(p.key.ID) >= t.read:
-		return refuse(v.badParameter, fmt.Sprintf("queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d] consumer:[%s]",
-			p.key.ID, name, t.read, p.reply.conn.remoteText)), false
+		return refuse(v.BadParameter, fmt.Sprintf("queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d] consumer:[%s]",
+			p.key.ID, name, t.read, p.reply.conn.RemoteText)), false
 	}
 	cfg, ok := b.groupConfig(p.key.Group)
 	switch {
 	case !ok && b.cluster.cfg.noGroups:
-		return refuse(headers.SubscriptionGroupNotExist, "subscription group ["+p.key.Group+"] does not exist, "+v.faq()), false
+		return refuse(headers.SubscriptionGroupNotExist, "subscription group ["+p.key.Group+"] does not exist, "+v.FAQ()), false
 	case !ok:
 		return full("consumer groups"), false
 	case !cfg.ConsumeEnable:
@@ -232,14 +243,12 @@ func (b *Broker) checkConsumer(p *parked) (answer, bool) {
 	return answer{}, true
 }
 
-// popFilter reads the expression of a pop or a notification.
-func (b *Broker) popFilter(expression, kind string) (tags.Filter, answer, bool) {
-	if expression != "" && !tags.IsExpression(kind) {
-		return tags.Filter{}, refuse(headers.SystemError, "embedded broker: filters of type "+kind+" are not modelled"), false
-	}
-	filter, ok := tags.Parse(expression)
+// popFilter reads the expression of a pop or a notification. Pops may have expressions over
+// properties whether or not WithPropertyFilter allows them (PopMessageProcessor of 5.5.0).
+func (b *Broker) popFilter(expression, kind string) (filters.Filter, answer, bool) {
+	f, ok := filters.OfPop(kind, expression, b.cluster.cfg.version)
 	if !ok {
-		return tags.Filter{}, refuse(headers.SubscriptionParseFailed, "parse the consumer's subscription failed"), false
+		return f, refuse(headers.SubscriptionParseFailed, "parse the consumer's subscription failed"), false
 	}
-	return filter, answer{}, true
+	return f, answer{}, true
 }

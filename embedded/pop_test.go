@@ -119,7 +119,7 @@ func TestPop(t *testing.T) {
 		{name: "a longer time", run: func(w *popWorld) {
 			w.send(0, "a")
 			list, _ := w.pop(invisible(soon))
-			w.change(&list[0], time.Minute)
+			w.change(&list[0], 10*time.Minute)
 			again, _ := w.pop(polling(longEnough))
 			require.Empty(w.t, again)
 			w.ack(list...)
@@ -196,12 +196,13 @@ func TestPop(t *testing.T) {
 		{name: "a committed offset is gone by", run: func(w *popWorld) {
 			w.send(0, "a", "b", "c")
 			_, _ = w.pop(func(h *headers.PopMessage) { h.MaxMessages = 1 }) // the group exists from now on
+			w.requireOffset(0, 1)                                           // real brokers commit a moment later
 			w.succeed(&headers.UpdateConsumerOffset{ConsumerGroup: w.group, Topic: w.topic, CommitOffset: 2}, nil)
 			list, _ := w.pop()
 			require.Equal(w.t, []string{"c"}, contents(list))
 		}},
 		{name: "a pop waits for a message", queues: 2, run: func(w *popWorld) {
-			held := w.park(w.request(polling(20 * time.Second)))
+			held := w.park(w.request(polling(longPoll)))
 			w.send(1, "a")
 			answer := held.await()
 			require.NoError(w.t, answer.Err())
@@ -209,7 +210,7 @@ func TestPop(t *testing.T) {
 			require.Equal(w.t, []string{"a"}, contents(list))
 		}},
 		{name: "a pop waits for a message of its queue", queues: 2, run: func(w *popWorld) {
-			held := w.park(w.request(polling(20*time.Second), func(h *headers.PopMessage) { h.QueueID = 1 }))
+			held := w.park(w.request(polling(longPoll), func(h *headers.PopMessage) { h.QueueID = 1 }))
 			w.send(0, "a")
 			w.send(1, "b")
 			answer := held.await()
@@ -254,8 +255,8 @@ func TestPop(t *testing.T) {
 			require.GreaterOrEqual(w.t, time.Since(begin), 900*time.Millisecond)
 		}},
 		{name: "each message wakes one of those that wait", queues: 2, run: func(w *popWorld) {
-			first := w.park(w.request(polling(20 * time.Second)))
-			second := w.park(w.request(polling(25 * time.Second)))
+			first := w.park(w.request(polling(longPoll)))
+			second := w.park(w.request(polling(longPoll + 5*time.Second)))
 			w.send(0, "a")
 			answer := first.await()
 			list, _ := w.parse(&answer)
@@ -274,12 +275,12 @@ func TestPopNotification(t *testing.T) {
 		{name: "there is something", run: func(w *popWorld) {
 			w.send(0, "a")
 			require.True(w.t, w.notified(w.call(w.notice(0), nil)))
-			require.True(w.t, w.notified(w.call(w.notice(20*time.Second), nil)), "it takes nothing")
+			require.True(w.t, w.notified(w.call(w.notice(longPoll), nil)), "it takes nothing")
 			w.ack(w.await(1)...)
 			require.False(w.t, w.notified(w.call(w.notice(0), nil)))
 		}},
 		{name: "it waits for a message", queues: 2, run: func(w *popWorld) {
-			held := w.park(w.notice(20 * time.Second))
+			held := w.park(w.notice(longPoll))
 			w.send(1, "a")
 			require.True(w.t, w.notified(held.await()))
 			list, _ := w.pop()
@@ -294,14 +295,14 @@ func TestPopNotification(t *testing.T) {
 			w.send(0, "a")
 			list, _ := w.pop(invisible(soon))
 			require.Len(w.t, list, 1)
-			require.True(w.t, w.notified(w.park(w.notice(20*time.Second)).await()))
+			require.True(w.t, w.notified(w.park(w.notice(longPoll), list...).await()))
 			require.Len(w.t, w.await(1), 1)
 		}},
 		{name: "it has a filter", since: headers.Version5_5_0, run: func(w *popWorld) {
 			filter := func(h *headers.Notification) { h.ExpressionType, h.Expression = "TAG", "blue" }
 			w.sendTagged(0, "red", "a")
 			require.False(w.t, w.notified(w.call(w.notice(0, filter), nil)))
-			held := w.park(w.notice(20*time.Second, filter))
+			held := w.park(w.notice(longPoll, filter))
 			w.sendTagged(0, "red", "b")
 			require.Empty(w.t, held.answer)
 			w.sendTagged(0, "blue", "c")
@@ -379,7 +380,7 @@ func TestPopInOrder(t *testing.T) {
 		{name: "a pop waits for the batch of another", run: func(w *popWorld) {
 			w.send(0, "a", "b")
 			list, _ := w.pop(inOrder("1"), most(1))
-			held := w.park(w.request(inOrder("2"), polling(20*time.Second)))
+			held := w.park(w.request(inOrder("2"), polling(longPoll)))
 			w.ack(list...)
 			answer := held.await()
 			next, _ := w.parse(&answer)
@@ -388,7 +389,7 @@ func TestPopInOrder(t *testing.T) {
 		{name: "a notification waits for the batch of another", run: func(w *popWorld) {
 			w.send(0, "a", "b")
 			list, _ := w.pop(inOrder("1"), most(1))
-			held := w.park(w.notice(20*time.Second, func(h *headers.Notification) { h.QueueID, h.Order, h.AttemptID = 0, true, "2" }))
+			held := w.park(w.notice(longPoll, func(h *headers.Notification) { h.QueueID, h.Order, h.AttemptID = 0, true, "2" }))
 			w.ack(list...)
 			require.True(w.t, w.notified(held.await()))
 		}},

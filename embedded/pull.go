@@ -3,7 +3,7 @@ package embedded
 import (
 	"fmt"
 
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/groups"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/queues"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
@@ -27,7 +27,7 @@ func (b *Broker) pullMessage(rq *request) answer {
 		return a
 	}
 	q := offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}
-	if a, yes := b.wasReset(q, v.five); yes {
+	if a, yes := b.wasReset(q, v.Five); yes {
 		return a
 	}
 	if h.SysFlag&headers.PullCommitOffset != 0 && h.CommitOffset >= 0 && !b.commitOffset(q, h.CommitOffset) {
@@ -36,7 +36,7 @@ func (b *Broker) pullMessage(rq *request) answer {
 	for {
 		r := b.read(&h, &filter)
 		if r.Code != headers.PullNotFound || h.SysFlag&headers.PullSuspend == 0 || rq.cmd.IsOneway() {
-			return pullAnswer(&r, v.five)
+			return pullAnswer(&r, v.Five)
 		}
 		if p := newPoll(b, rq, &h, filter); b.hold(p) {
 			return answer{none: true}
@@ -54,55 +54,58 @@ func (b *Broker) checkPull(rq *request, h *headers.PullMessage) (answer, bool) {
 	cfg, known := b.groupConfig(h.ConsumerGroup)
 	switch {
 	case !known && b.cluster.cfg.noGroups:
-		return refuse(headers.SubscriptionGroupNotExist, "subscription group ["+h.ConsumerGroup+"] does not exist, "+v.faq()), false
+		return refuse(headers.SubscriptionGroupNotExist, "subscription group ["+h.ConsumerGroup+"] does not exist, "+v.FAQ()), false
 	case !known:
 		return full("consumer groups"), false
 	case !cfg.ConsumeEnable:
 		return refuse(headers.NoPermission, "subscription group no permission, "+h.ConsumerGroup), false
 	case t == nil:
-		return refuse(headers.TopicNotExist, "topic["+h.Topic+"] not exist, apply first please! "+v.faq()), false
+		return refuse(headers.TopicNotExist, "topic["+h.Topic+"] not exist, apply first please! "+v.FAQ()), false
 	case t.perm&headers.PermRead == 0:
 		return refuse(headers.NoPermission, "the topic["+h.Topic+"] pulling message is forbidden"), false
 	case h.QueueID < 0 || int(h.QueueID) >= t.read:
-		return refuse(v.badParameter, fmt.Sprintf("queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d] consumer:[%s]",
-			h.QueueID, h.Topic, t.read, rq.conn.remoteText)), false
+		return refuse(v.BadParameter, fmt.Sprintf("queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d] consumer:[%s]",
+			h.QueueID, h.Topic, t.read, rq.conn.RemoteText)), false
 	}
 	return answer{}, true
 }
 
 // pullFilter finds the subscription of a pull: in the request, or among those
 // that the group's heartbeats brought.
-func (b *Broker) pullFilter(h *headers.PullMessage) (tags.Filter, answer, bool) {
-	sub := groups.Subscription{Kind: h.ExpressionType}
-	if h.SysFlag&headers.PullSubscription != 0 {
-		if tags.IsExpression(sub.Kind) {
-			var ok bool
-			if sub.Filter, ok = tags.Parse(h.Subscription); !ok {
-				return tags.Filter{}, refuse(headers.SubscriptionParseFailed, "parse the consumer's subscription failed"), false
-			}
-		}
+func (b *Broker) pullFilter(h *headers.PullMessage) (filters.Filter, answer, bool) {
+	kind, filter, a := h.ExpressionType, filters.Filter{}, answer{}
+	if h.SysFlag&headers.PullSubscription == 0 {
+		kind, filter, a = b.groupFilter(h)
+	} else if f, ok := filters.OfPull(kind, h.Subscription, b.cluster.cfg.version); ok {
+		filter = f
 	} else {
-		var known, subscribed bool
-		b.mu.Lock()
-		sub, known, subscribed = b.groups.Subscription(h.ConsumerGroup, h.Topic)
-		b.mu.Unlock()
-		switch {
-		case !known:
-			return tags.Filter{}, refuse(headers.SubscriptionNotExist, "the consumer's group info not exist"+b.cluster.behaviour.faq()), false
-		case !subscribed:
-			return tags.Filter{}, refuse(headers.SubscriptionNotExist, "the consumer's subscription not exist"+b.cluster.behaviour.faq()), false
-		case sub.Version < h.SubVersion:
-			return tags.Filter{}, refuse(headers.SubscriptionNotLatest, "the consumer's subscription not latest"), false
-		}
+		a = refuse(headers.SubscriptionParseFailed, "parse the consumer's subscription failed")
 	}
-	if !tags.IsExpression(sub.Kind) {
-		return tags.Filter{}, noExpressions(sub.Kind), false
+	if a.code == headers.Success && !tags.IsExpression(kind) && !b.cluster.cfg.propertyFilter {
+		a = noExpressions(kind)
 	}
-	return sub.Filter, answer{}, true
+	return filter, a, a.code == headers.Success
 }
 
-// noExpressions refuses filters that are not of tags, as enablePropertyFilter=false does,
-// the default.
+// groupFilter is that of a subscription of the group.
+func (b *Broker) groupFilter(h *headers.PullMessage) (kind string, filter filters.Filter, a answer) {
+	b.mu.Lock()
+	sub, known, subscribed := b.groups.Subscription(h.ConsumerGroup, h.Topic, b.cluster.cfg.version)
+	b.mu.Unlock()
+	switch {
+	case !known:
+		a = refuse(headers.SubscriptionNotExist, "the consumer's group info not exist"+b.cluster.behaviour.FAQ())
+	case !subscribed:
+		a = refuse(headers.SubscriptionNotExist, "the consumer's subscription not exist"+b.cluster.behaviour.FAQ())
+	case sub.Version < h.SubVersion:
+		a = refuse(headers.SubscriptionNotLatest, "the consumer's subscription not latest")
+	case sub.Unreadable:
+		a = refuse(headers.FilterDataNotExist, "The broker's consumer filter data is not exist!Your expression may be wrong!")
+	}
+	return sub.Kind, sub.Filter, a
+}
+
+// noExpressions refuses filters that are not of tags, without WithPropertyFilter.
 func noExpressions(kind string) answer {
 	return refuse(headers.SystemError, "The broker does not support consumer to filter message by "+kind)
 }
@@ -110,8 +113,15 @@ func noExpressions(kind string) answer {
 // checkClientConfig answers CHECK_CLIENT_CONFIG (ClientManageProcessor of 5.5.0).
 func (b *Broker) checkClientConfig(rq *request) answer {
 	data, err := headers.ParseCheckClientData(rq.cmd.Body)
-	if kind := data.Subscription.ExpressionType; err == nil && !tags.IsExpression(kind) {
+	kind := data.Subscription.ExpressionType
+	if err != nil || tags.IsExpression(kind) {
+		return answer{}
+	}
+	if !b.cluster.cfg.propertyFilter {
 		return noExpressions(kind)
+	}
+	if _, ok := filters.Compile(kind, data.Subscription.Expression, b.cluster.cfg.version); !ok {
+		return refuse(headers.SubscriptionParseFailed, "Invalid MessageSelector. ")
 	}
 	return answer{}
 }
@@ -130,9 +140,21 @@ func pullAnswer(r *queues.Reading, five bool) answer {
 	return a
 }
 
+// countGets notes that a group got messages. The caller holds b.mu.
+func (b *Broker) countGets(group, topic string, n int) {
+	if n > 0 {
+		b.counts.Got(group, topic, n, headers.IsSystemTopic(topic), b.millis())
+	}
+}
+
 // read looks into a queue for a pull.
-func (b *Broker) read(h *headers.PullMessage, filter *tags.Filter) queues.Reading {
+func (b *Broker) read(h *headers.PullMessage, filter *filters.Filter) queues.Reading {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.topics[h.Topic].look(h.QueueID).Read(h.QueueOffset, h.MaxMessages, filter)
+	q := b.topics[h.Topic].look(h.QueueID)
+	r := q.Read(h.QueueOffset, h.MaxMessages, filter)
+	q.Delivered += int64(len(r.Found))
+	b.offsets.Pull(offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: h.QueueID}, r.Next)
+	b.countGets(h.ConsumerGroup, h.Topic, len(r.Found))
+	return r
 }

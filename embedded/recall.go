@@ -1,37 +1,25 @@
 package embedded
 
 import (
-	"strconv"
+	"errors"
 	"strings"
-	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
-
-// recallKey names a timer message that is not to be delivered: topic, unique key
-// and TIMER_OUT_MS (TimerMessageStore.buildDeleteKey, and the slot of the wheel
-// that the mark is in).
-type recallKey struct{ topic, uniqueKey, out string }
-
-// recallFields is the header of the answer to a recall.
-type recallFields struct{ messageID string }
-
-// AppendFields appends the fields.
-func (f recallFields) AppendFields(dst []byte, s headers.Serialization) []byte {
-	dst = headers.AppendField(dst, s, propertyRegion, region)
-	return headers.AppendField(dst, s, "msgId", f.messageID)
-}
 
 // refuseRecall is the answer to a recall that is not done.
 func refuseRecall(code headers.ResponseCode, remark string) answer {
-	return answer{code: code, remark: remark, fields: recallFields{}}
+	return answer{code: code, remark: remark, fields: fields.Recall{}}
 }
 
 // recallHandle is what the answer to the send of a timer message says
 // (SendMessageProcessor.attachRecallHandle), empty where there is none.
 func (b *Broker) recallHandle(topic, uniqueKey string, d delays.Delay) string {
-	if d.Out == 0 || b.cluster.behaviour.version < headers.Version5_3_3 || strings.HasPrefix(topic, headers.RetryTopicPrefix) {
+	if d.Out == 0 || b.cluster.behaviour.Version < headers.Version5_3_3 || strings.HasPrefix(topic, headers.RetryTopicPrefix) {
 		return ""
 	}
 	return headers.RecallHandle{Topic: topic, BrokerName: b.name, Timestamp: d.Out + 1, UniqueKey: uniqueKey}.String()
@@ -54,52 +42,94 @@ func (b *Broker) recallMessage(rq *request) answer {
 	if err != nil {
 		return refuseRecall(headers.IllegalOperation, "recall handle is invalid")
 	}
-	now := b.cluster.timers.Now().UnixMilli()
-	left := handle.Timestamp - now
-	switch {
-	case handle.Topic != h.Topic:
-		return refuseRecall(headers.IllegalOperation, "recall failed, topic not match")
-	case handle.BrokerName != b.name:
-		return refuseRecall(headers.IllegalOperation, "recall failed, broker service not available")
-	case left <= 0 || left >= b.cluster.cfg.maxDelay.Milliseconds():
-		return refuseRecall(headers.IllegalOperation, "recall failed, timestamp invalid")
-	case b.cluster.cfg.withoutTimers:
+	if fault := b.delayRules().RecallFault(&handle, h.Topic, b.name); fault != "" {
+		return refuseRecall(headers.IllegalOperation, fault)
+	}
+	if b.cluster.cfg.withoutTimers || b.keepRecall(rq, h.ProducerGroup, &handle) != nil {
 		return refuseRecall(headers.SystemError, "recall failed, execute error")
 	}
-	if !b.markRecalled(handle) {
+	b.mu.Lock()
+	marked := b.markRecalled(delays.RecallOf(&handle))
+	b.mu.Unlock()
+	if !marked {
 		return full("recalls")
 	}
-	return answer{fields: recallFields{handle.UniqueKey}}
+	return answer{fields: fields.Recall{MessageID: handle.UniqueKey}}
+}
+
+// keepRecall puts a recall into the log, among the timer messages, so that it is known after
+// the next start, also to a real broker. Without a folder there is no need.
+func (b *Broker) keepRecall(rq *request, group string, handle *headers.RecallHandle) error {
+	if b.keeper == nil {
+		return nil
+	}
+	r := delays.RecallOf(handle)
+	set := r.Properties(group, handle.Timestamp, b.cluster.cfg.version)
+	m := body.StoredMessage{Topic: r.Topic, BornTimestamp: b.millis(), BornHost: rq.conn.Remote, StoreHost: b.host(), Body: []byte(delays.RecallBody)}
+	b.park(&m, &set, delays.Delay{Out: r.Out})
+	m.Properties = set.Append(nil, b.cluster.behaviour.Five)
+	b.mu.Lock()
+	s, w, err := b.storeLocked(&m, m.Topic, m.QueueID)
+	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	b.wake(w)
+	s.Write.Then(0, nil, func(err error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if err == nil {
+			b.holdRecall(s.FirstOffset, r)
+		}
+	})
+	if err := s.Write.WaitFor(b.cluster.cfg.syncFlushTimeout); !errors.Is(err, store.ErrUnsynced) {
+		return err
+	}
+	return nil
+}
+
+// holdRecall has a recall, which is a message of the timer topic, found at the next start
+// until its time is over. The caller holds b.mu.
+func (b *Broker) holdRecall(offset int64, r delays.Recall) {
+	b.keeper.Wait(headers.TimerTopic, timerQueue, offset)
+	b.cluster.timers.At(r.Over(), func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.keeper.Delivered(headers.TimerTopic, timerQueue, offset)
+	})
+}
+
+// takeRecall reports whether a timer message is a recall, which counts from now on. The caller
+// holds b.mu.
+func (b *Broker) takeRecall(m *body.StoredMessage) bool {
+	r, ok := delays.ReadRecall(m.Properties)
+	if ok {
+		b.holdRecall(m.QueueOffset, r)
+		b.markRecalled(r)
+	}
+	return ok
 }
 
 // markRecalled keeps the mark for as long as the message may still come. It reports
-// whether there was room for it.
-func (b *Broker) markRecalled(handle headers.RecallHandle) bool {
-	out := delays.Slot(handle.Timestamp)
-	key := recallKey{handle.Topic, handle.UniqueKey, strconv.FormatInt(out, 10)}
-	b.mu.Lock()
-	_, before := b.recalled[key]
-	ok := hasRoom(b.recalled, key)
-	if ok {
-		b.recalled[key] = struct{}{}
+// whether there was room for it. The caller holds b.mu.
+func (b *Broker) markRecalled(r delays.Recall) bool {
+	if _, before := b.recalled[r]; before || !hasRoom(b.recalled, r) {
+		return before
 	}
-	b.mu.Unlock()
-	if before || !ok {
-		return ok
-	}
-	b.cluster.timers.At(time.UnixMilli(out).Add(2*delays.Precision), func() {
+	b.recalled[r] = struct{}{}
+	b.cluster.timers.At(r.Over(), func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.srv.running() { // else the message may be overdue
-			delete(b.recalled, key)
+		if b.srv.Running() { // else the message may be overdue
+			delete(b.recalled, r)
 		}
 	})
 	return true
 }
 
-func (b *Broker) wasRecalled(key recallKey) bool {
+func (b *Broker) wasRecalled(r delays.Recall) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, yes := b.recalled[key]
+	_, yes := b.recalled[r]
 	return yes
 }

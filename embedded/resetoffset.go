@@ -41,7 +41,7 @@ func (b *Broker) resetOffset(rq *request) answer {
 	push := h
 	push.Push = true
 	for _, c := range members {
-		c.push(&push, out.Encode())
+		c.Push(&push, out.Encode())
 	}
 	return answer{body: out.Encode()}
 }
@@ -74,7 +74,7 @@ func (b *Broker) resetPlaces(h *headers.ResetOffset, note bool) (out headers.Res
 				return out, refuse(headers.SystemError, fmt.Sprintf("Target offset %d not in consume queue range [%d-%d]", offset, queue.First, queue.Next()))
 			}
 		case h.Timestamp >= 0:
-			offset = queue.Search(h.Timestamp, false, b.cluster.behaviour.five)
+			offset = queue.Search(h.Timestamp, false, b.cluster.behaviour.Five)
 		}
 		if !note {
 			at, ok := b.offsets.Get(q)

@@ -3,9 +3,11 @@ package embedded
 import (
 	"time"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/versions"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
@@ -30,7 +32,7 @@ func (b *Broker) revive() {
 	b.mu.Lock()
 	b.reviving = nil
 	// Asked under mu, so that whoever starts the broker finds what is due.
-	if !b.srv.running() {
+	if !b.srv.Running() {
 		b.mu.Unlock()
 		return
 	}
@@ -51,19 +53,19 @@ func (b *Broker) reviveLocked(r *pop.Revival) woken {
 	if _, ok := b.configs[group]; !ok || b.topics[base] == nil {
 		return woken{}
 	}
-	records := b.topics[r.Queue.Topic].look(r.Queue.ID).At(r.Offset)
+	raw := b.topics[r.Queue.Topic].look(r.Queue.ID).Raw(r.Offset)
 	name := b.pop.RetryTopic(group, r.Queue.Topic)
-	if len(records) == 0 || !hasRoom(b.topics, name) {
+	if raw == nil || !hasRoom(b.topics, name) {
 		return woken{}
 	}
-	m, err := b.pop.RetryCopy(records[0].Raw, r, b.storeHost)
+	m, err := b.pop.RetryCopy(raw, r, b.storeHost)
 	if err != nil {
 		return woken{} // the store made it: there is no such case
 	}
 	if b.cluster.cfg.version < headers.Version5_1_1 {
 		m.Flag = 0 // its reviveRetry leaves it out
 	}
-	raw, err := body.AppendStored(make([]byte, 0, m.Size()), &m)
+	again, err := body.AppendStored(make([]byte, 0, m.Size()), &m)
 	if err != nil {
 		return woken{} // properties over the limit: a real broker tries again, in vain
 	}
@@ -76,13 +78,16 @@ func (b *Broker) reviveLocked(r *pop.Revival) woken {
 		b.offsets.Commit(q, 0)
 	}
 	tag := tags.HashOf(m.Properties)
-	_, w := b.putLocked(t, 0, []entry{{raw: raw, tagHash: tag}})
+	e := entry{Raw: again, TagHash: tag}
+	s, w, err := b.putLocked(t, 0, []entry{e})
+	w.writes = append(w.writes, pendingWrite{s.Write, err, func() { b.insistLater(t, 0, e) }})
+	passes := func(f *filters.Filter) bool { return f.PassesHash(tag) && f.PassesRecord(again) }
 	any := offsets.Queue{Group: group, Topic: base, ID: pop.AnyQueue}
-	if p, ok := b.pops.Wake(any, &tag); ok {
+	if p, ok := b.pops.Wake(any, passes); ok {
 		w.parked = append(w.parked, p)
 	}
-	if b.cluster.cfg.version >= versionOrderFree {
-		if p, ok := b.notices.Wake(any, &tag); ok {
+	if b.cluster.cfg.version >= versions.OrderFree {
+		if p, ok := b.notices.Wake(any, passes); ok {
 			w.parked = append(w.parked, p)
 		}
 	}

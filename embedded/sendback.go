@@ -60,7 +60,7 @@ func (b *Broker) sentBack(h *headers.ConsumerSendBack) (m body.StoredMessage, mo
 	retry, dead := headers.RetryTopicPrefix+h.ConsumerGroup, headers.DeadLetterTopicPrefix+h.ConsumerGroup
 	switch {
 	case !known && b.cluster.cfg.noGroups:
-		return m, 0, refuse(headers.SubscriptionGroupNotExist, "subscription group not exist, "+h.ConsumerGroup+" "+b.cluster.behaviour.faq()), false
+		return m, 0, refuse(headers.SubscriptionGroupNotExist, "subscription group not exist, "+h.ConsumerGroup+" "+b.cluster.behaviour.FAQ()), false
 	case !known, !hasRoom(b.topics, retry), !hasRoom(b.topics, dead), !hasRoom(b.topics, headers.ScheduleTopic):
 		return m, 0, full("consumer groups and topics"), false
 	case b.readOnly:
@@ -74,11 +74,11 @@ func (b *Broker) sentBack(h *headers.ConsumerSendBack) (m body.StoredMessage, mo
 	if b.topics[retry].perm&headers.PermWrite == 0 {
 		return m, 0, refuse(headers.NoPermission, "the topic["+retry+"] sending message is forbidden"), false
 	}
-	at, found := b.logIndex(h.Offset)
-	if !found || b.log[at].raw == nil {
+	_, raw, found := b.storedAt(h.Offset)
+	if !found {
 		return m, 0, refuse(headers.SystemError, fmt.Sprintf("look message by offset failed, %d", h.Offset)), false
 	}
-	m, _, err := body.ParseStored(bytes.Clone(b.log[at].raw))
+	m, _, err := body.ParseStored(bytes.Clone(raw))
 	if err != nil {
 		return m, 0, refuse(headers.SystemError, err.Error()), false
 	}
@@ -103,20 +103,30 @@ func (b *Broker) storeAgain(m *body.StoredMessage, set *properties.Set, level in
 	if target == nil {
 		return refuse(headers.SystemError, "topic["+m.Topic+"] not exist")
 	}
-	wait := delays.Delay{Level: level}
+	wait, e := delays.Delay{Level: level}, entry{TagHash: headers.HashCode(string(set.Get(headers.PropertyTags)))}
 	if level > 0 {
 		delays.DropTimer(set)
 		target = b.park(m, set, wait)
+		e.Arrived = func(_, offset int64) { b.keeper.Wait(m.Topic, m.QueueID, offset) }
 	}
-	m.Properties = set.Append(nil, b.cluster.behaviour.five)
+	m.Properties = set.Append(nil, b.cluster.behaviour.Five)
 	m.StoreHost = b.host()
 	raw, err := body.AppendStored(make([]byte, 0, m.Size()), m)
 	if err != nil {
 		return refuse(headers.SystemError, "MESSAGE_ILLEGAL")
 	}
-	b.put(target, m.QueueID, []entry{{raw: raw, tagHash: headers.HashCode(string(set.Get(headers.PropertyTags)))}})
-	if level > 0 {
-		b.awaitDelay(wait, raw)
+	e.Raw = raw
+	s, err := b.put(target, m.QueueID, []entry{e})
+	if err != nil {
+		return notStored(err)
+	}
+	s.Write.Then(0, nil, func(err error) {
+		if err == nil && level > 0 {
+			b.awaitDelay(wait, raw)
+		}
+	})
+	if err := s.Write.WaitFor(b.cluster.cfg.syncFlushTimeout); err != nil {
+		return notStored(err)
 	}
 	return answer{}
 }
@@ -124,7 +134,7 @@ func (b *Broker) storeAgain(m *body.StoredMessage, set *properties.Set, level in
 // deadLetter makes a dead letter of a send to a retry topic that comes too often, or
 // whose group has members that read in order, and returns its topic
 // (SendMessageProcessor.handleRetryAndDLQ of 5.5.0, and of 4.9.7, which counts by one
-// less). Other sends stay as they are.
+// less and does not look at order). Other sends stay as they are.
 func (b *Broker) deadLetter(h *headers.SendMessage) *topic {
 	group, retry := strings.CutPrefix(h.Topic, headers.RetryTopicPrefix)
 	if !retry {
@@ -137,17 +147,22 @@ func (b *Broker) deadLetter(h *headers.SendMessage) *topic {
 	if h.HasMaxReconsumeTimes {
 		most = h.MaxReconsumeTimes
 	}
-	if !b.cluster.behaviour.five {
+	five := b.cluster.behaviour.Five
+	if !five {
 		most--
 	}
+	inOrder := five && b.locks.Any(group, b.cluster.timers.Now())
 	name := headers.DeadLetterTopicPrefix + group
-	if !known || h.ReconsumeTimes <= most && !b.locks.Any(group, b.cluster.timers.Now()) || !hasRoom(b.topics, name) {
+	if !known || h.ReconsumeTimes <= most && !inOrder || !hasRoom(b.topics, name) {
 		return nil
 	}
-	var set properties.Set
-	set.Parse(h.Properties, nil)
-	set.Set(headers.PropertyDelayLevel, "0")
-	h.Topic, h.QueueID, h.Properties = name, 0, set.Append(nil, true)
+	h.Topic, h.QueueID = name, 0
+	if five { // before, it waits for its delay first
+		var set properties.Set
+		set.Parse(h.Properties, nil)
+		set.Set(headers.PropertyDelayLevel, "-1")
+		h.Properties = set.Append(nil, true)
+	}
 	return b.deadLetters(name)
 }
 

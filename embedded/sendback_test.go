@@ -108,16 +108,18 @@ func TestSendBack(t *testing.T) {
 			send := &headers.SendMessage{
 				ProducerGroup: "producers", Topic: retry, DefaultTopic: headers.DefaultTopic, DefaultTopicQueues: 1,
 				BornTimestamp: time.Now().UnixMilli(), ReconsumeTimes: 3, MaxReconsumeTimes: 3, HasMaxReconsumeTimes: true,
+				Properties: []byte("DELAY\x011\x02"),
+			}
+			level := "-1"
+			if w.version < headers.Version5_0_0 { // one less, and it waits for its delay
+				send.ReconsumeTimes, level = 2, "1"
 			}
 			w.succeed(send, []byte("a"))
-			send.ReconsumeTimes = 4
+			send.ReconsumeTimes++
 			w.succeed(send, []byte("b"))
 			dead := w.awaitPull(headers.DeadLetterTopicPrefix+w.group, 0)
-			first := "b"
-			if w.version < headers.Version5_0_0 {
-				first = "a" // one less
-			}
-			require.Equal(w.t, first, string(dead.Body))
+			require.Equal(w.t, "b", string(dead.Body))
+			require.Equal(w.t, level, dead.property("DELAY"))
 		}},
 		{name: "a popped message", since: headers.Version5_0_0, run: func(w *popWorld) {
 			w.send(0, "a")

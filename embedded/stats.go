@@ -41,7 +41,7 @@ func (s Stats) Accepted() int {
 func (c *Cluster) Stats() Stats {
 	s := make(Stats)
 	for _, srv := range c.servers() {
-		s[srv.name] = srv.stats()
+		s[srv.Name()] = srv.stats()
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/attributes"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/clock"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/names"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/queues"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
@@ -20,7 +21,10 @@ type topic struct {
 	perm  int
 	// ordered: see SetOrderTopic.
 	ordered bool
-	queues  map[int32]*queue // those with messages, now or before, and those that pulls wait at
+	// unlisted topics are not in routes, see NameServer.removeTopic.
+	unlisted bool
+	relist   *clock.Alarm     // that ends it
+	queues   map[int32]*queue // those with messages, now or before, and those that pulls wait at
 	// attributes are those of 5.x; replaced as a whole
 	attributes map[string]string
 }
@@ -43,7 +47,7 @@ func (t *topic) look(id int32) *queue {
 
 // dropUnused forgets the queue id if there is nothing in it and never was.
 func (t *topic) dropUnused(id int32) {
-	if q := t.queues[id]; q != nil && q.Next() == 0 && len(q.polls) == 0 {
+	if q := t.queues[id]; q != nil && q.Assigned() == 0 && len(q.polls) == 0 {
 		delete(t.queues, id)
 	}
 }
@@ -64,26 +68,7 @@ func (t *topic) queue(id int32) *queue {
 
 // describe prints t as TopicConfig.toString does, for remarks.
 func (t *topic) describe(five bool) string {
-	text := ""
-	if five {
-		text = ", attributes=" + attributes.Text(t.attributes)
-	}
-	return fmt.Sprintf("TopicConfig [topicName=%s, readQueueNums=%d, writeQueueNums=%d, perm=%s, topicFilterType=SINGLE_TAG, topicSysFlag=0, order=false%s]",
-		t.name, t.read, t.write, permText(t.perm), text)
-}
-
-func permText(perm int) string {
-	text := []byte("---")
-	if perm&headers.PermRead != 0 {
-		text[0] = 'R'
-	}
-	if perm&headers.PermWrite != 0 {
-		text[1] = 'W'
-	}
-	if perm&headers.PermInherit != 0 {
-		text[2] = 'X'
-	}
-	return string(text)
+	return attributes.DescribeTopic(t.name, t.read, t.write, t.perm, t.attributes, five)
 }
 
 // putTopic sets the queues and the permission of a topic, and makes it if need
@@ -100,7 +85,8 @@ func (b *Broker) putTopicLocked(name string, read, write, perm int) *topic {
 		t = &topic{name: name}
 		b.topics[name] = t
 	}
-	t.read, t.write, t.perm = read, write, perm
+	t.read, t.write, t.perm, t.unlisted = read, write, perm, false
+	b.changes.Add(1)
 	return t
 }
 
@@ -128,15 +114,15 @@ func (b *Broker) createTopic(rq *request) answer {
 		return refuse(headers.SystemError, err.Error())
 	}
 	if fault := names.Fault(h.Topic); fault != "" {
-		return refuse(b.cluster.behaviour.badParameter, fault)
+		return refuse(b.cluster.behaviour.BadParameter, fault)
 	}
 	if headers.IsSystemTopic(h.Topic) {
-		return refuse(b.cluster.behaviour.badParameter, "The topic["+h.Topic+"] is conflict with system topic.")
+		return refuse(b.cluster.behaviour.BadParameter, "The topic["+h.Topic+"] is conflict with system topic.")
 	}
 	if h.ReadQueues < 0 || h.WriteQueues < 0 {
 		return refuse(headers.SystemError, fmt.Sprintf("queue numbers %d and %d", h.ReadQueues, h.WriteQueues))
 	}
-	if fault := b.setTopic(&h); fault != nil {
+	if fault := b.setTopic(&h, rq.cmd.Fields.Bool("order")); fault != nil {
 		return *fault
 	}
 	// The remark is what 5.5.0 sends with this success.
@@ -144,7 +130,7 @@ func (b *Broker) createTopic(rq *request) answer {
 }
 
 // setTopic does what UPDATE_AND_CREATE_TOPIC asks for, or says why not.
-func (b *Broker) setTopic(h *headers.CreateTopic) *answer {
+func (b *Broker) setTopic(h *headers.CreateTopic, ordered bool) *answer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !hasRoom(b.topics, h.Topic) {
@@ -153,7 +139,7 @@ func (b *Broker) setTopic(h *headers.CreateTopic) *answer {
 	}
 	old := b.topics[h.Topic]
 	var altered map[string]string
-	if b.cluster.behaviour.five {
+	if b.cluster.behaviour.Five {
 		var before map[string]string
 		if old != nil {
 			before = old.attributes
@@ -163,12 +149,13 @@ func (b *Broker) setTopic(h *headers.CreateTopic) *answer {
 			fault := refuse(headers.SystemError, err.Error())
 			return &fault
 		}
-		if altered["message.type"] == "MIXED" && b.cluster.behaviour.version >= attributes.VersionNoMixed {
+		if altered["message.type"] == "MIXED" && b.cluster.behaviour.Version >= attributes.VersionNoMixed {
 			// enableMixedMessageType is off unless configured.
 			fault := refuse(headers.InvalidParameter, "MIXED message type is not supported.")
 			return &fault
 		}
 	}
-	b.putTopicLocked(h.Topic, int(h.ReadQueues), int(h.WriteQueues), int(h.Perm)).attributes = altered
+	t := b.putTopicLocked(h.Topic, int(h.ReadQueues), int(h.WriteQueues), int(h.Perm))
+	t.attributes, t.ordered = altered, ordered
 	return nil
 }

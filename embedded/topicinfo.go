@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
 // Topic is what a broker knows about one of its topics.
@@ -18,13 +20,16 @@ type Topic struct {
 	Attributes map[string]string
 }
 
-// Topics returns the broker's topics, sorted by name.
+// Topics returns the broker's topics, sorted by name, but for that of replies to requests,
+// which each broker has.
 func (b *Broker) Topics() []Topic {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	topics := make([]Topic, 0, len(b.topics))
 	for _, t := range b.topics {
-		topics = append(topics, Topic{t.name, t.read, t.write, t.perm, maps.Clone(t.attributes)})
+		if t.name != headers.ReplyTopic(clusterName) {
+			topics = append(topics, Topic{t.name, t.read, t.write, t.perm, maps.Clone(t.attributes)})
+		}
 	}
 	slices.SortFunc(topics, func(x, y Topic) int { return cmp.Compare(x.Name, y.Name) })
 	return topics

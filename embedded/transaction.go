@@ -1,48 +1,20 @@
 package embedded
 
 import (
-	"maps"
-	"slices"
-	"strconv"
-	"time"
+	"errors"
 
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/properties"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/transactions"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
-
-// transactionCheck is when a broker asks producers about half messages that
-// nobody has decided.
-type transactionCheck struct {
-	timeout  time.Duration // the least age of a half message
-	interval time.Duration // between two rounds
-	most     int           // checks of one message
-}
-
-// defaultTransactionCheck is that of BrokerConfig of 5.5.0: transactionTimeOut,
-// transactionCheckInterval and transactionCheckMax.
-var defaultTransactionCheck = transactionCheck{timeout: 6 * time.Second, interval: 30 * time.Second, most: 15}
-
-// halves are the half messages of a broker that are not decided yet. The
-// broker's mu guards them.
-type halves struct {
-	offsets []int64 // in the commit log, the oldest first
-	armed   bool    // a round of checks is to come
-	turn    int     // of the producers of a group
-}
-
-func (h *halves) remove(offset int64) {
-	if at := slices.Index(h.offsets, offset); at >= 0 {
-		h.offsets = slices.Delete(h.offsets, at, at+1)
-	}
-}
 
 // openHalf notes that the half message at a commit-log offset waits for the end
 // of its transaction.
 func (b *Broker) openHalf(offset int64) {
 	b.mu.Lock()
-	b.halves.offsets = append(b.halves.offsets, offset)
+	b.halves.Add(offset)
 	b.mu.Unlock()
 	b.armChecks()
 }
@@ -52,17 +24,17 @@ func (b *Broker) openHalf(offset int64) {
 func (b *Broker) armChecks() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.halves.armed || len(b.halves.offsets) == 0 {
+	if b.halves.Armed || b.halves.Len() == 0 {
 		return
 	}
-	b.halves.armed = true
-	every := b.cluster.cfg.transactionCheck.interval
+	b.halves.Armed = true
+	every := b.cluster.cfg.transactionCheck.Interval
 	b.cluster.timers.After(every-b.cluster.timers.Now().Sub(b.cluster.started)%every, func() {
 		if b.Running() {
 			b.checkHalves(false)
 		}
 		b.mu.Lock()
-		b.halves.armed = false
+		b.halves.Armed = false
 		b.mu.Unlock()
 		b.armChecks()
 	})
@@ -78,7 +50,7 @@ func (b *Broker) CheckTransactions() int { return b.checkHalves(true) }
 
 func (b *Broker) checkHalves(now bool) int {
 	b.mu.Lock()
-	open := slices.Clone(b.halves.offsets)
+	open := b.halves.All()
 	b.mu.Unlock()
 	asked := 0
 	for _, offset := range open {
@@ -92,74 +64,71 @@ func (b *Broker) checkHalves(now bool) int {
 // checkHalf checks one half message (TransactionalMessageServiceImpl.check of
 // 5.5.0). It reports whether a producer was asked.
 func (b *Broker) checkHalf(offset int64, now bool) bool {
+	check, five := b.cluster.cfg.transactionCheck, b.cluster.behaviour.Five
 	b.mu.Lock()
-	if !slices.Contains(b.halves.offsets, offset) {
+	if !b.halves.Has(offset) {
 		b.mu.Unlock()
 		return false // decided meanwhile
 	}
-	m, set, ok := b.halfAt(offset)
+	m, ok := b.halfAt(offset)
 	if !ok {
-		b.halves.remove(offset) // retention has dropped it
+		b.halves.Remove(offset) // retention has dropped it
 		b.mu.Unlock()
 		return false
 	}
-	checks, _ := strconv.Atoi(string(set.Get(headers.PropertyCheckTimes)))
-	discarded := checks >= b.cluster.cfg.transactionCheck.most
+	discarded := m.Checks() >= check.Most
 	var s stored
 	var w woken
 	var err error
 	switch {
 	case discarded:
-		_, w, err = b.storeLocked(&m, headers.CheckMaxTimeTopic, 0)
-	case !now && b.cluster.timers.Now().UnixMilli()-m.BornTimestamp <= b.immunity(&set).Milliseconds():
+		s, w, err = b.storeLocked(&m.StoredMessage, headers.CheckMaxTimeTopic, 0)
+	case !now && m.Immune(check, b.millis()):
 		b.mu.Unlock()
 		return false
 	default:
-		set.Set(headers.PropertyCheckTimes, strconv.Itoa(checks+1))
-		m.Properties = set.Append(nil, b.cluster.behaviour.five)
-		s, w, err = b.storeLocked(&m, headers.HalfTopic, 0)
+		m.Checked(five)
+		s, w, err = b.storeLocked(&m.StoredMessage, headers.HalfTopic, 0)
 	}
 	if err != nil {
 		b.mu.Unlock()
 		return false // no room for the count: it stays as it is, as on a real broker
 	}
-	b.halves.remove(offset)
-	if !discarded {
-		b.halves.offsets = append(b.halves.offsets, s.logOffsets[0])
-		m.QueueOffset, m.CommitLogOffset = s.firstOffset, s.logOffsets[0]
+	if discarded {
+		w.add(b.decide(offset))
 	}
-	producer := b.anyProducer(string(set.Get(headers.PropertyProducerGroup)))
+	b.halves.Remove(offset)
+	if !discarded {
+		b.halves.Add(s.LogOffsets[0])
+		m.QueueOffset, m.CommitLogOffset = s.FirstOffset, s.LogOffsets[0]
+	}
+	var producer *conn
+	if members := b.producers.Members(m.Group()); len(members) > 0 {
+		producer = members[b.halves.Turn(len(members))].Conn
+	}
 	b.mu.Unlock()
 	b.wake(w)
+	if s.Write.Wait() != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.halves.Remove(s.LogOffsets[0])
+		b.halves.Add(offset)
+		return false // it is checked again
+	}
 	if discarded || producer == nil {
 		return false
 	}
-	return b.pushCheck(producer, &m, &set)
+	question, raw, err := m.Question(b.name, b.millis(), five)
+	return err == nil && producer.Push(&question, raw)
 }
 
-// halfAt decodes the half message at a commit-log offset into memory of its own.
-// The caller holds b.mu.
-func (b *Broker) halfAt(offset int64) (m body.StoredMessage, set properties.Set, ok bool) {
-	at, found := b.logIndex(offset)
-	if !found || b.log[at].raw == nil {
-		return m, set, false
+// halfAt decodes the half message at a commit-log offset. The caller holds b.mu.
+func (b *Broker) halfAt(offset int64) (h transactions.Half, ok bool) {
+	m, _, ok := b.storedAt(offset)
+	if !ok {
+		return h, false
 	}
-	m, _, err := body.ParseStored(b.log[at].raw)
-	if err != nil || m.Topic != headers.HalfTopic {
-		return m, set, false
-	}
-	set.Parse(m.Properties, nil)
-	return m, set, true
-}
-
-// immunity is how old a half message has to be to be checked
-// (TransactionalMessageServiceImpl.getImmunityTime of 5.5.0).
-func (b *Broker) immunity(set *properties.Set) time.Duration {
-	seconds, err := strconv.ParseInt(string(set.Get(headers.PropertyCheckImmunity)), 10, 32)
-	if err != nil || seconds == -1 {
-		return b.cluster.cfg.transactionCheck.timeout
-	}
-	return time.Duration(seconds) * time.Second
+	return transactions.Of(&m)
 }
 
 // storeLocked stores m, with its properties, in a queue of that topic, which is
@@ -176,53 +145,7 @@ func (b *Broker) storeLocked(m *body.StoredMessage, name string, queueID int32) 
 	if err != nil {
 		return stored{}, woken{}, err
 	}
-	s, w := b.putLocked(t, queueID, []entry{{raw: raw, tagHash: tags.HashOf(m.Properties)}})
-	return s, w, nil
-}
-
-// anyProducer takes turns among the producers of a group
-// (ProducerManager.getAvailableChannel). The caller holds b.mu.
-func (b *Broker) anyProducer(group string) *conn {
-	members := b.producers[group]
-	if len(members) == 0 {
-		return nil
-	}
-	ids := slices.Sorted(maps.Keys(members))
-	b.halves.turn++
-	return members[ids[b.halves.turn%len(ids)]].conn
-}
-
-// pushCheck asks a producer about a half message
-// (AbstractTransactionalMessageCheckListener.sendCheckMessage of 5.5.0).
-func (b *Broker) pushCheck(producer *conn, m *body.StoredMessage, set *properties.Set) bool {
-	id := string(set.Get(headers.PropertyUniqueKey))
-	h := headers.CheckTransaction{
-		StateTableOffset: m.QueueOffset,
-		CommitLogOffset:  m.CommitLogOffset,
-		MessageID:        id,
-		TransactionID:    id,
-		OffsetMessageID:  body.OffsetMessageID(m.StoreHost, m.CommitLogOffset),
-	}
-	if b.cluster.behaviour.five {
-		h.Topic, h.BrokerName = headers.HalfTopic, b.name
-	}
-	asked := *m
-	asked.Topic = string(set.Get(headers.PropertyRealTopic))
-	asked.QueueID = realQueue(set)
-	raw, err := body.AppendStored(make([]byte, 0, asked.Size()), &asked)
-	if err != nil {
-		return false
-	}
-	place := body.Place{QueueOffset: m.QueueOffset, CommitLogOffset: m.CommitLogOffset, StoreTimestamp: b.cluster.timers.Now().UnixMilli()}
-	if err := body.SetPlace(raw, place); err != nil {
-		return false
-	}
-	return producer.push(&h, raw)
-}
-
-func realQueue(set *properties.Set) int32 {
-	id, _ := strconv.ParseInt(string(set.Get(headers.PropertyRealQueue)), 10, 32)
-	return int32(id)
+	return b.putLocked(t, queueID, []entry{{Raw: raw, TagHash: tags.HashOf(m.Properties)}})
 }
 
 // endTransaction answers END_TRANSACTION (EndTransactionProcessor of 5.5.0). What
@@ -236,51 +159,46 @@ func (b *Broker) endTransaction(rq *request) answer {
 	if h.End != headers.TransactionCommit && h.End != headers.TransactionRollback {
 		return answer{none: true}
 	}
+	five := b.cluster.behaviour.Five
 	b.mu.Lock()
-	m, set, ok := b.halfAt(h.CommitLogOffset)
-	if a, bad := b.endFault(&h, &m, &set, ok); bad {
+	m, ok := b.halfAt(h.CommitLogOffset)
+	code, remark := headers.SystemError, "Find prepared transaction message failed"
+	if ok {
+		code, remark = m.Fault(&h, b.cluster.cfg.transactionCheck, b.millis(), five)
+	}
+	if code != headers.Success {
 		b.mu.Unlock()
-		return a
+		return refuse(code, remark)
 	}
 	if h.End == headers.TransactionRollback {
-		b.halves.remove(h.CommitLogOffset)
+		w := b.decide(h.CommitLogOffset)
+		b.halves.Remove(h.CommitLogOffset)
 		b.mu.Unlock()
+		b.wake(w)
 		return answer{remark: noCode}
 	}
-	topic, queueID := string(set.Get(headers.PropertyRealTopic)), realQueue(&set)
-	if b.cluster.behaviour.five {
-		set.Remove(headers.PropertyRealTopic)
-		set.Remove(headers.PropertyRealQueue)
-	}
-	m.Properties = set.Append(nil, b.cluster.behaviour.five)
-	m.SysFlag = m.SysFlag&^headers.SysFlagTransactionMask | headers.SysFlagCommit
-	m.PreparedOffset = h.CommitLogOffset
-	_, w, err := b.storeLocked(&m, topic, queueID)
+	topic, queueID := m.Target()
+	m.Commit(h.CommitLogOffset, five)
+	s, w, err := b.storeLocked(&m.StoredMessage, topic, queueID)
 	if err == nil {
-		b.halves.remove(h.CommitLogOffset)
+		w.add(b.decide(h.CommitLogOffset))
+		b.halves.Remove(h.CommitLogOffset)
 	}
 	b.mu.Unlock()
-	if err != nil {
+	switch {
+	case errors.Is(err, headers.ErrTooLarge):
 		return refuse(headers.MessageIllegal, b.tooLarge().remark)
+	case err != nil:
+		return notStored(err)
 	}
 	b.wake(w)
-	return answer{}
-}
-
-// endFault says why a transaction cannot be ended. The caller holds b.mu.
-func (b *Broker) endFault(h *headers.EndTransaction, m *body.StoredMessage, set *properties.Set, found bool) (answer, bool) {
-	age := b.cluster.timers.Now().UnixMilli() - m.BornTimestamp
-	// TransactionalMessageUtil.getImmunityTime of 5.5.0 has a least time.
-	immune := max(b.immunity(set), b.cluster.cfg.transactionCheck.timeout).Milliseconds()
-	switch {
-	case !found:
-		return refuse(headers.SystemError, "Find prepared transaction message failed"), true
-	case b.cluster.behaviour.five && !h.FromCheck && set.Get(headers.PropertyCheckImmunity) != nil && age > immune:
-		return refuse(headers.IllegalOperation, "Message commit fail, wait check"), true
-	case string(set.Get(headers.PropertyProducerGroup)) != h.ProducerGroup:
-		return refuse(headers.SystemError, "The producer group wrong"), true
-	case m.QueueOffset != h.StateTableOffset:
-		return refuse(headers.SystemError, "The transaction state table offset wrong"), true
+	s.Write.Then(0, nil, func(err error) {
+		if err != nil {
+			b.openHalf(h.CommitLogOffset) // it is as it was
+		}
+	})
+	if err := s.Write.WaitFor(b.cluster.cfg.syncFlushTimeout); err != nil && !errors.Is(err, store.ErrUnsynced) {
+		return notStored(err)
 	}
-	return answer{}, false
+	return answer{}
 }

@@ -214,6 +214,7 @@ func TestTransactionCheck(t *testing.T) {
 		require.NotEqual(t, first.StateTableOffset, check.StateTableOffset)
 		require.NotEqual(t, first.CommitLogOffset, check.CommitLogOffset)
 		require.Equal(t, "1", string(propertyOf(m, "TRANSACTION_CHECK_TIMES")))
+		require.Equal(t, "false", string(propertyOf(m, "WAIT")))
 		require.Equal(t, []int64{check.StateTableOffset, check.CommitLogOffset}, []int64{m.QueueOffset, m.CommitLogOffset})
 
 		c.oneway(answerTo(check, headers.TransactionUndecided), nil)

@@ -1,9 +1,10 @@
 package embedded
 
 import (
-	"errors"
-	"fmt"
-	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sockets"
 )
 
 // vipOffset is how far a broker's VIP port is below the one it registers
@@ -15,47 +16,20 @@ const vipOffset = 2
 // broker, such as "broker-a-vip". Without it there is only the first.
 func WithVIPPort() Option { return func(c *config) { c.vipPort = true } }
 
-var errStopped = errors.New("stopped while it was starting")
-
 // listen starts the broker's servers, the main one at addr.
 func (b *Broker) listen(addr string) error {
 	if b.vip == nil {
-		_, err := b.srv.start(addr)
+		_, err := b.srv.Start(addr)
 		return err
 	}
-	const attempts = 10 // the system picks the first port without a look at the second
-	var failure error
-	for range attempts {
-		term, err := b.srv.start(addr)
-		if err != nil {
-			return err
-		}
-		vipTerm := 0
-		var main netip.AddrPort
-		if main, err = netip.ParseAddrPort(b.srv.address()); err == nil {
-			vipTerm, err = b.vip.start(netip.AddrPortFrom(main.Addr(), main.Port()-vipOffset).String())
-		}
-		if err == nil {
-			if b.srv.runs(term) {
-				return nil
-			}
-			b.vip.stopTerm(vipTerm) // the stop came too early for it
-			return errStopped
-		}
-		failure = err
-		b.srv.stopTerm(term)
-		if wanted, parseErr := netip.ParseAddrPort(addr); parseErr != nil || wanted.Port() != 0 {
-			break
-		}
-	}
-	return fmt.Errorf("VIP port: %w", failure)
+	return sockets.StartPair(b.srv.Server, b.vip.Server, addr, vipOffset)
 }
 
 // halt stops the broker's servers.
 func (b *Broker) halt() {
-	b.srv.stop()
+	b.srv.Stop()
 	if b.vip != nil {
-		b.vip.stop()
+		b.vip.Stop()
 	}
 }
 
@@ -67,11 +41,14 @@ func (b *Broker) servers() []*server {
 	return []*server{b.srv, b.vip}
 }
 
-// connections returns the open connections of all the broker's servers.
+// connections returns the open connections of all the broker's servers, of each in the order
+// of their clients' addresses.
 func (b *Broker) connections() []*conn {
 	var all []*conn
 	for _, s := range b.servers() {
-		all = append(all, s.connections()...)
+		all = append(all, slices.SortedFunc(slices.Values(s.Connections()), func(a, b *conn) int {
+			return strings.Compare(a.RemoteText, b.RemoteText)
+		})...)
 	}
 	return all
 }

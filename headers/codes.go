@@ -30,12 +30,20 @@ const (
 	CodeLockQueues              RequestCode = 41
 	CodeUnlockQueues            RequestCode = 42
 	CodeCheckClientConfig       RequestCode = 46
+	CodePutConfig               RequestCode = 100
+	CodeConfig                  RequestCode = 101
+	CodeDeleteConfig            RequestCode = 102
 	CodeTopicRoute              RequestCode = 105
 	CodeClusterInfo             RequestCode = 106
 	CodeCreateSubscriptionGroup RequestCode = 200
 	CodeAllSubscriptionGroups   RequestCode = 201
 	CodeTopicStats              RequestCode = 202
 	CodeConsumerConnection      RequestCode = 203
+	CodeTopicList               RequestCode = 206
+	CodeDeleteSubscriptionGroup RequestCode = 207
+	CodeConsumeStats            RequestCode = 208
+	CodeDeleteTopic             RequestCode = 215
+	CodeDeleteTopicRoute        RequestCode = 216
 	CodeResetClientOffset       RequestCode = 220
 	CodeConsumerStatus          RequestCode = 221
 	CodeResetOffset             RequestCode = 222
@@ -43,7 +51,12 @@ const (
 	CodeConsumerRunningInfo     RequestCode = 307
 	CodeConsumeMessageDirectly  RequestCode = 309
 	CodeSendMessageV2           RequestCode = 310
+	CodeBrokerStats             RequestCode = 315
 	CodeSendBatchMessage        RequestCode = 320
+	CodeSendReplyMessage        RequestCode = 324
+	CodeSendReplyMessageV2      RequestCode = 325
+	CodePushReplyMessage        RequestCode = 326
+	CodeTopicConfig             RequestCode = 351
 	CodeSubscriptionGroup       RequestCode = 352
 	CodeLitePullMessage         RequestCode = 361
 	CodeRecallMessage           RequestCode = 370
@@ -105,6 +118,12 @@ func (c RequestCode) String() string {
 		return "UNLOCK_BATCH_MQ"
 	case CodeCheckClientConfig:
 		return "CHECK_CLIENT_CONFIG"
+	case CodePutConfig:
+		return "PUT_KV_CONFIG"
+	case CodeConfig:
+		return "GET_KV_CONFIG"
+	case CodeDeleteConfig:
+		return "DELETE_KV_CONFIG"
 	case CodeTopicRoute:
 		return "GET_ROUTEINFO_BY_TOPIC"
 	case CodeClusterInfo:
@@ -117,6 +136,16 @@ func (c RequestCode) String() string {
 		return "GET_TOPIC_STATS_INFO"
 	case CodeConsumerConnection:
 		return "GET_CONSUMER_CONNECTION_LIST"
+	case CodeTopicList:
+		return "GET_ALL_TOPIC_LIST_FROM_NAMESERVER"
+	case CodeDeleteSubscriptionGroup:
+		return "DELETE_SUBSCRIPTIONGROUP"
+	case CodeConsumeStats:
+		return "GET_CONSUME_STATS"
+	case CodeDeleteTopic:
+		return "DELETE_TOPIC_IN_BROKER"
+	case CodeDeleteTopicRoute:
+		return "DELETE_TOPIC_IN_NAMESRV"
 	case CodeResetClientOffset:
 		return "RESET_CONSUMER_CLIENT_OFFSET"
 	case CodeConsumerStatus:
@@ -131,8 +160,18 @@ func (c RequestCode) String() string {
 		return "CONSUME_MESSAGE_DIRECTLY"
 	case CodeSendMessageV2:
 		return "SEND_MESSAGE_V2"
+	case CodeBrokerStats:
+		return "VIEW_BROKER_STATS_DATA"
 	case CodeSendBatchMessage:
 		return "SEND_BATCH_MESSAGE"
+	case CodeSendReplyMessage:
+		return "SEND_REPLY_MESSAGE"
+	case CodeSendReplyMessageV2:
+		return "SEND_REPLY_MESSAGE_V2"
+	case CodePushReplyMessage:
+		return "PUSH_REPLY_MESSAGE_TO_CLIENT"
+	case CodeTopicConfig:
+		return "GET_TOPIC_CONFIG"
 	case CodeSubscriptionGroup:
 		return "GET_SUBSCRIPTIONGROUP_CONFIG"
 	case CodeLitePullMessage:
@@ -185,6 +224,7 @@ const (
 	SubscriptionNotExist      ResponseCode = 24
 	SubscriptionNotLatest     ResponseCode = 25
 	SubscriptionGroupNotExist ResponseCode = 26
+	FilterDataNotExist        ResponseCode = 27
 	InvalidParameter          ResponseCode = 29
 	NoBuyerID                 ResponseCode = 204
 	NotInCurrentUnit          ResponseCode = 205
@@ -239,6 +279,8 @@ func (c ResponseCode) String() string {
 		return "SUBSCRIPTION_NOT_EXIST"
 	case SubscriptionNotLatest:
 		return "SUBSCRIPTION_NOT_LATEST"
+	case FilterDataNotExist:
+		return "FILTER_DATA_NOT_EXIST"
 	case SubscriptionGroupNotExist:
 		return "SUBSCRIPTION_GROUP_NOT_EXIST"
 	case InvalidParameter:

@@ -126,6 +126,15 @@ func typedRequests() map[string]typed {
 			[]string{"tranStateTableOffset", "commitLogOffset"},
 			[]string{"tranStateTableOffset", "commitLogOffset"},
 		},
+		"push reply": {
+			goldenPushReply(),
+			func(c *headers.Command) (headers.Request, error) {
+				h, err := headers.ParsePushReply(c)
+				return &h, err
+			},
+			nil,
+			[]string{"defaultTopicQueueNums", "queueId", "sysFlag", "bornTimestamp", "flag", "reconsumeTimes", "storeTimestamp"},
+		},
 		"recall message": {
 			&headers.RecallMessage{ProducerGroup: "golden_pg", Topic: "golden_topic", Handle: "aGFuZGxl", BrokerName: "broker-a"},
 			func(c *headers.Command) (headers.Request, error) {

@@ -77,6 +77,12 @@ var goldenSends = map[string]func() headers.SendMessage{
 		h.SysFlag = headers.SysFlagPrepared
 		return h
 	},
+	"40_reply_325_req": func() headers.SendMessage {
+		h := javaSend("golden_reply_pg", headers.ReplyTopic("DefaultCluster"), 0, 1795443181002,
+			"MSG_TYPE\x01reply\x02REPLY_TO_CLIENT\x01192.0.2.2@golden_pg\x02"+uniq+"58DDCA0015\x02TTL\x0115000\x02CORRELATION_ID\x01e351a92c-f31a-4054-9ffc-26cdb55169c5\x02")
+		h.Reply = true
+		return h
+	},
 	"45_send_v2_binary_req": func() headers.SendMessage {
 		return javaSend("bin_pg", "g2_topic", 0, 1795443871874,
 			"KEYS\x01k1\x02UNIQ_KEY\x01FD0000000000000000000000000000025D7630946E09746368800000\x02WAIT\x01true\x02TAGS\x01TagA\x02")
@@ -145,6 +151,7 @@ func TestGoldenRequestsRebuilt(t *testing.T) {
 			UniqueKey: "FD00000000000000000000000000000241FA30946E0974587A760009",
 		}.String(),
 	}
+	requests["41_push_reply_326_from_broker"] = goldenPushReply()
 	for name, request := range requests {
 		t.Run(name, func(t *testing.T) {
 			want := golden(t, name)

@@ -89,6 +89,8 @@ const (
 	Version5_3_2 Version = 477
 	// Version5_3_3 brought recall, and the switch of brokers for it.
 	Version5_3_3 Version = 479
+	// Version5_4_0 is the first that leaves the messages of a batch their own properties.
+	Version5_4_0 Version = 493
 	// Version5_5_0 is what this client says it is.
 	Version5_5_0 Version = 513
 )

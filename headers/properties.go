@@ -30,6 +30,26 @@ const (
 	PropertyCheckImmunity    = "CHECK_IMMUNITY_TIME_IN_SECONDS"
 )
 
+// Names of message properties of requests and replies (MessageConst of 5.5.0).
+const (
+	// PropertyCorrelationID is in a request and in its reply.
+	PropertyCorrelationID = "CORRELATION_ID"
+	// PropertyReplyToClient is the client id of who has made the request.
+	PropertyReplyToClient = "REPLY_TO_CLIENT"
+	// PropertyTTL is how long a reply is waited for, in milliseconds.
+	PropertyTTL = "TTL"
+	// PropertyMessageType is MessageTypeReply in a reply.
+	PropertyMessageType = "MSG_TYPE"
+	// PropertyCluster is the name of the broker's cluster. Brokers add it to a message,
+	// and since 5.0.0 not to those in a batch (MessageExtEncoder of 5.5.0).
+	PropertyCluster = "CLUSTER"
+	// PropertyPushReplyTime is when the broker has handed a reply on. The broker adds it.
+	PropertyPushReplyTime = "PUSH_REPLY_TIME"
+)
+
+// MessageTypeReply is the value of PropertyMessageType in a reply (MixAll.REPLY_MESSAGE_FLAG).
+const MessageTypeReply = "reply"
+
 // Names of message properties with a meaning for consumers (MessageConst of 5.5.0). A
 // producer may have set any of them by itself, except for PropertyPopCheckPoint of brokers
 // from 5.2.0 on.

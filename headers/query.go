@@ -12,6 +12,8 @@ type QueryMessage struct {
 	// UniqueKey searches the message's UNIQ_KEY (ext _UNIQUE_KEY_QUERY); a 5.4
 	// client says so by indexType U.
 	UniqueKey bool
+	// ByTag says that Key is a tag (indexType T), which brokers from 5.4.0 on know.
+	ByTag bool
 }
 
 const uniqueKeyQuery = "_UNIQUE_KEY_QUERY"
@@ -28,6 +30,9 @@ func (h *QueryMessage) AppendFields(dst []byte, s Serialization) []byte {
 	dst = AppendIntField(dst, s, "endTimestamp", h.End)
 	if h.UniqueKey {
 		dst = AppendBoolField(dst, s, uniqueKeyQuery, true)
+	}
+	if h.ByTag {
+		dst = AppendField(dst, s, "indexType", "T")
 	}
 	return dst
 }
@@ -59,6 +64,7 @@ func ParseQueryMessage(c *Command) (QueryMessage, error) {
 			h.UniqueKey = h.UniqueKey || parseBool(value)
 		case "indexType":
 			h.UniqueKey = h.UniqueKey || string(value) == "U"
+			h.ByTag = string(value) == "T"
 		}
 		if err != nil {
 			return QueryMessage{}, err

@@ -21,8 +21,8 @@ const (
 	SysFlagZlib            = 0x300
 )
 
-// SendMessage is the header of SEND_MESSAGE_V2 and, when Batch is set, of
-// SEND_BATCH_MESSAGE (SendMessageRequestHeaderV2 of 5.5.0). The wire names are
+// SendMessage is the header of SEND_MESSAGE_V2 and, when Batch or Reply is set, of
+// SEND_BATCH_MESSAGE or SEND_REPLY_MESSAGE_V2 (SendMessageRequestHeaderV2 of 5.5.0). The wire names are
 // the letters a to n; they are known in this file only.
 type SendMessage struct {
 	ProducerGroup string // a
@@ -50,12 +50,19 @@ type SendMessage struct {
 	// by this field and not by the request code.
 	Batch      bool   // m
 	BrokerName string // n
+	// Reply says that the message is a reply to a request. The request code alone tells
+	// the broker.
+	Reply bool
 }
 
-// RequestCode is SEND_BATCH_MESSAGE for a batch, else SEND_MESSAGE_V2.
+// RequestCode is SEND_BATCH_MESSAGE for a batch, SEND_REPLY_MESSAGE_V2 for a reply, else
+// SEND_MESSAGE_V2.
 func (h *SendMessage) RequestCode() RequestCode {
-	if h.Batch {
+	switch {
+	case h.Batch:
 		return CodeSendBatchMessage
+	case h.Reply:
+		return CodeSendReplyMessageV2
 	}
 	return CodeSendMessageV2
 }
@@ -81,11 +88,14 @@ func (h *SendMessage) AppendFields(dst []byte, s Serialization) []byte {
 }
 
 // ParseSendMessage reads the header of a send request, either with the short
-// names of SEND_MESSAGE_V2 and SEND_BATCH_MESSAGE or, for SEND_MESSAGE, with the
-// long ones of SendMessageRequestHeader. The result owns its memory.
+// names of SEND_MESSAGE_V2, SEND_BATCH_MESSAGE and SEND_REPLY_MESSAGE_V2 or, for
+// SEND_MESSAGE and SEND_REPLY_MESSAGE, with the long ones of SendMessageRequestHeader. The
+// result owns its memory.
 func ParseSendMessage(c *Command) (SendMessage, error) {
 	var h SendMessage
-	long := RequestCode(c.Code) == CodeSendMessage
+	code := RequestCode(c.Code)
+	long := code == CodeSendMessage || code == CodeSendReplyMessage
+	h.Reply = code == CodeSendReplyMessage || code == CodeSendReplyMessageV2
 	for field, value := range c.Fields.All() {
 		key := string(field)
 		letter := key

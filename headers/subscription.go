@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 )
@@ -92,4 +93,29 @@ func (d SubscriptionData) MarshalJSON() ([]byte, error) {
 		d.Codes = []int32{}
 	}
 	return json.Marshal(plain(d))
+}
+
+// UnmarshalJSON also takes codes in quotes, as rocketmq-client-go v2 writes them
+// (internal/utils.Set): Java reads both.
+func (d *SubscriptionData) UnmarshalJSON(text []byte) error {
+	type plain SubscriptionData
+	read := struct {
+		*plain
+		Codes []json.Number `json:"codeSet"`
+	}{plain: (*plain)(d)}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	d.Codes = nil
+	if read.Codes != nil {
+		d.Codes = make([]int32, 0, len(read.Codes))
+	}
+	for _, number := range read.Codes {
+		code, err := strconv.ParseInt(number.String(), 10, 32)
+		if err != nil {
+			return fmt.Errorf("headers: code of a tag: %w", err)
+		}
+		d.Codes = append(d.Codes, int32(code))
+	}
+	return nil
 }

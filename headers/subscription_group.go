@@ -64,3 +64,12 @@ func ParseSubscriptionGroupConfig(body []byte) (SubscriptionGroupConfig, error) 
 	}
 	return g, nil
 }
+
+// DropsReturns reports whether a broker whose answer to GET_SUBSCRIPTIONGROUP_CONFIG has this
+// body drops what the group sends back, and says that it succeeded
+// (AbstractSendMessageProcessor.consumerSendMsgBack of 5.5.0). One that says nothing of it is
+// taken to keep it.
+func DropsReturns(body []byte) bool {
+	group, err := ParseSubscriptionGroupConfig(body)
+	return err == nil && group.RetryQueues <= 0
+}

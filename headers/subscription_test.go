@@ -53,3 +53,24 @@ func TestNewSubscription(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"classFilterMode":false,"codeSet":[],"expressionType":"TAG","subString":"*","subVersion":1,"tagsSet":[],"topic":"t"}`, string(all))
 }
+
+// rocketmq-client-go puts the codes of tags in quotes.
+func TestSubscriptionWithCodesInQuotes(t *testing.T) {
+	want := headers.SubscriptionData{
+		Topic: "t", Expression: "a || b", ExpressionType: "TAG", Version: 7, Tags: []string{"a", "b"}, Codes: []int32{97, -98},
+	}
+	for _, codes := range []string{`[97,-98]`, `["97","-98"]`, `[97,"-98"]`} {
+		var got headers.SubscriptionData
+		require.NoError(t, json.Unmarshal([]byte(`{"codeSet":`+codes+`,"expressionType":"TAG","subString":"a || b","subVersion":7,"tagsSet":["a","b"],"topic":"t"}`), &got))
+		require.Equal(t, want, got)
+	}
+	for _, codes := range []string{`["a"]`, `[1.5]`, `[4294967296]`, `["4294967296"]`, `[true]`, `7`} {
+		var got headers.SubscriptionData
+		require.Error(t, json.Unmarshal([]byte(`{"codeSet":`+codes+`}`), &got), codes)
+	}
+	for codes, want := range map[string][]int32{`null`: nil, `[]`: {}} {
+		var got headers.SubscriptionData
+		require.NoError(t, json.Unmarshal([]byte(`{"codeSet":`+codes+`}`), &got))
+		require.Equal(t, want, got.Codes)
+	}
+}

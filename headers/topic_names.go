@@ -36,6 +36,10 @@ const (
 	SystemGroupPrefix = "CID_RMQ_SYS_"
 )
 
+// ReplyTopic is the topic that replies to requests which are in a cluster are sent to
+// (MixAll.getReplyTopic). Each broker of the cluster has it.
+func ReplyTopic(cluster string) string { return cluster + "_REPLY_TOPIC" }
+
 // IsSystemTopic reports whether a topic is one that RocketMQ has for itself, as
 // TopicValidator.isSystemTopic of 5.5.0 does.
 func IsSystemTopic(topic string) bool {

@@ -23,3 +23,14 @@ func (v Version) String() string {
 	}
 	return name
 }
+
+// ParseVersion returns the version of a release from 4.9.0 to 5.9.9, such as "5.5.0": what
+// String returns of it. Three digits make a release, whether it ever came out or not.
+func ParseVersion(release string) (Version, error) {
+	for v := firstNamed + 1; v <= lastNamed; v += 2 {
+		if v.String() == release {
+			return v, nil
+		}
+	}
+	return 0, fmt.Errorf("headers: version %.20q is none from 4.9.0 to 5.9.9", release)
+}

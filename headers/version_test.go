@@ -33,3 +33,15 @@ func TestVersionString(t *testing.T) {
 		require.Equal(t, want, v.String())
 	}
 }
+
+func TestParseVersion(t *testing.T) {
+	for v := headers.Version(393); v <= 611; v += 2 {
+		parsed, err := headers.ParseVersion(v.String())
+		require.NoError(t, err)
+		require.Equal(t, v, parsed)
+	}
+	for _, bad := range []string{"", "5", "5.5", "5.5.0-SNAPSHOT", "4.8.0", "6.0.0", "5.10.0", " 5.5.0", "v5.5.0", "version 17"} {
+		_, err := headers.ParseVersion(bad)
+		require.Error(t, err, bad)
+	}
+}

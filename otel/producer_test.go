@@ -147,7 +147,7 @@ func TestRetry(t *testing.T) {
 // sent.
 func TestPublishFails(t *testing.T) {
 	w := newWorld(t)
-	p := w.publisher(t, func(c *publisher.Config) { c.SendTimeout = 50 * time.Millisecond })
+	p := w.publisher(t)
 	bad := newMessage("bad")
 	bad.Metadata.Set(marshaler.MetadataTag, "*")
 	require.Error(t, p.Publish("orders", bad))
@@ -159,7 +159,8 @@ func TestPublishFails(t *testing.T) {
 	})
 	require.Error(t, p.Publish("orders", newMessage("illegal")))
 	w.cluster.Intercept(func(embedded.Request) embedded.Fault { return embedded.Ignore() })
-	require.Error(t, p.Publish("receipts", newMessage("late")))
+	hasty := w.publisher(t, func(c *publisher.Config) { c.SendTimeout = 50 * time.Millisecond })
+	require.Error(t, hasty.Publish("receipts", newMessage("late")))
 	for uuid, want := range map[string]string{"bad": "*publisher.MarshalError", "illegal": "MESSAGE_ILLEGAL", "late": "timeout"} {
 		for _, s := range append(w.named("send orders"), w.named("send receipts")...) {
 			if s.attributes()["watermill.message.uuid"] == uuid {

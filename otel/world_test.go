@@ -22,13 +22,20 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+// Times on the real clock, which only tests that fail take. A busy machine may take many
+// times what an idle one does.
+const (
+	// patience is how long a test waits for what must happen.
+	patience = 3 * time.Minute
+	// realTimeout is longer than a real broker that lives takes for an answer.
+	realTimeout = 30 * time.Second
+)
 
 // world is a cluster, and what was observed of its clients.
 type world struct {
-	cluster *embedded.Cluster
+	cluster *embedded.Cluster // nil if the cluster is a real one
 	config  rocketmq.Cluster
+	engine  subscriber.Engine
 	spans   *tracetest.SpanRecorder
 	tracers *sdktrace.TracerProvider
 	reader  *metric.ManualReader
@@ -40,7 +47,14 @@ func newWorld(t testing.TB, options ...sdktrace.TracerProviderOption) *world {
 	cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("orders", 1), embedded.WithTopic("receipts", 1))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = cluster.Close() })
-	w := &world{cluster: cluster, config: cluster.Config(), spans: tracetest.NewSpanRecorder(), reader: metric.NewManualReader()}
+	w := newWorldOn(cluster.Config(), subscriber.POP, options...)
+	w.cluster = cluster
+	return w
+}
+
+// newWorldOn is a world whose cluster is there, with the topics orders and receipts.
+func newWorldOn(config rocketmq.Cluster, engine subscriber.Engine, options ...sdktrace.TracerProviderOption) *world {
+	w := &world{config: config, engine: engine, spans: tracetest.NewSpanRecorder(), reader: metric.NewManualReader()}
 	w.tracers = sdktrace.NewTracerProvider(append(options, sdktrace.WithSpanProcessor(w.spans))...)
 	w.meters = metric.NewMeterProvider(metric.WithReader(w.reader))
 	return w
@@ -67,7 +81,13 @@ func (w *world) subscriberHooks(options ...otelrocketmq.SubscriberOption) subscr
 
 func (w *world) publisher(t testing.TB, change ...func(c *publisher.Config)) *publisher.Publisher {
 	t.Helper()
-	cfg := publisher.Config{Cluster: w.config, Hooks: []publisher.Hooks{w.publisherHooks()}}
+	cfg := publisher.Config{
+		Cluster: w.config, Hooks: []publisher.Hooks{w.publisherHooks()},
+		SendTimeout: patience, AttemptTimeout: patience, // what is sent again has a span more
+	}
+	cfg.Cluster.DialTimeout = patience
+	// A heartbeat that runs out of time ends the connection that it was on: sends have another.
+	cfg.Cluster.VIPChannel = w.cluster == nil
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -83,9 +103,12 @@ func plain(c *publisher.Config) { c.Hooks = nil }
 func (w *world) subscriber(t testing.TB, hooks subscriber.Hooks, change ...func(c *subscriber.Config)) *subscriber.Subscriber {
 	t.Helper()
 	cfg := subscriber.Config{
-		Cluster: w.config, Group: "billing", Engine: subscriber.POP, CloseTimeout: time.Second,
+		Cluster: w.config, Group: "billing", Engine: w.engine, CloseTimeout: time.Second,
 		Redelivery: subscriber.RedeliveryConfig{MinPause: time.Millisecond, MaxPause: time.Millisecond},
 		Hooks:      []subscriber.Hooks{hooks},
+	}
+	if w.cluster == nil {
+		cfg.StartTimeout, cfg.RequestTimeout = patience, realTimeout
 	}
 	for _, f := range change {
 		f(&cfg)

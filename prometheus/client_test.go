@@ -3,6 +3,7 @@ package promrocketmq_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,7 @@ func TestClientIsCountedOnce(t *testing.T) {
 		w.metrics.AddPublisher(b)
 		w.metrics.AddSubscriber(s)
 		require.NoError(t, a.Publish(orders, newMessage("x")))
+		synctest.Wait() // beats of the heart are answered as well
 		began := time.Now()
 		w.require(`
 			rocketmq_client_connections 2

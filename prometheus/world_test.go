@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/stretchr/testify/require"
 
+	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	promrocketmq "github.com/watermill-rocketmq/watermill-rocketmq/prometheus"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
@@ -25,23 +26,32 @@ const (
 	group  = "billing"
 )
 
-// world is a broker and metrics, in a bubble whose clock is the test's.
+// world is a broker and metrics.
 type world struct {
 	*testing.T
-	cluster  *embedded.Cluster
+	cluster  *embedded.Cluster // nil if the broker is a real one
+	config   rocketmq.Cluster
 	registry *prometheus.Registry
 	metrics  *promrocketmq.Metrics
 }
 
+// inBubble tests on an embedded broker, in a bubble whose clock is the test's.
 func inBubble(t *testing.T, test func(w *world), opts ...embedded.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c, err := embedded.Start(append(opts, embedded.InMemory(), embedded.WithTopic(orders, 1))...)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, c.Close()) })
-		registry := prometheus.NewPedanticRegistry()
-		test(&world{T: t, cluster: c, registry: registry, metrics: metricsOf(t, registry)})
+		w := newWorld(t, c.Config())
+		w.cluster = c
+		test(w)
 	})
+}
+
+func newWorld(t *testing.T, config rocketmq.Cluster) *world {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	return &world{T: t, config: config, registry: registry, metrics: metricsOf(t, registry)}
 }
 
 func metricsOf(t testing.TB, registry prometheus.Registerer) *promrocketmq.Metrics {
@@ -54,7 +64,12 @@ func metricsOf(t testing.TB, registry prometheus.Registerer) *promrocketmq.Metri
 // publisher returns one with the hooks of the metrics, closed with the test.
 func (w *world) publisher(change func(*publisher.Config)) *publisher.Publisher {
 	w.Helper()
-	cfg := publisher.Config{Cluster: w.cluster.Config(), Hooks: []publisher.Hooks{w.metrics.PublisherHooks()}}
+	cfg := publisher.Config{Cluster: w.config, Hooks: []publisher.Hooks{w.metrics.PublisherHooks()}}
+	if w.cluster == nil { // what is sent again counts again
+		cfg.SendTimeout, cfg.AttemptTimeout, cfg.Cluster.DialTimeout = patience, patience, patience
+		// A heartbeat that runs out of time ends the connection that it was on: sends have another.
+		cfg.Cluster.VIPChannel = true
+	}
 	if change != nil {
 		change(&cfg)
 	}
@@ -68,9 +83,12 @@ func (w *world) publisher(change func(*publisher.Config)) *publisher.Publisher {
 func (w *world) subscriber(change func(*subscriber.Config)) *subscriber.Subscriber {
 	w.Helper()
 	cfg := subscriber.Config{
-		Cluster: w.cluster.Config(), Group: group, CreateTopics: topics.Config{Enabled: true},
+		Cluster: w.config, Group: group, CreateTopics: topics.Config{Enabled: true},
 		Redelivery: subscriber.RedeliveryConfig{MinPause: time.Second, MaxPause: time.Second},
 		Hooks:      []subscriber.Hooks{w.metrics.SubscriberHooks()},
+	}
+	if w.cluster == nil {
+		cfg.StartTimeout, cfg.RequestTimeout, cfg.CloseTimeout = patience, realTimeout, realTimeout
 	}
 	if change != nil {
 		change(&cfg)

@@ -1,13 +1,16 @@
 package publisher
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/failed"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/gate"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/lasting"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/told"
 )
 
@@ -24,6 +27,8 @@ var (
 type asyncCall struct {
 	generation *told.Generation
 	need       gate.Amount // that it holds at the gate
+	// contexts are those of its messages, if these do not count as they were given.
+	contexts lasting.Contexts
 }
 
 // PublishAsync hands the messages over to be published and returns at once. What
@@ -41,7 +46,8 @@ type asyncCall struct {
 // (ErrClosed), Config.Waiting is reached (ErrWaitingFull), for which Publish
 // would wait, or there is no OnResult (ErrNoOnResult). Its Results say the same of
 // each message. OnResult is not told of them: the fate of a message is either
-// returned or told, so only one of the two can hand it over again.
+// returned or told, so only one of the two can hand it over again. A context that has
+// ended before the call does not count where it does not count for Publish.
 //
 // PublishAsync may be called by many goroutines at once, and from OnResult. Async returns a
 // message.Publisher for those who want one.
@@ -78,12 +84,15 @@ func (p *Publisher) takeAsync(c *call, messages []*message.Message) (taken bool)
 			p.leaveAsync(generation)
 		}
 	}()
-	mapped, ok := p.prepareAsync(c, messages)
+	mapped, messages, ok := p.prepareAsync(c, messages)
 	if !ok {
 		return false
 	}
 	taken = true
 	c.Async = true
+	if c.mode.patient { // the caller goes by what it was told: that the messages have been taken
+		c.async.contexts = lasting.Of(len(messages), func(i int) context.Context { return messages[i].Context() })
+	}
 	c.readContexts(messages)
 	if c.Reusable() {
 		c.given = nil // the call may be over, and in use for others, from here on
@@ -93,25 +102,27 @@ func (p *Publisher) takeAsync(c *call, messages []*message.Message) (taken bool)
 }
 
 // prepareAsync prepares the messages and makes room for them at the gate. It
-// returns the topic that they go to, and false if the call was refused.
-func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped marshaler.MappedTopic, ok bool) {
+// returns the topic that they go to and the messages with contexts that count, and false if
+// the call was refused.
+func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped marshaler.MappedTopic, live []*message.Message, ok bool) {
 	if mapped, ok = p.checkCall(c, messages); !ok {
-		return mapped, false
+		return mapped, nil, false
 	}
-	if at, err := endedContext(messages); err != nil {
+	messages = failed.Live(messages)
+	if at, err := failed.Ended(messages); err != nil {
 		c.refuse(at, err)
-		return mapped, false
+		return mapped, nil, false
 	}
 	need, now := needOf(messages), c.began
 	switch {
 	case p.gate.TryEnter(need):
 	case !c.mode.patient:
 		c.refuse(0, ErrWaitingFull)
-		return mapped, false
+		return mapped, nil, false
 	default:
 		if at, err := p.waitAtGate(c, messages, need); err != nil {
 			c.refuse(at, err)
-			return mapped, false
+			return mapped, nil, false
 		}
 		now = time.Now()
 	}
@@ -123,7 +134,7 @@ func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped m
 	}()
 	c.async.need = need
 	prepared = p.prepareAll(c, mapped, messages, need, now)
-	return mapped, prepared
+	return mapped, messages, prepared
 }
 
 // finishAsync tells of the results of an asynchronous call and gives back what it
@@ -131,6 +142,7 @@ func (p *Publisher) prepareAsync(c *call, messages []*message.Message) (mapped m
 func (p *Publisher) finishAsync(c *call) {
 	p.tell(c)
 	c.Unwatch()
+	c.async.contexts.End()
 	p.gate.Leave(c.async.need)
 	generation := c.async.generation
 	if !c.failed() {
@@ -143,7 +155,7 @@ func (p *Publisher) finishAsync(c *call) {
 func (p *Publisher) enterAsync(c *call) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closing {
+	if p.closing || p.stopped {
 		return false
 	}
 	p.inFlight++

@@ -66,7 +66,7 @@ func TestAsyncClose(t *testing.T) {
 		w.createTopic(t, topic, 4)
 		seen := newResults()
 		p, err := publisher.New(publisher.Config{
-			Cluster:     rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial},
+			Cluster:     rocketmq.Cluster{NameServers: w.nameServers, Dial: w.dial, DialTimeout: time.Minute},
 			SendTimeout: time.Minute, AttemptTimeout: time.Minute, CloseTimeout: time.Minute, OnResult: seen.add,
 		}, nil)
 		require.NoError(t, err)
@@ -109,7 +109,7 @@ func testAsyncBrokerKilled(t *testing.T, w *world, killAndStart func()) {
 	told := make(map[string]publisher.Result) // OnResult comes one at a time, and Flush waits for it
 	var stored atomic.Int64
 	p := publisherIn(t, w, func(c *publisher.Config) {
-		c.SendTimeout = 2 * time.Minute
+		c.SendTimeout = 10 * time.Minute
 		c.Waiting.Messages = 2000
 		c.OnResult = func(r publisher.Result) {
 			if errors.Is(r.Err, publisher.ErrWaitingFull) {

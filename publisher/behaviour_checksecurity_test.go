@@ -20,7 +20,7 @@ func TestCheckSecurity(t *testing.T) {
 		user := rocketmq.NewCredentials(alice, aliceSecret)
 
 		t.Run("user", func(t *testing.T) {
-			report := checked(t, w.publisher(t, user, nil), allowed)
+			report := checkedInTime(t, w.publisher(t, user, nil), allowed)
 			t.Log(report)
 			requireStatus(t, check.OK, report, check.Credentials, "accepted")
 			requireStatus(t, check.OK, report, check.WritePermission, "shows with the first message")
@@ -30,7 +30,7 @@ func TestCheckSecurity(t *testing.T) {
 			require.NoError(t, report.Err())
 		})
 		t.Run("wrong secret", func(t *testing.T) {
-			report := checked(t, w.publisher(t, rocketmq.NewCredentials(alice, "not the secret"), nil), allowed)
+			report := checkedInTime(t, w.publisher(t, rocketmq.NewCredentials(alice, "not the secret"), nil), allowed)
 			requireStatus(t, check.Bad, report, check.Credentials, "wrong secret key")
 			var refused *rocketmq.AuthenticationError
 			require.ErrorAs(t, report.Err(), &refused)
@@ -38,7 +38,7 @@ func TestCheckSecurity(t *testing.T) {
 			require.NotContains(t, report.String(), "not the secret")
 		})
 		t.Run("none", func(t *testing.T) {
-			report := checked(t, w.publisher(t, nil, nil), allowed)
+			report := checkedInTime(t, w.publisher(t, nil, nil), allowed)
 			i := requireStatus(t, check.Bad, report, check.Credentials, "no credentials were sent")
 			require.Contains(t, i.Advice, "Cluster.Credentials")
 		})
@@ -46,7 +46,7 @@ func TestCheckSecurity(t *testing.T) {
 			if w.embedded != nil {
 				superuser = user // there is no other
 			}
-			report := checked(t, w.publisher(t, superuser, func(c *publisher.Config) {
+			report := checkedInTime(t, w.publisher(t, superuser, func(c *publisher.Config) {
 				c.Cluster.TLS = &tls.Config{RootCAs: w.authority.Pool(), Certificates: []tls.Certificate{issue(t, w.authority)}}
 			}), allowed)
 			t.Log(report)
@@ -63,7 +63,7 @@ func TestCheckSecurity(t *testing.T) {
 			require.NoError(t, report.Err())
 		})
 		t.Run("wrong authority", func(t *testing.T) {
-			report := checked(t, w.publisher(t, user, func(c *publisher.Config) {
+			report := checkedInTime(t, w.publisher(t, user, func(c *publisher.Config) {
 				c.Cluster.TLS = &tls.Config{RootCAs: newAuthority(t).Pool(), Certificates: []tls.Certificate{issue(t, w.authority)}}
 			}), allowed)
 			i := requireStatus(t, check.Bad, report, check.TLS, "not verified: 127.0.0.1, by test authority, until ")
@@ -73,14 +73,14 @@ func TestCheckSecurity(t *testing.T) {
 			require.False(t, refused.ByPeer)
 		})
 		t.Run("no client certificate", func(t *testing.T) {
-			report := checked(t, w.publisher(t, user, func(c *publisher.Config) {
+			report := checkedInTime(t, w.publisher(t, user, func(c *publisher.Config) {
 				c.Cluster.TLS = &tls.Config{RootCAs: w.authority.Pool()}
 			}), allowed)
 			i := requireStatus(t, check.Bad, report, check.NameServer, "refused the client's certificate")
 			require.Contains(t, i.Advice, "Cluster.TLS.Certificates")
 		})
 		t.Run("nobody verifies", func(t *testing.T) {
-			report := checked(t, w.publisher(t, user, func(c *publisher.Config) {
+			report := checkedInTime(t, w.publisher(t, user, func(c *publisher.Config) {
 				c.Cluster.TLS = &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{issue(t, w.authority)}}
 			}), allowed)
 			for _, i := range itemsOf(report, check.TLS) {
@@ -90,16 +90,16 @@ func TestCheckSecurity(t *testing.T) {
 		})
 		t.Run("topics are for administrators", func(t *testing.T) {
 			p := w.publisher(t, user, func(c *publisher.Config) { c.CreateTopics.Enabled = true })
-			report := checked(t, p, "not-there")
+			report := checkedInTime(t, p, "not-there")
 			requireStatus(t, check.Unknown, report, check.CreateTopics, "needs an administrator's permission")
-			require.Empty(t, itemsOf(checked(t, p, allowed), check.CreateTopics), "nothing is missing")
+			require.Empty(t, itemsOf(checkedInTime(t, p, allowed), check.CreateTopics), "nothing is missing")
 			err := p.Publish("not-there", newMessage("x"))
 			var failed *topics.CreateError
 			require.ErrorAs(t, err, &failed)
 			require.Empty(t, failed.Created)
 			var refused *rocketmq.PermissionError
 			require.ErrorAs(t, err, &refused)
-			require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
+			requireOneAttempt(t, failureOf(t, err).Results[0])
 			if w.real == nil {
 				return
 			}

@@ -59,6 +59,7 @@ func twoMasters(t *testing.T, test func(t *testing.T, w *world, version headers.
 			test(t, embeddedWorld(t, embedded.WithBrokers(2), embedded.WithoutAutoCreateTopic(), embedded.WithVersion(c.number)), c.number)
 		})
 		t.Run("real "+c.version, func(t *testing.T) {
+			realbroker.RequireVersion(t, c.version)
 			test(t, realWorld(t, realbroker.Start(t, realbroker.Config{
 				Version: c.version, Brokers: 2, BrokerProps: map[string]string{"autoCreateTopicEnable": "false"},
 			})), c.number)
@@ -124,7 +125,7 @@ func TestCreateTopics(t *testing.T) {
 			require.Equal(t, rocketmq.FeatureMessageType, unsupported.Feature)
 			require.Equal(t, headers.Version4_9_7, unsupported.Version)
 			require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
-			require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
+			requireOneAttempt(t, failureOf(t, err).Results[0])
 			require.Empty(t, topicsIn(t, w, topic+"-fifo"))
 			require.ErrorAs(t, typed.CreateTopic(t.Context(), topic+"-fifo"), &unsupported)
 			return
@@ -155,7 +156,7 @@ func TestCreateTopics(t *testing.T) {
 		require.ErrorAs(t, err, &failed)
 		require.ErrorIs(t, err, &headers.StatusError{Code: headers.InvalidParameter})
 		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
-		require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
+		requireOneAttempt(t, failureOf(t, err).Results[0])
 		require.Empty(t, failed.Created)
 		require.Len(t, failed.Brokers, 2)
 		require.Equal(t, "broker-a", failed.Brokers[0].Broker)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/realbroker"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
@@ -36,6 +37,7 @@ func inDelayWorlds(t *testing.T, test func(t *testing.T, w *world, timers bool))
 	}
 	for _, version := range []string{"5.5.0", "5.1.4", "4.9.7"} {
 		t.Run("real "+version, func(t *testing.T) {
+			realbroker.RequireVersion(t, version)
 			test(t, realWorld(t, sharedCluster(t, version)), version != "4.9.7")
 		})
 	}
@@ -56,6 +58,23 @@ func (w *world) readDelayed(t testing.TB, topic string, n int) []stored {
 func warm(t testing.TB, p *publisher.Publisher, topic string) {
 	t.Helper()
 	require.NoError(t, p.Publish(topic, newMessage("first")))
+}
+
+// inTime runs a test whose shortest delay is unit, a delay level. It runs it with longer ones
+// while the test reports that a busy machine has published a message after its time.
+func inTime(t *testing.T, test func(unit time.Duration) (late bool)) {
+	t.Helper()
+	for _, unit := range []time.Duration{time.Second, 10 * time.Second, time.Minute} {
+		if !test(unit) {
+			return
+		}
+	}
+	t.Fatal("a message did not wait, however long its delay")
+}
+
+// wasLate reports whether a message came to its broker when its time was over.
+func wasLate(s stored, until time.Time) bool {
+	return s.Born >= until.UnixMilli() || s.Properties["REAL_TOPIC"] == ""
 }
 
 // requireDelayed requires that a message came to the topic not before its time,
@@ -89,95 +108,131 @@ func bodiesOf(all []stored) map[string]stored {
 // All ways to delay a message that components/delay has.
 func TestDelayComponent(t *testing.T) {
 	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
-		topic := newTopic(t, "delay")
-		w.createTopic(t, topic, 1)
-		results := newResults()
-		p := publisherIn(t, w, func(c *publisher.Config) {
-			c.OnResult = results.add
-		})
-		warm(t, p, topic)
-		pub, err := delay.NewPublisher(p, delay.PublisherConfig{
-			DefaultDelayGenerator: func(delay.DefaultDelayGeneratorParams) (delay.Delay, error) { return delay.For(time.Second), nil },
-		})
-		require.NoError(t, err)
-
-		began := time.Now()
-		soon := began.Add(1300 * time.Millisecond)
-		if w.real != nil {
-			soon = began.Add(3300 * time.Millisecond) // a busy machine may not have sent it before
-		}
-		byFor, byUntil, byContext, byDefault := newMessage("for"), newMessage("until"), newMessage("context"), newMessage("default")
-		delay.Message(byFor, delay.For(time.Second))
-		delay.Message(byUntil, delay.Until(soon))
-		byContext.SetContext(delay.WithContext(t.Context(), delay.For(time.Second)))
-		past := newMessage("past")
-		delay.Message(past, delay.Until(began.Add(-time.Hour)))
-		require.NoError(t, pub.Publish(topic, past, byUntil, byFor, byContext, byDefault))
-
-		found := bodiesOf(w.readDelayed(t, topic, 6))
-		requireDelayed(t, found["for"], began.Add(time.Second), byFor, timers)
-		requireDelayed(t, found["until"], soon, byUntil, timers)
-		requireDelayed(t, found["context"], began.Add(time.Second), byContext, timers)
-		requireDelayed(t, found["default"], began.Add(time.Second), byDefault, timers)
-		require.EqualValues(t, 1, found["past"].QueueOffset, "it was not to wait")
-		require.NotContains(t, found["past"].Properties, "REAL_TOPIC")
-		requireSameMessage(t, past, unmarshal(t, found["past"]))
-		for range 6 {
-			require.Equal(t, topic, results.next(t).MessageQueue.Topic)
-		}
+		inTime(t, func(unit time.Duration) bool { return delaysOfComponent(t, w, timers, unit) })
 	})
+}
+
+// delaysOfComponent reports whether a message was late.
+func delaysOfComponent(t *testing.T, w *world, timers bool, unit time.Duration) (late bool) {
+	topic := newTopic(t, "delay")
+	w.createTopic(t, topic, 1)
+	results := newResults()
+	p := publisherIn(t, w, func(c *publisher.Config) {
+		c.OnResult = results.add
+	})
+	warm(t, p, topic)
+	pub, err := delay.NewPublisher(p, delay.PublisherConfig{
+		DefaultDelayGenerator: func(delay.DefaultDelayGeneratorParams) (delay.Delay, error) { return delay.For(unit), nil },
+	})
+	require.NoError(t, err)
+
+	began := time.Now()
+	soon := began.Add(unit * 13 / 10)
+	byFor, byUntil, byContext, byDefault := newMessage("for"), newMessage("until"), newMessage("context"), newMessage("default")
+	delay.Message(byFor, delay.For(unit))
+	delay.Message(byUntil, delay.Until(soon))
+	byContext.SetContext(delay.WithContext(t.Context(), delay.For(unit)))
+	past := newMessage("past")
+	delay.Message(past, delay.Until(began.Add(-time.Hour)))
+	require.NoError(t, pub.Publish(topic, past, byUntil, byFor, byContext, byDefault))
+
+	found := bodiesOf(w.readDelayed(t, topic, 6))
+	for body, until := range map[string]time.Time{
+		"for": began.Add(unit), "until": soon, "context": began.Add(unit), "default": began.Add(unit),
+	} {
+		if wasLate(found[body], until) {
+			return true
+		}
+	}
+	requireDelayed(t, found["for"], began.Add(unit), byFor, timers)
+	requireDelayed(t, found["until"], soon, byUntil, timers)
+	requireDelayed(t, found["context"], began.Add(unit), byContext, timers)
+	requireDelayed(t, found["default"], began.Add(unit), byDefault, timers)
+	require.EqualValues(t, 1, found["past"].QueueOffset, "it was not to wait")
+	require.NotContains(t, found["past"].Properties, "REAL_TOPIC")
+	requireSameMessage(t, past, unmarshal(t, found["past"]))
+	for range 6 {
+		require.Equal(t, topic, results.next(t).MessageQueue.Topic)
+	}
+	return false
 }
 
 // With RequireLevel a broker that has levels only gets delays that are
 // levels, and a broker with timers any delay.
 func TestDelayThatIsNoLevel(t *testing.T) {
 	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
-		topic := newTopic(t, "delay")
-		w.createTopic(t, topic, 1)
-		p := publisherIn(t, w, func(c *publisher.Config) { c.Delay.RequireLevel = true })
-		warm(t, p, topic)
-		level, none := newMessage("level"), newMessage("none")
-		began := time.Now()
-		delay.Message(level, delay.For(time.Second))
-		delay.Message(none, delay.For(1700*time.Millisecond))
-		require.NoError(t, p.Publish(topic, level))
-		err := p.Publish(topic, none)
-		if timers {
-			require.NoError(t, err)
-			found := bodiesOf(w.readDelayed(t, topic, 3))
-			requireDelayed(t, found["level"], began.Add(time.Second), level, timers)
-			requireDelayed(t, found["none"], began.Add(1700*time.Millisecond), none, timers)
-			return
-		}
-		var refused *publisher.DelayLevelError
-		require.ErrorAs(t, err, &refused)
-		require.LessOrEqual(t, refused.Delay, 1700*time.Millisecond)
-		require.Len(t, refused.Levels, 18)
-		require.EqualValues(t, headers.Version4_9_7, refused.Version)
-		require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
-		require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
-		requireDelayed(t, bodiesOf(w.readDelayed(t, topic, 2))["level"], began.Add(time.Second), level, timers)
+		inTime(t, func(unit time.Duration) bool { return delayThatIsNoLevel(t, w, timers, unit) })
 	})
+}
+
+// delayThatIsNoLevel reports whether a message was late.
+func delayThatIsNoLevel(t *testing.T, w *world, timers bool, unit time.Duration) (late bool) {
+	topic := newTopic(t, "delay")
+	w.createTopic(t, topic, 1)
+	p := publisherIn(t, w, func(c *publisher.Config) { c.Delay.RequireLevel = true })
+	warm(t, p, topic)
+	level, none := newMessage("level"), newMessage("none")
+	noLevel := unit * 17 / 10
+	began := time.Now()
+	delay.Message(level, delay.For(unit))
+	delay.Message(none, delay.For(noLevel))
+	require.NoError(t, p.Publish(topic, level))
+	err := p.Publish(topic, none)
+	if timers {
+		require.NoError(t, err)
+		found := bodiesOf(w.readDelayed(t, topic, 3))
+		if wasLate(found["level"], began.Add(unit)) || wasLate(found["none"], began.Add(noLevel)) {
+			return true
+		}
+		requireDelayed(t, found["level"], began.Add(unit), level, timers)
+		requireDelayed(t, found["none"], began.Add(noLevel), none, timers)
+		return false
+	}
+	if time.Since(began) >= noLevel && err == nil {
+		return true
+	}
+	var refused *publisher.DelayLevelError
+	require.ErrorAs(t, err, &refused)
+	require.LessOrEqual(t, refused.Delay, noLevel)
+	require.Len(t, refused.Levels, 18)
+	require.EqualValues(t, headers.Version4_9_7, refused.Version)
+	require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
+	requireOneAttempt(t, failureOf(t, err).Results[0])
+	found := bodiesOf(w.readDelayed(t, topic, 2))
+	if wasLate(found["level"], began.Add(unit)) {
+		return true
+	}
+	requireDelayed(t, found["level"], began.Add(unit), level, timers)
+	return false
 }
 
 // DelayOnError and PoisonQueue with a publisher that gives every message a key: the
 // message is handled once and arrives later, without the key.
 func TestDelayOnErrorWithOrderingKey(t *testing.T) {
 	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
-		topic := newTopic(t, "poison")
-		w.createTopic(t, topic, 4)
-		p := publisherIn(t, w, alwaysKeyed)
-		warm(t, p, topic)
-		in := routed(t, p, topic, failing(errBroken), poisonQueue(p, topic), delayOnError(2*time.Second))
-		began := time.Now()
-		require.Equal(t, 1, in.deliver(t, newMessage("order")))
-		found := bodiesOf(w.readDelayed(t, topic, 2))
-		require.GreaterOrEqual(t, found["order"].StoredAt, began.Add(2*time.Second).UnixMilli())
-		require.NotContains(t, found["order"].Properties, headers.PropertyShardingKey)
-		require.Equal(t, timers, found["order"].Properties["DELAY"] == "")
-		require.Equal(t, "customer 7", found["first"].Properties[headers.PropertyShardingKey])
-		require.Equal(t, errBroken.Error(), unmarshal(t, found["order"]).Metadata["reason_poisoned"])
+		inTime(t, func(unit time.Duration) bool { return delayOnErrorWithKey(t, w, timers, 2*unit) })
 	})
+}
+
+// delayOnErrorWithKey reports whether a message was late.
+func delayOnErrorWithKey(t *testing.T, w *world, timers bool, length time.Duration) (late bool) {
+	topic := newTopic(t, "poison")
+	w.createTopic(t, topic, 4)
+	p := publisherIn(t, w, alwaysKeyed)
+	warm(t, p, topic)
+	in := routed(t, p, topic, failing(errBroken), poisonQueue(p, topic), delayOnError(length))
+	began := time.Now()
+	require.Equal(t, 1, in.deliver(t, newMessage("order")))
+	found := bodiesOf(w.readDelayed(t, topic, 2))
+	if wasLate(found["order"], began.Add(length)) {
+		return true
+	}
+	require.GreaterOrEqual(t, found["order"].StoredAt, began.Add(length).UnixMilli())
+	require.NotContains(t, found["order"].Properties, headers.PropertyShardingKey)
+	require.Equal(t, timers, found["order"].Properties["DELAY"] == "")
+	require.Equal(t, "customer 7", found["first"].Properties[headers.PropertyShardingKey])
+	require.Equal(t, errBroken.Error(), unmarshal(t, found["order"]).Metadata["reason_poisoned"])
+	return false
 }
 
 // A poison reason as long as a stack is cut to what brokers take.
@@ -201,35 +256,44 @@ func TestPoisonReasonTooLong(t *testing.T) {
 // already and still says so.
 func TestDelayThroughRequeuer(t *testing.T) {
 	inDelayWorlds(t, func(t *testing.T, w *world, timers bool) {
-		topic := newTopic(t, "again")
-		w.createTopic(t, topic, 1)
-		in := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
-		p := publisherIn(t, w, nil)
-		warm(t, p, topic)
-		again, err := requeuer.NewRequeuer(requeuer.Config{
-			Subscriber: in, SubscribeTopic: "failed", Publisher: p,
-			GeneratePublishTopic: func(requeuer.GeneratePublishTopicParams) (string, error) { return topic, nil },
-		}, watermill.NopLogger{})
-		require.NoError(t, err)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- again.Run(ctx) }()
-		defer func() {
-			cancel()
-			require.NoError(t, <-ended)
-			require.NoError(t, in.Close())
-		}()
-
-		waited, fresh := newMessage("waited"), newMessage("fresh")
-		delay.Message(waited, delay.For(-3*time.Second))
-		began := time.Now()
-		delay.Message(fresh, delay.For(time.Second))
-		require.NoError(t, in.Publish("failed", waited, fresh))
-
-		found := bodiesOf(w.readDelayed(t, topic, 3))
-		require.NotContains(t, found["waited"].Properties, "REAL_TOPIC")
-		require.Equal(t, "1", unmarshal(t, found["waited"]).Metadata.Get(requeuer.RetriesKey))
-		fresh.Metadata.Set(requeuer.RetriesKey, "1")
-		requireDelayed(t, found["fresh"], began.Add(time.Second), fresh, timers)
+		inTime(t, func(unit time.Duration) bool { return delayThroughRequeuer(t, w, timers, unit) })
 	})
+}
+
+// delayThroughRequeuer reports whether a message was late.
+func delayThroughRequeuer(t *testing.T, w *world, timers bool, unit time.Duration) (late bool) {
+	topic := newTopic(t, "again")
+	w.createTopic(t, topic, 1)
+	in := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
+	p := publisherIn(t, w, nil)
+	warm(t, p, topic)
+	again, err := requeuer.NewRequeuer(requeuer.Config{
+		Subscriber: in, SubscribeTopic: "failed", Publisher: p,
+		GeneratePublishTopic: func(requeuer.GeneratePublishTopicParams) (string, error) { return topic, nil },
+	}, watermill.NopLogger{})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- again.Run(ctx) }()
+	defer func() {
+		cancel()
+		require.NoError(t, <-ended)
+		require.NoError(t, in.Close())
+	}()
+
+	waited, fresh := newMessage("waited"), newMessage("fresh")
+	delay.Message(waited, delay.For(-3*time.Second))
+	began := time.Now()
+	delay.Message(fresh, delay.For(unit))
+	require.NoError(t, in.Publish("failed", waited, fresh))
+
+	found := bodiesOf(w.readDelayed(t, topic, 3))
+	require.NotContains(t, found["waited"].Properties, "REAL_TOPIC")
+	require.Equal(t, "1", unmarshal(t, found["waited"]).Metadata.Get(requeuer.RetriesKey))
+	fresh.Metadata.Set(requeuer.RetriesKey, "1")
+	if wasLate(found["fresh"], began.Add(unit)) {
+		return true
+	}
+	requireDelayed(t, found["fresh"], began.Add(unit), fresh, timers)
+	return false
 }

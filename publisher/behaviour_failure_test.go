@@ -102,7 +102,7 @@ func (s *stream) requireAllStored(t testing.TB, all []stored) {
 // what it published before and after is there when the broker is back.
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
-	longEnough := func(c *publisher.Config) { c.SendTimeout = 2 * time.Minute }
+	longEnough := func(c *publisher.Config) { c.SendTimeout = 10 * time.Minute }
 	t.Run("embedded", func(t *testing.T) {
 		w := embeddedWorld(t)
 		topic := newTopic(t, "restart")
@@ -156,7 +156,7 @@ func TestBrokerKilled(t *testing.T) {
 			w := ownCluster(t, realbroker.Config{Version: version, BrokerProps: map[string]string{"flushDiskType": "SYNC_FLUSH"}})
 			topic := newTopic(t, "killed")
 			w.createTopic(t, topic, 4)
-			p := publisherIn(t, w, func(c *publisher.Config) { c.SendTimeout = 2 * time.Minute })
+			p := publisherIn(t, w, func(c *publisher.Config) { c.SendTimeout = 10 * time.Minute })
 			s := startStream(t, p, topic, 16)
 			for range 2 {
 				s.await(t, 500)
@@ -227,7 +227,8 @@ func testFrozenBroker(t *testing.T, w *world) {
 	w.createTopic(t, topic, 1)
 	seen := newResults()
 	p := publisherIn(t, w, func(c *publisher.Config) {
-		c.OnResult, c.SendTimeout, c.AttemptTimeout = seen.add, time.Minute, 5*time.Second
+		c.OnResult, c.SendTimeout, c.AttemptTimeout = seen.add, 10*time.Minute, 5*time.Second
+		c.Avoidance.SlowAfter = time.Hour // a broker that answers late is not avoided
 	})
 	for range 2 { // connect to both
 		require.NoError(t, p.Publish(topic, message.NewMessage("1", []byte("x"))))
@@ -236,13 +237,13 @@ func testFrozenBroker(t *testing.T, w *world) {
 	require.NoError(t, w.real.Broker(1).Pause())
 	defer func() { require.NoError(t, w.real.Broker(1).Resume()) }()
 	frozen := 0
-	for range 2 {
+	for i := 0; frozen == 0 && i < 20; i++ { // it is avoided for a while if it was silent before
 		require.NoError(t, p.Publish(topic, message.NewMessage("2", []byte("x"))))
 		result := seen.next(t)
 		require.Equal(t, "broker-a", result.MessageQueue.BrokerName)
 		for _, failed := range result.Failed {
 			if failed.MessageQueue.BrokerName == "broker-a" { // the machine is busy
-				require.ErrorIs(t, failed.Err, publisher.ErrAttemptTimeout)
+				require.True(t, isSilence(failed.Err), "%+v", failed)
 				continue
 			}
 			frozen++
@@ -265,7 +266,7 @@ func TestNoTopic(t *testing.T) {
 		var failed *publisher.Error
 		require.ErrorAs(t, err, &failed)
 		require.Equal(t, publisher.NotSent, failed.Outcome())
-		require.Equal(t, 1, failed.Cause().Attempts)
+		requireOneAttempt(t, *failed.Cause())
 	}
 	t.Run("embedded", func(t *testing.T) { test(t, embeddedWorld(t, embedded.WithoutAutoCreateTopic())) })
 	t.Run("real 5.5.0", func(t *testing.T) {
@@ -289,7 +290,7 @@ func TestNotDurable(t *testing.T) {
 		result := seen.next(t)
 		require.Equal(t, publisher.Stored, result.Outcome)
 		require.Equal(t, want, result.Status)
-		require.Equal(t, 1, result.Attempts)
+		requireOneAttempt(t, result)
 		require.Equal(t, want, seen.next(t).Status, "they shared a request")
 
 		// In a router the order is handled once.
@@ -322,7 +323,7 @@ func TestStaticTopic(t *testing.T) {
 	require.ErrorAs(t, err, &static)
 	require.Equal(t, topic, static.Topic)
 	require.Equal(t, publisher.NotSent, failureOf(t, err).Outcome())
-	require.Equal(t, 1, failureOf(t, err).Results[0].Attempts)
+	requireOneAttempt(t, failureOf(t, err).Results[0])
 }
 
 // A real broker speaks TLS with a certificate of its own making: a publisher

@@ -90,7 +90,7 @@ func (c *linkedConn) Read(b []byte) (int, error) {
 // not checked at once, and its commit does not come too late. The other message
 // shows that the time of CheckAfter has passed since the call began.
 func TestHalfMessageOfALateAttempt(t *testing.T) {
-	inTransactionWorlds(t, func(t *testing.T, w *world, _ bool) {
+	inTransactionWorlds(t, endlessChecks, func(t *testing.T, w *world, _ bool) {
 		topic := newTopic(t, "late")
 		w.createTopic(t, topic, 1)
 		d := newDecisions()
@@ -101,7 +101,7 @@ func TestHalfMessageOfALateAttempt(t *testing.T) {
 		of := func(group string, dial func(context.Context, string, string) (net.Conn, error)) *publisher.Publisher {
 			return publisherIn(t, w, func(c *publisher.Config) {
 				c.ProducerGroup, c.Transaction.Check, c.Transaction.CheckAfter = topic+group, d.check, checkAfter
-				c.SendTimeout, c.Cluster.Dial = 2*time.Minute, dial
+				c.SendTimeout, c.Cluster.Dial = 10*time.Minute, dial
 			})
 		}
 		link := linkIn(w)
@@ -136,14 +136,15 @@ func TestHalfMessageOfALateAttempt(t *testing.T) {
 // half message is sent again, the local transaction commits, and its process ends
 // before it can say so: the other process is asked about the second half message too.
 func TestSecondHalfMessageIsAskedAbout(t *testing.T) {
-	inTransactionWorlds(t, func(t *testing.T, w *world, _ bool) {
+	inTransactionWorlds(t, endlessChecks, func(t *testing.T, w *world, _ bool) {
 		topic := newTopic(t, "second")
 		w.createTopic(t, topic, 1)
 		var db bookings
 		asked := make(chan struct{}, 100)
 		of := func(dial func(context.Context, string, string) (net.Conn, error)) *publisher.Publisher {
 			p, err := publisher.New(publisher.Config{
-				Cluster: rocketmq.Cluster{NameServers: w.nameServers, Dial: dial}, ProducerGroup: topic, SendTimeout: 2 * time.Minute,
+				Cluster:       rocketmq.Cluster{NameServers: w.nameServers, Dial: dial, DialTimeout: time.Minute},
+				ProducerGroup: topic, SendTimeout: 10 * time.Minute, AttemptTimeout: time.Minute,
 				Transaction: publisher.TransactionConfig{Check: func(ctx context.Context, msg publisher.CheckedMessage) publisher.TransactionState {
 					defer func() { asked <- struct{}{} }()
 					return db.check(ctx, msg)

@@ -28,7 +28,7 @@ func TestBehaviourRequestsInJSON(t *testing.T) {
 		client, err := transport.New(transport.Config{Dial: w.dial, Serialization: headers.Binary})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, client.Close()) })
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 
 		brokers, err := routing.InspectBrokers(ctx, inJSON{client}, w.nameServers[0])

@@ -88,7 +88,7 @@ func TestMiddleVersion(t *testing.T) {
 		var log hookLog
 		p := publisherIn(t, w, func(c *publisher.Config) { c.Hooks, c.ProducerGroup = []publisher.Hooks{log.hooks()}, topic })
 		before := stateOf(t, w)
-		report := checked(t, p, topic)
+		report := checkedInTime(t, p, topic)
 		require.NoError(t, report.Without(check.AutoCreate).Err(), report)
 		require.Equal(t, before, stateOf(t, w))
 		require.NoError(t, p.Publish(topic, newMessages(3)...))

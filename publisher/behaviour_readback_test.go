@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
@@ -73,7 +72,7 @@ func pullAll(t *testing.T, w *world, s stored) []body.StoredMessage {
 	client, err := transport.New(transport.Config{Dial: w.dial})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, client.Close()) }()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	answer, err := client.Invoke(ctx, storeHost(t, s.OffsetMessageID), &headers.PullMessage{
 		ConsumerGroup: "readback", Topic: s.Topic, QueueID: s.QueueID, MaxMessages: 32,

@@ -35,7 +35,7 @@ func TestStored(t *testing.T) {
 		require.Equal(t, msg.UUID, result.UUID)
 		require.Equal(t, publisher.Stored, result.Outcome)
 		require.Equal(t, publisher.SendOK, result.Status)
-		require.Equal(t, 1, result.Attempts)
+		requireOneAttempt(t, result)
 		require.Empty(t, result.Failed)
 
 		s := at(t, w.read(t, topic, 1), result)

@@ -23,6 +23,7 @@ func TestTrace(t *testing.T) {
 	})
 	for _, version := range []string{"5.5.0", "5.1.4", "4.9.7"} {
 		t.Run("real "+version, func(t *testing.T) {
+			realbroker.RequireVersion(t, version)
 			testTrace(t, ownCluster(t, realbroker.Config{Version: version, BrokerProps: map[string]string{"traceTopicEnable": "true"}}))
 		})
 	}

@@ -16,7 +16,7 @@ import (
 // has to know of the other's transactions, which these do, as programs on one
 // database would.
 func TestTwoProducersOfAGroup(t *testing.T) {
-	inTransactionWorlds(t, func(t *testing.T, w *world, _ bool) {
+	inTransactionWorlds(t, endlessChecks, func(t *testing.T, w *world, _ bool) {
 		topic := newTopic(t, "pair")
 		w.createTopic(t, topic, 2)
 		shared := newDecisions()

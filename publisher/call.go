@@ -10,9 +10,9 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
-	"github.com/watermill-rocketmq/watermill-rocketmq/internal/ctxerr"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/messageid"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/dispatch"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher/internal/failed"
 )
 
 // maxPooledMessages and maxPooledBuffer bound what a call that is kept for reuse keeps
@@ -70,7 +70,12 @@ type refusal struct {
 func (c *call) refuse(at int, err error) { c.refusal = refusal{err: err, at: at} }
 
 // Context is for the engine.
-func (c *call) Context(index int) context.Context { return c.given[index].Context() }
+func (c *call) Context(index int) context.Context {
+	if ctx := c.async.contexts.At(index); ctx != nil {
+		return ctx
+	}
+	return c.given[index].Context()
+}
 
 // Settled is called by the engine when an asynchronous call is over.
 func (c *call) Settled() { c.p.delivery.Add(c) }
@@ -124,7 +129,7 @@ func (p *callPool) put(c *call) {
 // cutEnded looks for a message whose context has ended already. It and those
 // behind it are not sent. What is left is the number of those before it.
 func (c *call) cutEnded(messages []*message.Message) (live int) {
-	at, err := endedContext(messages)
+	at, err := failed.Ended(messages)
 	if err == nil {
 		return len(messages)
 	}
@@ -134,30 +139,15 @@ func (c *call) cutEnded(messages []*message.Message) (live int) {
 	return at
 }
 
-// endedContext returns the first message whose context has ended, and why it has.
-func endedContext(messages []*message.Message) (at int, err error) {
-	var before <-chan struct{}
-	for i, msg := range messages {
-		ctx := msg.Context()
-		if own := ctx.Done(); own != before { // which is nil for one that cannot end
-			if err := ctxerr.Of(ctx); err != nil {
-				return i, err
-			}
-			before = own
-		}
-	}
-	return 0, nil
-}
-
 // readContexts notes the context of the messages, if it is the same for all, which
 // includes those that cannot end, and when the last of them runs out of time.
 func (c *call) readContexts(messages []*message.Message) {
 	c.given = messages
 	limit := c.p.engine.Limit(c.Began)
-	first := messages[0].Context()
+	first := c.Context(0)
 	c.Shared, c.Until = first, c.untilOf(first, limit)
-	for _, msg := range messages[1:] {
-		if ctx := msg.Context(); ctx.Done() != first.Done() { // contexts need not be comparable
+	for i := range messages[1:] {
+		if ctx := c.Context(i + 1); ctx.Done() != first.Done() { // contexts need not be comparable
 			c.Shared = nil
 			c.Until = max(c.Until, c.untilOf(ctx, limit))
 		}

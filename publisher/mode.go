@@ -11,6 +11,6 @@ type mode struct {
 	// async has nobody wait. It is for hooks: how such a call goes is for dispatch.Call to
 	// say.
 	async bool
-	// patient has an asynchronous call wait for room.
+	// patient has an asynchronous call wait for room, and go on when contexts are cancelled.
 	patient bool
 }

@@ -208,3 +208,22 @@ func TestPromiseCloseWithoutClusterLogsNoError(t *testing.T) {
 		require.Empty(t, lines(watermill.ErrorLogLevel, "Cannot refresh topic route, keeping the old one"))
 	}, embedded.WithBrokers(2))
 }
+
+// Half messages that cannot be rolled back are as many as the broker likes.
+func TestPromiseFailedRollbacksAreLoggedNowAndThen(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p, lines := loggedOn(t, c, func(cfg *publisher.Config) {
+			cfg.ProducerGroup, cfg.RequireDurable = shop, true
+			cfg.Transaction.Check = judging(publisher.TransactionRollback).check
+		})
+		everySend(c, embedded.StoreThenAnswer(headers.FlushDiskTimeout, "slow"))
+		onEnd(c, embedded.Answer(headers.SystemError, "not today"))
+		for began := time.Now(); time.Since(began) < 50*time.Second; time.Sleep(time.Second) {
+			_, err := p.BeginTransaction(orders, newMessage("x"))
+			require.Error(t, err)
+		}
+		found := lines(watermill.InfoLogLevel, "Cannot roll back half message, the check will")
+		require.Len(t, found, 2)
+		require.Equal(t, 29, found[1].Fields["unlogged"])
+	})
+}

@@ -251,7 +251,7 @@ func TestPromiseRotationUnderLoad(t *testing.T) {
 		return embedded.Fault{}
 	})
 	p := publisherOn(t, c, func(c *publisher.Config) {
-		c.SendTimeout = time.Minute
+		c.SendTimeout, c.AttemptTimeout = time.Minute, time.Minute
 		c.Cluster.Credentials = rocketmq.CredentialsFunc(func(context.Context) (rocketmq.Credentials, error) {
 			keys := rocketmq.NewCredentials(alice, aliceSecret)
 			if asked.Add(1)%2 == 0 {

@@ -179,10 +179,11 @@ func TestPromiseShareClientClosesFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		client := connect(t, c)
 		everySend(c, embedded.Ignore())
+		seen := newResults()
 		p := unclosedPublisherOn(t, c, func(cfg *publisher.Config) {
 			lent(client, "group")(cfg)
 			cfg.AttemptTimeout, cfg.SendTimeout = time.Hour, time.Hour
-			cfg.Trace.Enabled = true
+			cfg.Trace.Enabled, cfg.OnResult = true, seen.add
 		})
 		calls := make(chan error, 2)
 		for range cap(calls) {
@@ -195,6 +196,9 @@ func TestPromiseShareClientClosesFirst(t *testing.T) {
 			require.ErrorIs(t, <-calls, publisher.ErrClosed)
 		}
 		require.ErrorIs(t, p.Publish(orders, newMessage("x")), publisher.ErrClosed)
+		require.Len(t, seen.c, 3)
+		require.ErrorIs(t, p.PublishAsync(orders, newMessage("x")), publisher.ErrClosed)
+		require.Len(t, seen.c, 3, "what is returned is not told as well")
 		_, err := p.Check(t.Context())
 		require.ErrorIs(t, err, publisher.ErrClosed)
 		require.NoError(t, p.Close())
@@ -448,6 +452,7 @@ func TestShareAtOnce(t *testing.T) {
 		wg.Go(func() {
 			p, err := publisher.New(publisher.Config{
 				Client: client, ProducerGroup: fmt.Sprint("group-", i), Trace: publisher.TraceConfig{Enabled: i%4 == 0},
+				SendTimeout: time.Minute, AttemptTimeout: time.Minute, // no message is sent again
 				Hooks: []publisher.Hooks{{RouteChanged: func(string, *routing.Route, *routing.Route) {}}},
 			}, nil)
 			if err != nil {

@@ -68,7 +68,7 @@ func TestPromiseAsyncViewErrors(t *testing.T) {
 // messages.
 func TestPromiseAsyncViewWaits(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		everySend(c, embedded.DelayAnswer(2*time.Second))
+		everySend(c, embedded.DelayAnswer(2500*time.Millisecond))
 		seen := newResults()
 		p := publisherOn(t, c, func(c *publisher.Config) {
 			c.OnResult, c.Waiting.Messages, c.SendTimeout, c.AttemptTimeout = seen.add, 1, 3*time.Second, 3*time.Second
@@ -82,7 +82,7 @@ func TestPromiseAsyncViewWaits(t *testing.T) {
 		require.ErrorIs(t, async.Publish(orders, messageIn(ctx)), context.DeadlineExceeded)
 		require.Equal(t, time.Second, elapsed())
 		require.NoError(t, async.Publish(orders, newMessage("second")))
-		require.Equal(t, 2*time.Second, elapsed())
+		require.Equal(t, 2500*time.Millisecond, elapsed())
 		require.NoError(t, p.Flush(t.Context()))
 		require.NoError(t, seen.next(t).Err)
 		require.ErrorIs(t, seen.next(t).Err, publisher.ErrSendTimeout, "the wait for room is part of the time")
@@ -158,4 +158,69 @@ func TestPromiseDefaultGroupIsSaid(t *testing.T) {
 		_, lines = loggedOn(t, c, func(c *publisher.Config) { c.ProducerGroup, c.Trace.Enabled = "own", true })
 		require.Empty(t, lines(watermill.InfoLogLevel, said))
 	}, withTrace)
+}
+
+// What Watermill's components do to contexts keeps nothing from an asynchronous poison queue.
+func TestPromiseAsyncPoisonQueueUnderTimeoutAndInstantAck(t *testing.T) {
+	for name, middleware := range map[string]message.HandlerMiddleware{"Timeout": within(time.Minute), "InstantAck": instantAck} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				seen := newResults()
+				p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+				in := routed(t, publisher.KeepOpen(p), orders, failing(errBroken), poisonQueue(p.Async(), poison), middleware)
+				require.Equal(t, 1, in.deliver(t, newMessage("order")))
+				awaitStored(t, c, poison, 1)
+				require.NoError(t, p.Flush(t.Context()))
+				require.Equal(t, publisher.Stored, seen.next(t).Outcome)
+			})
+		})
+	}
+}
+
+// An event that a handler publishes, as an event bus does with the context of the message that
+// is handled, outlives the ack of that message.
+func TestPromiseAsyncViewOutlivesTheAck(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		everySend(c, embedded.DelayAnswer(time.Second))
+		seen := newResults()
+		p := publisherOn(t, c, func(c *publisher.Config) { c.OnResult = seen.add })
+		async := p.Async()
+		in := routed(t, publisher.KeepOpen(p), orders, func(m *message.Message) ([]*message.Message, error) {
+			if err := async.Publish(orders, messageIn(m.Context())); err != nil {
+				return nil, err
+			}
+			return nil, async.Publish(orders, messageIn(m.Context()), messageIn(t.Context()))
+		})
+		require.Equal(t, 1, in.deliver(t, newMessage("1")))
+		require.Equal(t, 1, in.deliver(t, newMessage("2")), "these wait behind a request")
+		require.NoError(t, p.Flush(t.Context()))
+		for range 6 {
+			r := seen.next(t)
+			require.NoError(t, r.Err)
+			require.Equal(t, publisher.Stored, r.Outcome)
+		}
+		require.Equal(t, 6, storedIn(c, orders))
+	})
+}
+
+// Deadlines count for what Async has taken, though cancellation does not.
+func TestPromiseAsyncViewKeepsDeadlines(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		everySend(c, embedded.Ignore())
+		seen := newResults()
+		p := publisherOn(t, c, func(c *publisher.Config) { oneAttempt(c); c.OnResult = seen.add })
+		for _, limit := range []time.Duration{time.Second, time.Hour} {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			require.NoError(t, p.Async().Publish(orders, messageIn(ctx)))
+			cancel()
+			require.NoError(t, p.Flush(t.Context()))
+			r := seen.next(t)
+			require.Equal(t, min(limit, 3*time.Second), r.Took)
+			if limit == time.Second {
+				require.ErrorIs(t, r.Err, context.DeadlineExceeded)
+			} else {
+				require.ErrorIs(t, r.Err, publisher.ErrSendTimeout)
+			}
+		}
+	})
 }

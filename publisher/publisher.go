@@ -201,9 +201,7 @@ func (p *Publisher) publish(c *call, messages []*message.Message) {
 	if !ok {
 		return
 	}
-	if _, err := endedContext(messages); err != nil {
-		messages = failed.WithLiveContexts(messages)
-	}
+	messages = failed.Live(messages)
 	need := needOf(messages)
 	now := c.began
 	if !p.gate.TryEnter(need) {

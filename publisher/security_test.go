@@ -99,6 +99,7 @@ func inSecuredWorlds(t *testing.T, test func(t *testing.T, w *securedWorld)) {
 			test(t, &securedWorld{w, authority, v.acl2, v.noBatchCheck})
 		})
 		t.Run("real "+v.name, func(t *testing.T) {
+			realbroker.RequireVersion(t, v.name)
 			users := []realbroker.User{
 				{Name: alice, Secret: aliceSecret, Publish: []string{allowed}},
 				{Name: bobby, Secret: bobbySecret, Publish: []string{allowed}},
@@ -167,7 +168,8 @@ func signsHeartbeats(t *testing.T, w *securedWorld) {
 	var tap answerTap
 	p, err := publisher.New(publisher.Config{
 		Cluster: rocketmq.Cluster{
-			NameServers: w.nameServers, Dial: tap.dialer(w.dial), Credentials: rocketmq.NewCredentials(alice, aliceSecret),
+			NameServers: w.nameServers, Dial: tap.dialer(w.dial), DialTimeout: time.Minute,
+			Credentials: rocketmq.NewCredentials(alice, aliceSecret),
 		},
 		ProducerGroup: group, SendTimeout: time.Minute, AttemptTimeout: time.Minute,
 	}, nil)
@@ -269,7 +271,7 @@ func tellsRefusalsApart(t *testing.T, w *securedWorld) {
 			e := failureOf(t, w.publisher(t, c.credentials, nil).Publish(c.topic, newMessage("x")))
 			t.Log(e)
 			require.Equal(t, publisher.NotSent, e.Outcome())
-			require.Equal(t, 1, e.Results[0].Attempts, "no other attempt")
+			requireOneAttempt(t, e.Results[0])
 			var access *rocketmq.AccessError
 			require.ErrorAs(t, e, &access)
 			var status *headers.StatusError
@@ -305,14 +307,22 @@ func judgesBatches(t *testing.T, w *securedWorld) {
 	for _, r := range e.Results {
 		require.ErrorAs(t, r.Err, &permission)
 		require.Equal(t, publisher.NotSent, r.Outcome)
-		require.Equal(t, 1, r.Attempts)
+		requireOneAttempt(t, r)
 	}
 	w.read(t, forbidden, 0)
 }
 
 // rotatesKeys: a message whose signature is refused has failed, the next is
-// signed anew, all on the connections that are there.
+// signed anew, all on the connections that are there. A busy machine may lose one of them,
+// as a heartbeat has three seconds, and not time after time.
 func rotatesKeys(t *testing.T, w *securedWorld) {
+	for try := 1; !keepsConnections(t, w); try++ {
+		require.Less(t, try, 3, "a connection was made anew")
+	}
+}
+
+// keepsConnections reports whether keys were rotated on the connections that there were.
+func keepsConnections(t *testing.T, w *securedWorld) bool {
 	var current atomic.Pointer[rocketmq.Credentials]
 	use := func(accessKey, secretKey string) {
 		c := rocketmq.NewCredentials(accessKey, secretKey)
@@ -342,9 +352,12 @@ func rotatesKeys(t *testing.T, w *securedWorld) {
 	require.Equal(t, rocketmq.WrongSignature, authentication.Reason)
 	use(bobby, bobbySecret)
 	require.NoError(t, p.Publish(allowed, newMessage("3")))
-	require.Equal(t, connected, dials.Load(), "no connection was made anew")
+	if dials.Load() != connected {
+		return false // and a message may be there twice
+	}
 	got := w.read(t, allowed, before+2)
 	require.Equal(t, []string{"1", "3"}, []string{string(got[before].Body), string(got[before+1].Body)})
+	return true
 }
 
 // settlesTransactions: who may publish to a topic may have transactions there, and
@@ -428,7 +441,7 @@ func speaksTLS(t *testing.T, w *securedWorld) {
 			require.ErrorAs(t, e, &certificate)
 			require.Equal(t, c.byPeer, certificate.ByPeer)
 			require.Equal(t, publisher.NotSent, e.Outcome())
-			require.Equal(t, 1, e.Results[0].Attempts)
+			requireOneAttempt(t, e.Results[0])
 			w.read(t, allowed, before)
 		})
 	}
@@ -465,7 +478,7 @@ func TestSecurityOfProxy(t *testing.T) {
 			e := failureOf(t, w.publisher(t, c.credentials, nil).Publish(c.topic, newMessage("x")))
 			t.Log(e)
 			require.Equal(t, publisher.NotSent, e.Outcome())
-			require.Equal(t, 1, e.Results[0].Attempts)
+			requireOneAttempt(t, e.Results[0])
 			var access *rocketmq.AccessError
 			require.ErrorAs(t, e, &access)
 			require.ErrorContains(t, e, "(not sent): "+c.want+": access denied")

@@ -38,7 +38,7 @@ func TestStressEngine(t *testing.T) {
 			go func() {
 				select {
 				case <-ended:
-				case <-time.After(time.Minute):
+				case <-time.After(5 * time.Minute):
 					buf := make([]byte, 8<<20)
 					panic("hangs:\n" + string(buf[:runtime.Stack(buf, true)]))
 				}

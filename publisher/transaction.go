@@ -150,7 +150,7 @@ func (p *Publisher) newTransaction(topic string, half Result) (*Transaction, err
 // undo rolls back a half message that its caller is told has failed.
 func (p *Publisher) undo(t *Transaction) {
 	if err := t.endOpen(context.Background(), TransactionRollback); err != nil {
-		p.logger.Info("Cannot roll back half message, the check will", watermill.LogFields{"message_id": t.info.MessageID, "err": err.Error()})
+		p.checkbacks.note("Cannot roll back half message, the check will", watermill.LogFields{"message_id": t.info.MessageID, "err": err.Error()})
 		t.Unknown()
 	}
 }

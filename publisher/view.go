@@ -8,6 +8,10 @@ import "github.com/ThreeDotsLabs/watermill/message"
 // Config.SendTimeout and the contexts of the messages allow. So it must not be called from
 // Config.OnResult.
 //
+// Once messages have been taken the cancellation of their contexts does not count any more, since
+// the handler whose message these are of mostly ends then: a router acks it and so cancels
+// them. Their deadlines and Config.SendTimeout do count.
+//
 // Nil means that the messages have been taken, and not that they are stored. What becomes of
 // each is told to Config.OnResult, without which every call returns ErrNoOnResult, and to
 // Hooks.PublishEnd. A router that publishes so acks the message that it handles before the

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
@@ -233,3 +235,25 @@ func TestLentClientIsClosedFirst(t *testing.T) {
 }
 
 func isClosed(err error) bool { return errors.Is(err, subscriber.ErrClosed) }
+
+// Close does not go on asking a broker that is away for the leases of handlers that it does
+// not wait for any more.
+func TestCloseWhileTheBrokerIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := embeddedWorld(t, embedded.InMemory())
+		topic := unique("away")
+		cfg := w.config(subscriber.POP, unique("group"))
+		cfg.Lease, cfg.CloseTimeout, cfg.RequestTimeout = time.Minute, 5*time.Second, time.Second
+		sub := newSubscriber(t, cfg)
+		messages := subscribe(t, sub, topic)
+		publish(t, w.publisher(t), topic, 100)
+		for range 100 {
+			next(t, messages)
+		}
+		w.embedded.Broker(0).Stop()
+		time.Sleep(40 * time.Second) // on synctest's clock: the leases are being renewed
+		began := time.Now()
+		_ = sub.Close()
+		require.LessOrEqual(t, time.Since(began), cfg.CloseTimeout+3*cfg.RequestTimeout)
+	})
+}

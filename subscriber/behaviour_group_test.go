@@ -1,22 +1,26 @@
 package subscriber_test
 
 import (
+	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
 // shares has two channels of one group consume what comes, until both have had something
 // and each message has come once.
-func shares(t *testing.T, w *world, topic string, one, two <-chan *message.Message) {
+func shares(t *testing.T, pub *publisher.Publisher, topic string, one, two <-chan *message.Message) {
 	t.Helper()
-	pub := w.publisher(t)
 	got := make(map[string]int)
 	var of [2]int
 	sent := 0
@@ -52,7 +56,7 @@ func TestSubscribeTwice(t *testing.T) {
 	eachEngine(t, func(t *testing.T, w *world, engine subscriber.Engine) {
 		topic := unique("twice")
 		sub := newSubscriber(t, w.config(engine, unique("group")))
-		shares(t, w, topic, subscribe(t, sub, topic), subscribe(t, sub, topic))
+		shares(t, w.publisher(t), topic, subscribe(t, sub, topic), subscribe(t, sub, topic))
 	})
 }
 
@@ -88,6 +92,64 @@ func TestTwoSubscribersOnOneClient(t *testing.T) {
 				return queues[1] == 2 && queues[2] == 2
 			}, patience, 10*time.Millisecond)
 		}
-		shares(t, w, topic, one, two)
+		shares(t, w.publisher(t), topic, one, two)
 	})
+}
+
+// They stay two members when their first Subscribes fail, and when one of them has had no
+// subscription for a while.
+func TestTwoSubscribersOnOneClientStayApart(t *testing.T) {
+	for name, without := range map[string]func(t *testing.T, c *embedded.Cluster, one, two *subscriber.Subscriber){
+		"failed": func(t *testing.T, c *embedded.Cluster, one, two *subscriber.Subscriber) {
+			remove := c.Intercept(func(r embedded.Request) embedded.Fault {
+				if r.Code == headers.CodeHeartbeat {
+					return embedded.Ignore()
+				}
+				return embedded.Fault{}
+			})
+			for _, s := range []*subscriber.Subscriber{one, two} {
+				_, err := s.Subscribe(t.Context(), "orders")
+				require.Error(t, err)
+			}
+			remove()
+		},
+		"ended": func(t *testing.T, _ *embedded.Cluster, one, _ *subscriber.Subscriber) {
+			ctx, cancel := context.WithCancel(t.Context())
+			messages, err := one.Subscribe(ctx, "orders")
+			require.NoError(t, err)
+			cancel()
+			<-messages
+			time.Sleep(time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("orders", 4))
+				require.NoError(t, err)
+				client, err := rocketmq.Connect(c.Config(), nil)
+				require.NoError(t, err)
+				cfg := subscriber.Config{Client: client, Group: "billing", Engine: subscriber.Pull, StartTimeout: 5 * time.Second}
+				one, err := subscriber.New(cfg, nil)
+				require.NoError(t, err)
+				two, err := subscriber.New(cfg, nil)
+				require.NoError(t, err)
+				without(t, c, one, two)
+
+				// The one that was not the first to have the group is the first to have it again.
+				ofTwo, err := two.Subscribe(t.Context(), "orders")
+				require.NoError(t, err)
+				ofOne, err := one.Subscribe(t.Context(), "orders")
+				require.NoError(t, err)
+				time.Sleep(time.Minute) // the queues are divided
+				pub, err := publisher.New(publisher.Config{Cluster: c.Config()}, nil)
+				require.NoError(t, err)
+				shares(t, pub, "orders", ofOne, ofTwo)
+				require.NoError(t, pub.Close())
+				require.NoError(t, one.Close())
+				require.NoError(t, two.Close())
+				require.NoError(t, client.Close())
+				require.NoError(t, c.Close())
+			})
+		})
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/fanout"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/pop"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/pull"
@@ -77,27 +78,40 @@ func (s *Subscriber) choose(ctx context.Context) (kind Engine, why string, err e
 // errNoBrokers means that there is nobody to be asked for a version.
 var errNoBrokers = errors.New("no broker is registered at the name servers")
 
+// versionsAtOnce is how many brokers are asked for their versions at once.
+const versionsAtOnce = 16
+
 // lowestVersion returns the version of the oldest of all brokers of the cluster.
 func (s *Subscriber) lowestVersion(ctx context.Context) (headers.Version, error) {
 	brokers, err := s.routes.ClusterBrokers(ctx)
 	if err != nil {
 		return 0, err
 	}
-	lowest, failure := headers.Version(0), errNoBrokers
-	for _, b := range brokers {
-		v, err := s.member.Version(ctx, b.Addr)
-		if err != nil {
-			failure = err
-			continue // a broker that is down decides nothing
-		}
-		if lowest == 0 || v < lowest {
+	versions, errs := make([]headers.Version, len(brokers)), make([]error, len(brokers))
+	fanout.Each(len(brokers), versionsAtOnce, func(i int) { versions[i], errs[i] = s.version(ctx, brokers[i].Addr) })
+	lowest, failure := headers.Version(0), error(nil)
+	for i, v := range versions {
+		switch {
+		case errs[i] != nil:
+			failure = errs[i] // a broker that is down decides nothing
+		case lowest == 0 || v < lowest:
 			lowest = v
 		}
 	}
-	if lowest == 0 {
+	switch {
+	case failure != nil && (lowest == 0 || ctx.Err() != nil): // who has had no time to answer may be up
 		return 0, failure
+	case lowest == 0:
+		return 0, errNoBrokers
 	}
 	return lowest, nil
+}
+
+// version asks a broker for its version. One that hangs must not use up the time of all.
+func (s *Subscriber) version(ctx context.Context, addr string) (headers.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	defer cancel()
+	return s.member.Version(ctx, addr)
 }
 
 func (s *Subscriber) makeEngine(kind Engine) (*madeEngine, error) {

@@ -108,8 +108,8 @@ type Config struct {
 	// RequestTimeout bounds one request to a broker. 3 s by default.
 	RequestTimeout time.Duration
 
-	// StartTimeout bounds the requests with which Subscribe and SubscribeInitialize begin,
-	// beside their contexts. 15 s by default.
+	// StartTimeout is how long Subscribe and SubscribeInitialize try to begin while servers
+	// cannot be reached, unless their contexts end before. 15 s by default.
 	StartTimeout time.Duration
 
 	// CloseTimeout bounds how long Close, and the end of a subscription's context, waits

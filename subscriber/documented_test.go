@@ -21,6 +21,9 @@ func TestDocumentedDefaults(t *testing.T) {
 	require.Equal(t, "1m0s", c.Lease.String())
 	require.Equal(t, "1s", c.CommitInterval.String())
 	require.Equal(t, "10s", c.CloseTimeout.String())
+	require.Equal(t, "3s", c.RequestTimeout.String())
+	require.Equal(t, "100ms", ackLinger.String())
+	require.Equal(t, From{}, Earliest())
 	for document, texts := range map[string][]string{
 		"../README.md": {
 			"again after 100 ms", "up to 10 minutes", "After 16 deliveries", "`MaxProcessing`, 1 h", "`MaxInFlight`: 256 messages, 64 MiB",
@@ -29,10 +32,13 @@ func TestDocumentedDefaults(t *testing.T) {
 		"../docs/guarantees.md": {
 			"from 100 ms to 10 min (`Redelivery`)", "Up to 5 s (`Redelivery.MaxLocalPause`)", "`MaxProcessing` (1 h)", "`MaxDeliveries` (16)",
 			"`MaxInFlight` (256 messages, 64 MiB)", "`Lease`, 60 s", "`CommitInterval` (1 s)", "`CloseTimeout` (10 s) for handlers",
+			"With POP its acks of the last 100 ms may be lost",
 		},
 		"../docs/production.md": {"`subscriber.Config.MaxProcessing` (1 h)"},
 		"../docs/migrating.md": {
 			"up to `MaxInFlight`, 256,", "After 16 deliveries", "| `CommitInterval`, 1 s (pull) |", "| `Lease`, 60 s (POP) |", "| `MaxProcessing`, 1 h |",
+			"`RequestTimeout` of a Subscriber, 3 s |", "| `MaxDeliveries`: 16, also with `Ordered`,", "| `CloseTimeout`, 10 s |",
+			"**A new group begins at the earliest message.**", "`subscriber.Config.Redelivery`, from 100 ms on |",
 		},
 		"../docs/watermill.md": {"`MaxDeliveries`, 16 by default"},
 	} {

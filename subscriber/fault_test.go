@@ -50,7 +50,7 @@ func together(t *testing.T, w *world, suites []suite, doubt time.Duration, name 
 		g.publish(2)
 		groups[i] = g
 	}
-	p := takePace(t, w, groups[0].topic, groups[0].ledger.inTrouble)
+	p := takePace(t, w, groups[0].topic, groups[0].ledger.inTroubleSince)
 	for _, g := range groups {
 		g.await(g.all / 8)
 	}
@@ -228,7 +228,7 @@ func memberTroubles(t *testing.T, w *world, suites []suite) {
 			groups = append(groups, g)
 		}
 	}
-	p := takePace(t, w, groups[0].topic, func() bool { return false }) // brokers are well
+	p := takePace(t, w, groups[0].topic, allWell)
 	for _, g := range groups {
 		g.await(g.all / 8)
 	}

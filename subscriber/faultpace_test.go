@@ -16,11 +16,14 @@ type pace struct {
 	worst time.Duration
 }
 
-// takePace measures until the test ends. What happens while ignored reports true does not
-// count.
-func takePace(t *testing.T, w *world, topic string, ignored func() bool) *pace {
+// takePace measures until the test ends. What is under way while ignored reports true of the
+// time since it began does not count.
+func takePace(t *testing.T, w *world, topic string, ignored func(since time.Time) bool) *pace {
 	t.Helper()
-	sub := newSubscriber(t, subscriber.Config{Cluster: w.cluster, Group: unique("pace"), Engine: subscriber.Pull})
+	sub := newSubscriber(t, subscriber.Config{
+		Cluster: w.cluster, Group: unique("pace"), Engine: subscriber.Pull,
+		RequestTimeout: patience, // a broker that stands still is as late as it is
+	})
 	p := &pace{}
 	ctx, cancel := context.WithCancel(context.Background())
 	var measuring sync.WaitGroup
@@ -32,14 +35,16 @@ func takePace(t *testing.T, w *world, topic string, ignored func() bool) *pace {
 	return p
 }
 
-func (p *pace) measure(ctx context.Context, sub *subscriber.Subscriber, topic string, ignored func() bool) {
+// allWell says that brokers have no trouble.
+func allWell(time.Time) bool { return false }
+
+func (p *pace) measure(ctx context.Context, sub *subscriber.Subscriber, topic string, ignored func(since time.Time) bool) {
 	const interval = 200 * time.Millisecond
 	for ctx.Err() == nil {
-		ignore := ignored()
 		begin := time.Now()
 		pass(interval)
 		_, _ = sub.Lag(ctx, topic) // how long it takes is what is asked for
-		if late := time.Since(begin) - interval; !ignore && !ignored() && ctx.Err() == nil {
+		if late := time.Since(begin) - interval; !ignored(begin) && ctx.Err() == nil {
 			p.mu.Lock()
 			p.worst = max(p.worst, late)
 			p.mu.Unlock()

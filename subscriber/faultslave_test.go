@@ -42,7 +42,7 @@ func testMasterLost(t *testing.T, version string, suites []suite) {
 	require.NoError(t, c.Slave(0).Kill())
 	require.NoError(t, c.Slave(0).Start())
 	require.NoError(t, c.AwaitReplication(t.Context()))
-	p := takePace(t, w, groups[0].topic, groups[0].ledger.inTrouble)
+	p := takePace(t, w, groups[0].topic, groups[0].ledger.inTroubleSince)
 	for _, g := range groups {
 		g.join("one")
 		g.join("two")

@@ -14,7 +14,7 @@ type Filter struct {
 	sql        bool
 }
 
-// Tags wants the messages that have one of these tags (publisher.MetadataTag, TAGS of
+// Tags wants the messages that have one of these tags (marshaler.MetadataTag, TAGS of
 // RocketMQ). Without tags it wants all messages.
 func Tags(tags ...string) Filter { return Filter{expression: strings.Join(tags, " || ")} }
 

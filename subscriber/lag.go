@@ -93,7 +93,12 @@ func (s *Subscriber) Lag(ctx context.Context, topic string) (Lag, error) {
 		return Lag{}, subscribeError(topic, ErrClosed)
 	}
 	defer s.leave()
+	ctx, done := s.whileOpen(ctx)
+	defer done()
 	l, err := s.lag(ctx, topic)
+	if closed := context.Cause(s.life); closed != nil {
+		err = closed // there was no time to ask about all queues, perhaps
+	}
 	if err != nil {
 		return Lag{}, subscribeError(topic, err)
 	}

@@ -231,6 +231,13 @@ func (l *ledger) heldBy(member string) int {
 	return n
 }
 
+// inTroubleSince reports whether a trouble has lasted at or after that time.
+func (l *ledger) inTroubleSince(at time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.troubles, func(tr *trouble) bool { return tr.ended.IsZero() || !tr.ended.Before(at) })
+}
+
 // inTrouble reports whether a trouble lasts.
 func (l *ledger) inTrouble() bool {
 	l.mu.Lock()
@@ -256,6 +263,7 @@ const (
 	earlier     = "of an earlier pop, whose lease was over before it was given back"
 	tooLate     = "handed out by a member that had stood still, its context over"
 	lateCommit  = "handed over before a busy machine had committed it"
+	lateAck     = "acked so late that the ack may have come after the lease"
 	unexplained = "for no reason"
 )
 
@@ -333,8 +341,18 @@ func (l *ledger) reason(again, before *handling) string {
 		return behind
 	case l.lease == 0 && l.slack > handover && again.Member != before.Member && again.At.Sub(before.acked) < unconfirmed+l.slack:
 		return lateCommit
+	case l.lease > 0 && l.isLateAck(again, before):
+		return lateAck
 	}
 	return unexplained
+}
+
+// isLateAck reports whether an ack may have reached a broker after the lease, on a machine
+// where anything may be late by the slack. Members hand out a message within a third of its
+// lease.
+func (l *ledger) isLateAck(again, before *handling) bool {
+	left := l.lease - l.lease/3
+	return again.At.Sub(before.At) > left && before.acked.Sub(before.At)+l.slack > left
 }
 
 // isBehind reports whether a message was acked that comes again with one before it in its

@@ -148,6 +148,35 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// What comes again after its lease is explained where the machine was too busy for its ack to
+// come in time, and not elsewhere.
+func TestLedgerOfLateAcks(t *testing.T) {
+	at := func(s float64) time.Time { return time.Unix(0, 0).Add(time.Duration(s * float64(time.Second))) }
+	for _, tc := range []struct {
+		slack time.Duration
+		again float64
+		want  string
+	}{
+		{20 * time.Second, 31, lateAck},
+		{time.Second, 31, unexplained},
+		{20 * time.Second, 15, unexplained}, // too soon
+	} {
+		l := newLedger(30 * time.Second)
+		l.slack = tc.slack
+		l.expect("a", "key", 0)
+		l.stored("a", false)
+		for _, e := range []entry{
+			{Member: "m", ID: 1, What: delivered, At: at(1), UUID: "a"},
+			{Member: "m", ID: 1, What: acked, At: at(2)},
+			{Member: "n", ID: 1, What: delivered, At: at(tc.again), UUID: "a"},
+			{Member: "n", ID: 1, What: acked, At: at(tc.again + 1)},
+		} {
+			l.note(e)
+		}
+		require.Equal(t, map[string]int{tc.want: 1}, l.verdict().again)
+	}
+}
+
 // What the next owner of a queue gets again is explained where the machine was too busy to
 // commit it before, and not elsewhere.
 func TestLedgerOfLateCommits(t *testing.T) {

@@ -106,7 +106,7 @@ func (sub *subscription) deadLetter(ctx context.Context, m *delivery.Message) (e
 	case take == nil && sub.s.cfg.Group == "":
 		return nil // the observer tells
 	case take == nil:
-		return m.Source.DeadLetter(ctx, m)
+		return m.Bury(ctx)
 	}
 	letter := DeadLetter{Topic: sub.topic, Info: newInfo(m.Delivery())}
 	letter.Message, letter.Err = sub.make(m)

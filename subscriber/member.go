@@ -40,8 +40,8 @@ type apart struct {
 }
 
 // memberAlone claims a group that pulls. Brokers take what comes over one connection for
-// one member of a group. So if another subscriber has it on the same Client, this one gets a
-// Client of its own, whose member is returned.
+// one member of a group. So if another subscriber has it on the same Client, or may come back
+// to it, this one gets a Client of its own, whose member is returned.
 func (s *Subscriber) memberAlone(group string) (*session.Member, error) {
 	claimed, err := s.member.ClaimGroup(group)
 	if claimed || err != nil {

@@ -12,7 +12,12 @@ func (s *Subscriber) Seek(ctx context.Context, topic string, to From) error {
 		return subscribeError(topic, ErrClosed)
 	}
 	defer s.leave()
+	ctx, done := s.whileOpen(ctx)
+	defer done()
 	if err := s.seek(ctx, topic, to); err != nil {
+		if closed := context.Cause(s.life); closed != nil {
+			err = closed
+		}
 		return subscribeError(topic, err)
 	}
 	return nil

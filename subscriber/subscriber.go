@@ -16,6 +16,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/topicname"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/tracelog"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
 
 var (
@@ -118,6 +119,16 @@ func (s *Subscriber) enter() bool {
 
 func (s *Subscriber) leave() { s.calls.Done() }
 
+// whileOpen returns a context that ends with ctx, with the subscriber's life, and with done.
+func (s *Subscriber) whileOpen(ctx context.Context) (open context.Context, done func()) {
+	open, cancel := context.WithCancelCause(ctx)
+	unwatch := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
+	return open, func() {
+		unwatch()
+		cancel(nil)
+	}
+}
+
 // Subscribe begins to consume a topic, and returns the channel of its messages. The channel
 // is not buffered: a message that nobody has received is not consumed. It is closed when ctx
 // ends, or the Subscriber is stopped or closed, soon and without waiting for handlers.
@@ -125,7 +136,8 @@ func (s *Subscriber) leave() { s.calls.Done() }
 // The group is known to the brokers, and where it begins is durable, when Subscribe returns.
 // A topic that does not exist is created if Config.CreateTopics says so; else Subscribe
 // returns, and the subscription begins when the topic is there, which log lines tell. What
-// is stored before that is not missed, whatever Config.From is.
+// is stored before that is not missed, whatever Config.From is. While servers cannot be
+// reached Subscribe tries again, until ctx ends or Config.StartTimeout is over.
 //
 // Several subscriptions to one topic share its messages, as members of a group do. Without a
 // group each of them gets all.
@@ -176,7 +188,13 @@ func (s *Subscriber) initialize(topic string) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(s.life, s.cfg.StartTimeout, errStartTimeout)
 	defer cancel()
-	err = s.ensureTopic(ctx, what.Name)
+	return s.untilReached(ctx, topic, func(ctx context.Context) error {
+		return s.initializeGroup(ctx, topic, what)
+	})
+}
+
+func (s *Subscriber) initializeGroup(ctx context.Context, topic string, what engine.Topic) error {
+	err := s.ensureTopic(ctx, what.Name)
 	switch {
 	case isMissing(err) && s.cfg.From == Earliest():
 		return nil // the first message will be the earliest

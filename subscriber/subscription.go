@@ -65,7 +65,7 @@ func (sub *subscription) begin(ctx context.Context) error {
 	starting, cancel := context.WithTimeoutCause(ctx, sub.s.cfg.StartTimeout, errStartTimeout)
 	defer cancel()
 	defer context.AfterFunc(sub.starting, cancel)()
-	err := sub.start(starting)
+	err := sub.s.untilReached(starting, sub.topic, sub.start)
 	if isMissing(err) {
 		sub.started.Add(1)
 		go sub.startLater()
@@ -74,6 +74,7 @@ func (sub *subscription) begin(ctx context.Context) error {
 		if cause := context.Cause(sub.starting); cause != nil {
 			return cause
 		}
+		sub.endStarting(err) // or else life keeps it
 		return err
 	}
 	sub.s.mu.Lock()
@@ -180,8 +181,12 @@ func (sub *subscription) end() error {
 	deadline, cancel := context.WithTimeout(context.Background(), sub.s.cfg.CloseTimeout)
 	defer cancel()
 	sub.stop()
+	f := sub.current()
+	if f != nil {
+		defer context.AfterFunc(deadline, f.Hasten)()
+	}
 	sub.output.Drain(deadline)
-	if f := sub.current(); f != nil {
+	if f != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), sub.s.cfg.RequestTimeout)
 		defer cancel()
 		if err := f.Close(ctx); err != nil {

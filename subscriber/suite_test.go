@@ -54,6 +54,7 @@ func (s suite) pubSubOfGroup(w *world) tests.ConsumerGroupPubSubConstructor {
 			// Longer than a broker takes to start again.
 			SendTimeout: patience, AttemptTimeout: patience,
 		}
+		pcfg.Cluster.VIPChannel = w.real != nil // as that of the other tests
 		if s.ordered {
 			pcfg.OrderingKey = func(_ string, m *message.Message) (string, error) { return "key-" + string(m.Payload), nil }
 		}
@@ -61,14 +62,12 @@ func (s suite) pubSubOfGroup(w *world) tests.ConsumerGroupPubSubConstructor {
 		require.NoError(t, err)
 		cfg := subscriber.Config{
 			Cluster: w.cluster, Group: group, Engine: s.engine, Ordered: s.ordered,
-			CloseTimeout: 2 * time.Second, // the suite leaves messages unanswered
+			CloseTimeout:   2 * time.Second, // the suite leaves messages unanswered
+			RequestTimeout: realTimeout, StartTimeout: patience,
 			CreateTopics: topics.Config{Enabled: true, Queues: 4},
 		}
 		if s.ordered { // the suite nacks the first message of a queue some 75 times
 			cfg.MaxDeliveries, cfg.Redelivery.MaxPause = subscriber.Endless, 100*time.Millisecond
-		}
-		if w.real != nil {
-			cfg.RequestTimeout, cfg.StartTimeout = realTimeout, patience
 		}
 		sub, err := subscriber.New(cfg, logger)
 		require.NoError(t, err)

@@ -179,6 +179,9 @@ func frames(t *testing.T, b []byte) (count int) {
 // newClient returns a client that is closed with the test.
 func newClient(t *testing.T, cfg transport.Config) *transport.Client {
 	t.Helper()
+	if cfg.Dial == nil {
+		cfg.DialTimeout = time.Minute // a real socket, and a machine that may be busy
+	}
 	c, err := transport.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })

@@ -90,7 +90,7 @@ func TestTCPHalfClose(t *testing.T) {
 // and then lets the peer read on in small bites.
 func TestTCPSlowReader(t *testing.T) {
 	l := listen(t)
-	c := newClient(t, transport.Config{})
+	c := newClient(t, transport.Config{WriteTimeout: time.Hour})
 	large := strings.Repeat("x", 12<<20) // more than Linux buffers
 	first := invoke(t.Context(), c, l.addr(), large)
 	nc := l.accept()
@@ -114,7 +114,7 @@ func TestTCPSlowReader(t *testing.T) {
 // let through.
 func TestTCPCloseEndsBlockedWrite(t *testing.T) {
 	l := listen(t)
-	c := newClient(t, transport.Config{})
+	c := newClient(t, transport.Config{WriteTimeout: time.Hour})
 	call := invoke(t.Context(), c, l.addr(), strings.Repeat("x", 12<<20))
 	_, err := newPeer(t, l.accept()).in.Peek(1)
 	require.NoError(t, err)

@@ -40,7 +40,7 @@ func TestDelayOnError(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer cluster.Close()
-				test(t, publisher.Config{Cluster: cluster.Config()}, func(n int) []arrived {
+				later := later{topic: laterTopic, first: time.Second, factor: 5, read: func(n int) []arrived {
 					stored, err := cluster.AwaitMessages(t.Context(), laterTopic, n)
 					if err != nil {
 						t.Fatal(err)
@@ -50,30 +50,59 @@ func TestDelayOnError(t *testing.T) {
 						all = append(all, arrived{m.StoreTimestamp.UnixMilli(), m.Body, m.Properties})
 					}
 					return all
-				})
+				}}
+				if !later.test(t, publisher.Config{Cluster: cluster.Config()}) {
+					t.Error("the message has not waited")
+				}
 			})
 		})
 	}
 	for _, version := range []string{"5.5.0", "5.1.4", "4.9.7"} {
 		t.Run("real "+version, func(t *testing.T) {
+			realbroker.RequireVersion(t, version)
 			cluster := realbroker.Start(t, realbroker.Config{Version: version})
-			cluster.CreateTopic(t, laterTopic, 1)
-			test(t, publisher.Config{
-				Cluster: rocketmq.Cluster{NameServers: cluster.NameServers()},
-				// A busy machine has no message sent again, which may store it twice.
-				SendTimeout: time.Minute, AttemptTimeout: time.Minute,
-			}, func(n int) []arrived {
-				var all []arrived
-				for _, m := range cluster.Read(t, laterTopic, n) {
-					all = append(all, arrived{m.StoreTimestamp, m.Body, m.Properties})
+			// A message that a busy machine publishes after its time does not wait: then it has
+			// a time that is longer.
+			for i, later := range []later{
+				{topic: laterTopic, first: time.Second, factor: 5},
+				{topic: laterTopic + "-2", first: 10 * time.Second, factor: 3},
+				{topic: laterTopic + "-3", first: 10 * time.Second, factor: 3},
+			} {
+				cluster.CreateTopic(t, later.topic, 1)
+				later.read = func(n int) []arrived {
+					var all []arrived
+					for _, m := range cluster.Read(t, later.topic, n) {
+						all = append(all, arrived{m.StoreTimestamp, m.Body, m.Properties})
+					}
+					return all
 				}
-				return all
-			})
+				if later.test(t, publisher.Config{
+					Cluster: rocketmq.Cluster{NameServers: cluster.NameServers()},
+					// A busy machine has no message sent again, which may store it twice.
+					SendTimeout: time.Minute, AttemptTimeout: time.Minute,
+				}) {
+					return
+				}
+				t.Logf("try %d: a message has not waited for %v or for %v times as long", i+1, later.first, later.factor)
+			}
+			t.Error("messages have not waited")
 		})
 	}
 }
 
-func test(t *testing.T, cfg publisher.Config, read func(n int) []arrived) {
+// later is where messages wait, how long for the first time, by how much longer for the
+// second, and what reads n that have arrived.
+type later struct {
+	topic  string
+	first  time.Duration
+	factor int
+	read   func(n int) []arrived
+}
+
+// test reports whether messages have waited.
+func (l later) test(t *testing.T, cfg publisher.Config) bool {
+	t.Helper()
+	putOff := middleware.DelayOnError{InitialInterval: l.first, MaxInterval: time.Hour, Multiplier: float64(l.factor)}
 	pub, err := publisher.New(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -81,13 +110,16 @@ func test(t *testing.T, cfg publisher.Config, read func(n int) []arrived) {
 	defer pub.Close()
 	var out bytes.Buffer
 	before := time.Now()
-	if err := handleOnce(t.Context(), &out, pub); err != nil {
+	if err := handleOnce(t.Context(), &out, pub, l.topic, putOff); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != "a book cannot be handled now\n" {
 		t.Errorf("printed %q", &out)
 	}
-	first := arrival(t, read(1), 0, before.Add(time.Second), "1s")
+	first := l.arrival(t, 1, before.Add(l.first), l.first)
+	if first == nil {
+		return false
+	}
 	if reason := first.Metadata.Get(middleware.ReasonForPoisonedKey); reason != "the warehouse is closed" {
 		t.Errorf("reason %q", reason)
 	}
@@ -95,11 +127,10 @@ func test(t *testing.T, cfg publisher.Config, read func(n int) []arrived) {
 	// It fails again: the metadata that it has come back with says how much
 	// longer to wait, and that it has waited before does not count.
 	var failed time.Time
-	later, err := middleware.PoisonQueue(pub, laterTopic)
+	later, err := middleware.PoisonQueue(pub, l.topic)
 	if err != nil {
 		t.Fatal(err)
 	}
-	putOff := middleware.DelayOnError{InitialInterval: time.Second, MaxInterval: time.Hour, Multiplier: 5}
 	_, err = later(putOff.Middleware(func(*message.Message) ([]*message.Message, error) {
 		failed = time.Now()
 		return nil, errors.New("still closed")
@@ -107,32 +138,35 @@ func test(t *testing.T, cfg publisher.Config, read func(n int) []arrived) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	arrival(t, read(2), 1, failed.Add(5*time.Second), "5s")
+	second := time.Duration(l.factor) * l.first
+	return l.arrival(t, 2, failed.Add(second), second) != nil
 }
 
-// arrival checks the message at an index of the topic, which must not have come
-// before its time, and returns it.
-func arrival(t *testing.T, all []arrived, index int, until time.Time, lasts string) *message.Message {
+// arrival checks the last of n messages of the topic, which must not have come before its
+// time, and returns it, nil if it has not waited.
+func (l later) arrival(t *testing.T, n int, until time.Time, lasts time.Duration) *message.Message {
 	t.Helper()
-	if len(all) != index+1 {
-		t.Fatalf("%d messages have arrived, want %d", len(all), index+1)
+	all := l.read(n)
+	if len(all) != n {
+		t.Fatalf("%d messages have arrived, want %d", len(all), n)
 	}
-	a := all[index]
+	a := all[n-1]
 	if a.storedAt < until.UnixMilli() {
 		t.Errorf("%v early", time.Duration(until.UnixMilli()-a.storedAt)*time.Millisecond)
 	}
-	if a.properties["REAL_TOPIC"] != laterTopic {
-		t.Errorf("the message has not waited: %v", a.properties)
+	if a.properties["REAL_TOPIC"] != l.topic {
+		t.Logf("the message has not waited: %v", a.properties)
+		return nil
 	}
 	var properties []headers.Property
 	for name, value := range a.properties {
 		properties = append(properties, headers.Property{Name: name, Value: value})
 	}
-	msg, err := marshaler.Default{}.Unmarshal(laterTopic, marshaler.Message{Body: a.body, Properties: properties})
+	msg, err := marshaler.Default{}.Unmarshal(l.topic, marshaler.Message{Body: a.body, Properties: properties})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(msg.Payload) != "a book" || msg.Metadata.Get(delay.DelayedForKey) != lasts {
+	if string(msg.Payload) != "a book" || msg.Metadata.Get(delay.DelayedForKey) != lasts.String() {
 		t.Errorf("payload %q, metadata %v", msg.Payload, msg.Metadata)
 	}
 	return msg

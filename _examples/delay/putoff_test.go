@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -16,9 +15,9 @@ import (
 // laterTopic is where messages wait that could not be handled yet.
 const laterTopic = "orders-later"
 
-// handleOnce has a router handle one message, which fails and is put off for a second.
-// It returns when that is done.
-func handleOnce(ctx context.Context, out io.Writer, pub message.Publisher) error {
+// handleOnce has a router handle one message, which fails and is put off in a topic. It
+// returns when that is done.
+func handleOnce(ctx context.Context, out io.Writer, pub message.Publisher, laterTopic string, putOff middleware.DelayOnError) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	in := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
@@ -32,7 +31,6 @@ func handleOnce(ctx context.Context, out io.Writer, pub message.Publisher) error
 	if err != nil {
 		return err
 	}
-	putOff := middleware.DelayOnError{InitialInterval: time.Second, MaxInterval: time.Hour, Multiplier: 5}
 	router.AddMiddleware(thenEnd(end), later, putOff.Middleware)
 	router.AddConsumerHandler("orders", "orders", in, func(msg *message.Message) error {
 		fmt.Fprintf(out, "%s cannot be handled now\n", msg.Payload)

@@ -4,6 +4,16 @@
 // broker's checks: the first order is neither in the database nor published, the
 // second is both, and neither comes twice.
 //
+//	go run -C _examples ./outbox
+//
+// It prints:
+//
+//	killed before the commit of the database
+//	killed between the two commits
+//	order killed before the commit of the database: 0 in the database, the check says rollback
+//	order killed between the two commits: 1 in the database, the check says commit
+//	messages in the topic: 1
+//
 // Without flags RocketMQ is an embedded broker, in this process, that checks after
 // a second. With -nameserver it is a real cluster, where the first check comes
 // after some 30 s, unless its brokers have a short transactionTimeOut and
@@ -39,6 +49,10 @@ const (
 	beforeCommit   = "before the commit of the database"
 	betweenCommits = "between the two commits"
 )
+
+// sendTimeout bounds the publishing of a message. It is longer than the default, as the
+// program gives up when a broker is slow.
+const sendTimeout = time.Minute
 
 // stepEnv makes a process the one that is killed.
 const stepEnv = "OUTBOX_EXAMPLE_KILLED"
@@ -88,7 +102,8 @@ func main() {
 
 func run(ctx context.Context, out io.Writer, nameServer, topic, group string) error {
 	if nameServer == "" {
-		cluster, err := embedded.Start(embedded.WithTransactionCheck(time.Second, time.Second, 15))
+		// It asks for ten minutes, however slowly the next process starts.
+		cluster, err := embedded.Start(embedded.WithTransactionCheck(time.Second, time.Second, 600))
 		if err != nil {
 			return err
 		}
@@ -204,7 +219,8 @@ func (s settings) open(ctx context.Context, decided chan<- decision) (*sql.DB, *
 	pub, err := publisher.New(publisher.Config{
 		Cluster:       rocketmq.Cluster{NameServers: []string{s.nameServer}},
 		ProducerGroup: s.group,
-		Transaction:   publisher.TransactionConfig{Check: check},
+		SendTimeout:   sendTimeout, AttemptTimeout: sendTimeout,
+		Transaction: publisher.TransactionConfig{Check: check},
 	}, nil)
 	if err != nil {
 		return fail(err)

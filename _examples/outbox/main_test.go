@@ -37,6 +37,28 @@ func TestOutbox(t *testing.T) {
 	if want := told + "messages in the topic: 1\n"; out.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", &out, want)
 	}
+	if documented(t) != out.String() {
+		t.Errorf("its documentation says that it prints:\n%s", documented(t))
+	}
+}
+
+// documented returns what the program prints by its documentation.
+func documented(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(source), "// It prints:\n//\n")
+	var text strings.Builder
+	for line := range strings.Lines(block) {
+		line, ok := strings.CutPrefix(line, "//\t")
+		if !ok {
+			break
+		}
+		text.WriteString(line)
+	}
+	return text.String()
 }
 
 // On a real broker the Java client tells what is in the topic: the second order,
@@ -45,6 +67,7 @@ func TestOutboxOnRealBroker(t *testing.T) {
 	cluster := realbroker.Start(t, realbroker.Config{Version: "5.5.0", BrokerProps: map[string]string{
 		"transactionTimeOut":       "2000",
 		"transactionCheckInterval": "1000",
+		"transactionCheckMax":      "1000", // nobody answers while a busy machine starts the next process
 	}})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

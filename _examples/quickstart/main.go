@@ -1,13 +1,21 @@
 // Quickstart is a pipeline from RocketMQ through a Watermill router to RocketMQ: orders
 // are published, a handler makes a receipt of each, and what comes out is printed.
 //
-// Without flags RocketMQ is an embedded broker, in this process. With
-// -nameserver it is a real cluster; its brokers must let clients create topics, or have
-// them.
+//	go run -C _examples ./quickstart
+//
+// It prints a line for each receipt, such as
+//
+//	receipt for order 3: broker broker-a, queue 2, offset 0, message id 7F00000100002A9F00000000000003E8
+//
+// Without flags RocketMQ is an embedded broker, in this process. With -data it keeps all in
+// a folder, in the files of a real broker: what is there from the last run stays, and the
+// group goes on behind it. With -nameserver it is a real cluster; its brokers must let
+// clients create topics, or have them.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,23 +35,28 @@ import (
 
 func main() {
 	nameServer := flag.String("nameserver", "", "host:port of a RocketMQ name server; empty starts an embedded broker")
+	data := flag.String("data", "", "folder that the embedded broker keeps its messages in; empty keeps them in memory")
 	count := flag.Int("count", 10, "how many messages to send through the pipeline")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Stdout, *nameServer, *count); err != nil {
+	if err := run(ctx, os.Stdout, *nameServer, *data, *count); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, nameServer string, count int) error {
+func run(ctx context.Context, out io.Writer, nameServer, data string, count int) (err error) {
 	if nameServer == "" {
-		cluster, err := embedded.Start()
+		var options []embedded.Option
+		if data != "" {
+			options = append(options, embedded.Dir(data))
+		}
+		cluster, err := embedded.Start(options...)
 		if err != nil {
 			return err
 		}
-		defer cluster.Close()
+		defer func() { err = errors.Join(err, cluster.Close()) }()
 		nameServer = cluster.NameServers()[0]
 		fmt.Fprintln(out, "embedded RocketMQ, name server", nameServer)
 	}

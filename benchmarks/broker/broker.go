@@ -49,14 +49,15 @@ func startCommand(ctx context.Context, executable, name string) (*Broker, error)
 	return connect(&Broker{NameServer: strings.TrimSpace(line), PID: p.PID(), end: p.Close})
 }
 
-// StartReal runs a real broker of that version, whose files are in the folder store.
-// props are further settings of it.
+// StartReal runs a real broker of that version, whose files are in the folder store. It
+// refuses requests that have waited for too long, as it does by default. props are further
+// settings of it.
 func StartReal(ctx context.Context, version, store string, props map[string]string, logf func(format string, args ...any)) (*Broker, error) {
 	all := map[string]string{"storePathRootDir": store, "storePathCommitLog": store + "/commitlog"}
 	for name, value := range props {
 		all[name] = value
 	}
-	cluster, err := realbroker.Launch(ctx, realbroker.Config{Version: version, BrokerProps: all}, logf)
+	cluster, err := realbroker.Launch(ctx, realbroker.Config{Version: version, Impatient: true, BrokerProps: all}, logf)
 	if err != nil {
 		return nil, err
 	}
@@ -75,3 +76,8 @@ func connect(b *Broker) (*Broker, error) {
 
 // Close ends it.
 func (b *Broker) Close() error { return errors.Join(b.client.Close(), b.end()) }
+
+// Connect talks with a broker that runs in the process of that number. end is how it ends.
+func Connect(nameServer string, pid int, end func() error) (*Broker, error) {
+	return connect(&Broker{NameServer: nameServer, PID: pid, end: end})
+}

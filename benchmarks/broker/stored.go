@@ -12,7 +12,7 @@ import (
 // storedPatience is how long the count of stored messages may stand still before
 // it is final: a broker enters them into its queues some time after it has
 // answered.
-const storedPatience = 10 * time.Second
+const storedPatience = time.Minute
 
 // Stored is how many messages the topic's queues have had, deleted ones included:
 // the sum of their maximum offsets.

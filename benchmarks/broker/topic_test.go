@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
@@ -26,7 +27,10 @@ func TestTopicCountsWhatItsBrokerHas(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 
-	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{b.NameServer}}}, nil)
+	p, err := publisher.New(publisher.Config{
+		Cluster:     rocketmq.Cluster{NameServers: []string{b.NameServer}},
+		SendTimeout: time.Minute, AttemptTimeout: time.Minute, // what is sent again is stored twice
+	}, nil)
 	require.NoError(t, err)
 	for range 7 {
 		require.NoError(t, p.Publish("bench", message.NewMessage("uuid", nil)))

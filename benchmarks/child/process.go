@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a process may take to end once its input has ended.
-const patience = 5 * time.Second
+const patience = time.Minute
 
 // Process is a running child. It talks over its standard input and output.
 type Process struct {

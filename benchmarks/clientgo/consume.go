@@ -71,6 +71,21 @@ func consume(args []string, in io.Reader, out *printer) error {
 	if err != nil {
 		return err
 	}
+	c, err := routed(func() (rocketmq.PushConsumer, error) { return start(s, out) })
+	if err != nil {
+		return fmt.Errorf("clientgo: %w", err)
+	}
+	if err := out.print(struct{}{}); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return err
+	}
+	return c.Shutdown()
+}
+
+// start starts a consumer. The client shuts one down that finds no route.
+func start(s consumeSettings, out *printer) (rocketmq.PushConsumer, error) {
 	options := []consumer.Option{
 		consumer.WithNsResolver(primitive.NewPassthroughResolver(strings.Split(s.nameServers, ","))),
 		consumer.WithGroupName(s.group),
@@ -91,25 +106,16 @@ func consume(args []string, in io.Reader, out *printer) error {
 	}
 	c, err := rocketmq.NewPushConsumer(options...)
 	if err != nil {
-		return fmt.Errorf("clientgo: %w", err)
+		return nil, err
 	}
 	selector := consumer.MessageSelector{Type: consumer.TAG, Expression: s.tags}
 	if s.sql != "" {
 		selector = consumer.MessageSelector{Type: consumer.SQL92, Expression: s.sql}
 	}
 	if err := c.Subscribe(s.topic, selector, handler(s, out)); err != nil {
-		return fmt.Errorf("clientgo: %w", err)
+		return nil, err
 	}
-	if err := c.Start(); err != nil {
-		return fmt.Errorf("clientgo: %w", err)
-	}
-	if err := out.print(struct{}{}); err != nil {
-		return err
-	}
-	if _, err := io.Copy(io.Discard, in); err != nil {
-		return err
-	}
-	return c.Shutdown()
+	return c, c.Start()
 }
 
 // handler prints what it is given. By default that is one message at a time.

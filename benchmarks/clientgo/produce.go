@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+	"time"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
@@ -55,6 +56,8 @@ func produce(args []string, out *printer) (err error) {
 	options := []producer.Option{
 		producer.WithNsResolver(primitive.NewPassthroughResolver(strings.Split(s.nameServers, ","))),
 		producer.WithGroupName(s.group),
+		// The client's 3 s have it fail, or send twice, where the broker stands still.
+		producer.WithSendMsgTimeout(patience),
 	}
 	if s.shardingKey != "" {
 		options = append(options, producer.WithQueueSelector(producer.NewHashQueueSelector()))
@@ -68,7 +71,7 @@ func produce(args []string, out *printer) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.Shutdown()) }()
 	for i := range s.count {
-		result, err := p.SendSync(context.Background(), s.message(i))
+		result, err := routed(func() (*primitive.SendResult, error) { return p.SendSync(context.Background(), s.message(i)) })
 		if err != nil {
 			return fmt.Errorf("clientgo: message %d: %w", i, err)
 		}
@@ -84,6 +87,25 @@ func produce(args []string, out *printer) (err error) {
 		}
 	}
 	return nil
+}
+
+// patience bounds what a busy machine may take long for.
+const patience = 2 * time.Minute
+
+// noRoute reports whether the client has found no route, which it gives six seconds. It has
+// sent nothing then.
+func noRoute(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "route info not found")
+}
+
+// routed does something, and again while the client has found no route for it.
+func routed[T any](do func() (T, error)) (T, error) {
+	for begin := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		result, err := do()
+		if !noRoute(err) || time.Since(begin) > patience {
+			return result, err
+		}
+	}
 }
 
 func (s *produceSettings) message(i int) *primitive.Message {

@@ -63,7 +63,9 @@ func (c *course) runAll(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.broker.Close()) }()
 	cluster := rocketmq.Cluster{NameServers: []string{c.broker.NameServer}}
-	if c.publisher, err = publisher.New(publisher.Config{Cluster: cluster}, nil); err != nil {
+	// What is sent again is stored twice, and messages are counted.
+	patient := publisher.Config{Cluster: cluster, SendTimeout: time.Minute, AttemptTimeout: time.Minute}
+	if c.publisher, err = publisher.New(patient, nil); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.publisher.Close()) }()

@@ -12,7 +12,7 @@ import (
 
 // commitPatience is how long a group's offsets may stay behind: some clients do not wait
 // for the answer when they leave.
-const commitPatience = 3 * time.Second
+const commitPatience = time.Minute
 
 // awaitCommitted returns how many messages are behind the group's offsets, once none is
 // or it has been waited long enough.

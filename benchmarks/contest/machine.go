@@ -37,7 +37,8 @@ func NewMachine(ctx context.Context, version string) Machine {
 		m.OS = name
 	}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.OS += ", kernel " + strings.TrimSpace(string(release))
+		version, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-")
+		m.OS += ", kernel " + version
 	}
 	kib, _, _ := strings.Cut(field("/proc/meminfo", "MemTotal", ":"), " ")
 	if n, err := strconv.ParseInt(kib, 10, 64); err == nil {

@@ -157,7 +157,10 @@ func (s setup) measure(ctx context.Context, length time.Duration) (load.Sample, 
 		return load.Sample{}, err
 	}
 	defer cluster.Close()
-	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: cluster.NameServers()}}, nil)
+	p, err := publisher.New(publisher.Config{
+		Cluster:     rocketmq.Cluster{NameServers: cluster.NameServers()},
+		SendTimeout: time.Minute, AttemptTimeout: time.Minute, // a machine that stands still for some seconds is no failure
+	}, nil)
 	if err != nil {
 		return load.Sample{}, err
 	}

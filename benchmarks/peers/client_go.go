@@ -55,12 +55,14 @@ func (p *clientGoProducer) run(task load.Task, do func() (load.Sample, error)) (
 	return s, err
 }
 
-// startClientGo starts a producer with the defaults of rocketmq-client-go.
+// startClientGo starts a producer with the defaults of rocketmq-client-go, but for how long it
+// waits.
 func startClientGo(nameServer string) (clientGoProducer, error) {
 	rlog.SetLogLevel("error")
 	p, err := rocketmq.NewProducer(
 		producer.WithNsResolver(primitive.NewPassthroughResolver([]string{nameServer})),
 		producer.WithGroupName("client_go_bench"),
+		producer.WithSendMsgTimeout(patience),
 	)
 	if err != nil {
 		return clientGoProducer{}, fmt.Errorf("peers: rocketmq-client-go: %w", err)

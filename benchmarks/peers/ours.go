@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -12,12 +13,19 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 )
 
-// ours is the publisher of this project as a user gets it: no field is set that
-// need not be.
+// patience is how long a client waits for an answer. The defaults are seconds, and what is
+// sent again after them may be stored twice: on a machine that stands still now and then, more
+// would be stored than was acknowledged. It is no part of what is measured.
+const patience = time.Minute
+
+// ours is the publisher of this project as a user gets it, but for how long it waits: no
+// other field is set that need not be.
 type ours struct{ publisher *publisher.Publisher }
 
 func openOurs(nameServer string) (Peer, error) {
-	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{nameServer}}}, nil)
+	p, err := publisher.New(publisher.Config{
+		Cluster: rocketmq.Cluster{NameServers: []string{nameServer}}, SendTimeout: patience, AttemptTimeout: patience,
+	}, nil)
 	if err != nil {
 		return nil, err
 	}

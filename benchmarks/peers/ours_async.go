@@ -28,7 +28,10 @@ type oursPlace struct {
 func openOursAsync(nameServer string) (Peer, error) {
 	o := new(oursAsync)
 	var err error
-	o.publisher, err = publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{nameServer}}, OnResult: o.told}, nil)
+	o.publisher, err = publisher.New(publisher.Config{
+		Cluster: rocketmq.Cluster{NameServers: []string{nameServer}}, SendTimeout: patience, AttemptTimeout: patience,
+		OnResult: o.told,
+	}, nil)
 	if err != nil {
 		return nil, err
 	}

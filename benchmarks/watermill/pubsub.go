@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -38,16 +39,17 @@ var constructors = map[string]func(nameServer string) (pubSub, error){
 	"rocketmq-pull": ours(subscriber.Pull),
 }
 
-// ours makes this Pub/Sub with its defaults, but for the engine and the topic's queues.
+// ours makes this Pub/Sub with its defaults, but for the engine, the topic's queues and how
+// long it waits: a machine that stands still for some seconds is no failure.
 func ours(engine subscriber.Engine) func(nameServer string) (pubSub, error) {
 	return func(nameServer string) (pubSub, error) {
 		cluster := rocketmq.Cluster{NameServers: []string{nameServer}}
-		pub, err := publisher.New(publisher.Config{Cluster: cluster}, nil)
+		pub, err := publisher.New(publisher.Config{Cluster: cluster, SendTimeout: time.Minute, AttemptTimeout: time.Minute}, nil)
 		if err != nil {
 			return pubSub{}, err
 		}
 		sub, err := subscriber.New(subscriber.Config{
-			Cluster: cluster, Group: "benchmark", Engine: engine,
+			Cluster: cluster, Group: "benchmark", Engine: engine, StartTimeout: time.Minute,
 			CreateTopics: topics.Config{Enabled: true, Queues: queues},
 		}, nil)
 		if err != nil {

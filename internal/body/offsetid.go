@@ -3,6 +3,7 @@ package body
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 )
 
 // OffsetMessageID names a stored message by the address of the broker that has stored it
@@ -28,4 +29,13 @@ func OffsetMessageID(host netip.AddrPort, commitLogOffset int64) string {
 		text = append(text, digits[b>>4], digits[b&15])
 	}
 	return string(text)
+}
+
+// OffsetMessageIDs are the ids of several messages, with commas between them.
+func OffsetMessageIDs(host netip.AddrPort, commitLogOffsets []int64) string {
+	ids := make([]string, len(commitLogOffsets))
+	for i, offset := range commitLogOffsets {
+		ids[i] = OffsetMessageID(host, offset)
+	}
+	return strings.Join(ids, ",")
 }

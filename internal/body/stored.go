@@ -252,6 +252,37 @@ func (r *reader) host(v6 bool) netip.AddrPort {
 	return netip.AddrPortFrom(addr, uint16(port))
 }
 
+// IsVersion1 reports whether a stored message is of the first version, which all of RocketMQ
+// reads. AppendStored makes one of the second for a topic of more than 127 bytes.
+func IsVersion1(stored []byte) bool { return binary.BigEndian.Uint32(stored[4:]) == storedMagicV1 }
+
+// LogOffsetOf is the offset in the log that a stored message carries.
+func LogOffsetOf(stored []byte) int64 { return int64(binary.BigEndian.Uint64(stored[28:])) }
+
+// QueueOffsetOf is the offset in its queue that a stored message carries.
+func QueueOffsetOf(stored []byte) int64 { return int64(binary.BigEndian.Uint64(stored[20:])) }
+
+// StoreTimeEnd is how much of a stored message StoreTimeOf needs, at most.
+const StoreTimeEnd = 48 + 20 + 8
+
+// StoreTimeOf is when a broker stored the message that begins stored, to the millisecond; 0
+// if it is cut.
+func StoreTimeOf(stored []byte) int64 {
+	if at := storeTimeAt(stored); at+8 <= len(stored) {
+		return int64(binary.BigEndian.Uint64(stored[at:]))
+	}
+	return 0
+}
+
+// storeTimeAt is where the store time is: behind the host, which has one of two sizes.
+func storeTimeAt(stored []byte) int {
+	const sysFlagAt, bornHostAt = 36, 48
+	if len(stored) > sysFlagAt+4 && binary.BigEndian.Uint32(stored[sysFlagAt:])&headers.SysFlagBornHostV6 != 0 {
+		return bornHostAt + 20
+	}
+	return bornHostAt + 8
+}
+
 // Place says where and when a broker has put a message.
 type Place struct {
 	QueueOffset     int64
@@ -262,16 +293,12 @@ type Place struct {
 // SetPlace writes p into stored, the bytes that AppendStored gave for one
 // message. A broker knows the place of a message later than its size.
 func SetPlace(stored []byte, p Place) error {
-	const queueOffsetAt, sysFlagAt, bornHostAt = 20, 36, 48
+	const queueOffsetAt = 20
 	if len(stored) < storedFixedSize+2*8+1 {
 		return badStored("%d bytes", len(stored))
 	}
-	storeTimeAt := bornHostAt + 8
-	if binary.BigEndian.Uint32(stored[sysFlagAt:])&headers.SysFlagBornHostV6 != 0 {
-		storeTimeAt = bornHostAt + 20
-	}
 	binary.BigEndian.PutUint64(stored[queueOffsetAt:], uint64(p.QueueOffset))
 	binary.BigEndian.PutUint64(stored[queueOffsetAt+8:], uint64(p.CommitLogOffset))
-	binary.BigEndian.PutUint64(stored[storeTimeAt:], uint64(p.StoreTimestamp))
+	binary.BigEndian.PutUint64(stored[storeTimeAt(stored):], uint64(p.StoreTimestamp))
 	return nil
 }

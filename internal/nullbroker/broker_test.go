@@ -3,6 +3,7 @@ package nullbroker_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -24,7 +25,10 @@ func start(t *testing.T) *nullbroker.Broker {
 
 func TestAnswersOurPublisher(t *testing.T) {
 	b := start(t)
-	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{b.Addr()}}}, nil)
+	const patience = 3 * time.Minute // an attempt whose time is over would be made again
+	p, err := publisher.New(publisher.Config{
+		Cluster: rocketmq.Cluster{NameServers: []string{b.Addr()}, DialTimeout: patience}, SendTimeout: patience, AttemptTimeout: patience,
+	}, nil)
 	require.NoError(t, err)
 	var messages []*message.Message
 	for range 100 {

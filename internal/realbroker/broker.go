@@ -173,6 +173,9 @@ func brokerProps(b *Broker, h home, port int) []string {
 		props["brokerRole"] = "SLAVE"
 	}
 	maps.Copy(props, c.cfg.aclProps())
+	if !c.cfg.Impatient {
+		props["brokerFastFailureEnable"], props["osPageCacheBusyTimeOutMills"] = "false", "600000"
+	}
 	maps.Copy(props, c.cfg.BrokerProps)
 	maps.Copy(props, c.cfg.Only[b.server.name].BrokerProps)
 	var lines []string

@@ -23,14 +23,14 @@ func TestClientGo(t *testing.T) {
 			java := c.Consume(t, cfg)
 			cfg.FailEvery, cfg.DelayLevel = 2, 1
 			ours := client.Consume(t, cfg)
-			require.Eventually(t, func() bool {
+			awaitTrue(t, func() bool {
 				client.Produce(t, "mixed", 8, "-tag=new")
 				return len(ours.Deliveries()) > 0 && len(java.Deliveries(t)) > 0
-			}, consumePatience, 4*readyInterval, "both have a share")
+			}, "both have a share")
 			java.Stop(t)
 			sent := append(c.JavaProduce(t, "mixed", 4, "--tag", "new"), client.Produce(t, "mixed", 4, "-tag=new", "-size=300", "-sharding-key=k")...)
 			require.Len(t, sent, 8)
-			require.Eventually(t, func() bool {
+			awaitTrue(t, func() bool {
 				got := make(map[string]Delivery)
 				for _, d := range ours.Deliveries() {
 					got[d.MsgID] = d
@@ -46,20 +46,20 @@ func TestClientGo(t *testing.T) {
 					assert.NotEmpty(t, d.Body)
 				}
 				return true
-			}, consumePatience, readyInterval, "it gets all")
-			require.Eventually(t, func() bool {
+			}, "it gets all")
+			awaitTrue(t, func() bool {
 				for _, d := range ours.Deliveries() {
 					if d.ReconsumeTimes > 0 {
 						return true
 					}
 				}
 				return false
-			}, consumePatience, readyInterval, "a failed message comes again")
+			}, "a failed message comes again")
 			// Brokers hear of who leaves by the end of the connection, if not before.
-			require.Eventually(t, func() bool {
+			awaitTrue(t, func() bool {
 				members := c.ConsumerConnection(t, "workers").Members
 				return len(members) == 1 && members[0].Language == "GO"
-			}, consumePatience, readyInterval)
+			}, "the Java client has left")
 			ours.Stop(t)
 		})
 	}

@@ -15,6 +15,12 @@ type Config struct {
 	// BrokerProps are lines for the configuration file of every broker. They
 	// win over the settings of this package.
 	BrokerProps map[string]string
+	// Impatient has brokers refuse with SYSTEM_BUSY what they come to late, as RocketMQ's
+	// defaults have it: a message after 200 ms in their queue or while a write takes a second,
+	// and other requests after a few seconds (brokerFastFailureEnable). It is for measurements
+	// and for tests of an overload. Without, brokers do all they are asked for, however late,
+	// so that a busy machine changes no answer.
+	Impatient bool
 	// JavaOptions are further options for the JVM of every broker.
 	JavaOptions []string
 	// Only has more of both for single brokers, by name; the slave of broker-a is

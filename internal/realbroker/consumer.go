@@ -36,6 +36,11 @@ type ConsumeConfig struct {
 	// broker, 1 is a second, -1 sends it to the dead-letter topic. MaxReconsumeTimes is
 	// how often a failed message is delivered again, 0 for the client's default.
 	DelayLevel, MaxReconsumeTimes int
+	// Reply has the consumer reply to each message, which has to be a request. The body of
+	// the reply is "reply to " and that of the request, padded with dots to ReplySize; its
+	// property from is java, and n that of the request. A reply that fails fails the delivery.
+	Reply     bool
+	ReplySize int
 }
 
 func (c *ConsumeConfig) args(name string) []string {
@@ -60,6 +65,8 @@ func (c *ConsumeConfig) args(name string) []string {
 	option("--invisible-ms", strconv.FormatInt(c.InvisibleTime.Milliseconds(), 10), c.InvisibleTime != 0)
 	option("--fail-every", strconv.Itoa(c.FailEvery), c.FailEvery != 0)
 	option("--delay-level", strconv.Itoa(c.DelayLevel), c.DelayLevel != 0)
+	flag("--reply", c.Reply)
+	option("--reply-size", strconv.Itoa(c.ReplySize), c.ReplySize != 0)
 	option("--max-reconsume-times", strconv.Itoa(c.MaxReconsumeTimes), c.MaxReconsumeTimes != 0)
 	return args
 }

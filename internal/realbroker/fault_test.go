@@ -30,7 +30,7 @@ func TestRestartCommand(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // as Watermill's suite has it
 		return cmd.Run()
 	}))
-	assert.Equal(t, 3, b.server.starts)
+	assert.GreaterOrEqual(t, b.server.starts, 3, "a start whose port somebody had is repeated")
 	assert.NotEqual(t, pid, b.PID())
 	assert.False(t, alive(pid))
 	assert.Len(t, c.Read(t, "crash", 100), 100)
@@ -84,14 +84,20 @@ func TestSlave(t *testing.T) {
 			c := Start(t, Config{Version: version, Slaves: true})
 			c.CreateTopic(t, "orders", 4)
 			require.Len(t, c.JavaProduce(t, "orders", 20), 20)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*eventually)
-			defer cancel()
-			require.NoError(t, c.AwaitReplication(ctx))
+			awaitReplication := func() {
+				t.Helper()
+				ctx, cancel := context.WithTimeout(t.Context(), 5*eventually)
+				defer cancel()
+				require.NoError(t, c.AwaitReplication(ctx))
+			}
+			awaitReplication()
 			slave := c.Slave(0)
 			assert.Equal(t, 1, slave.ID)
 			assert.Equal(t, c.Broker(0).Name, slave.Name)
 
 			require.NoError(t, c.Broker(0).Kill())
+			ctx, cancel := context.WithTimeout(t.Context(), 5*eventually)
+			defer cancel()
 			_, body, err := askRoute(ctx, c.NameServers()[0], "orders")
 			require.NoError(t, err)
 			assert.Contains(t, string(body), fmt.Sprintf("%q", slave.Addr))
@@ -106,7 +112,7 @@ func TestSlave(t *testing.T) {
 
 			require.NoError(t, c.Broker(0).Start())
 			require.Len(t, c.JavaProduce(t, "orders", 1), 1)
-			require.NoError(t, c.AwaitReplication(ctx))
+			awaitReplication()
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // StoredMessage is a message as the Java client gets it from a broker.
@@ -70,8 +71,8 @@ type Reserved struct {
 	NotAllowedSend []string `json:"notAllowedSend"`
 }
 
-// Read returns all messages of a topic, ordered by queue. It waits up to a
-// minute for the expected number, because messages become visible a moment
+// Read returns all messages of a topic, ordered by queue. It waits up to
+// three minutes for the expected number, because messages become visible a moment
 // after the send was answered, and returns what there is then, more or fewer.
 // With 0 it does not wait. A topic that does not exist has no messages.
 func (w *Witness) Read(t testing.TB, topic string, expect int) []StoredMessage {
@@ -99,7 +100,7 @@ func (w *Witness) SendBack(t testing.TB, topic, group string) {
 }
 
 // QueryKey returns the messages with a key, by the broker's index, as mqadmin
-// queryMsgByKey does. It waits up to a minute until there is one, because the
+// queryMsgByKey does. It waits up to three minutes until there is one, because the
 // index is behind the log.
 func (w *Witness) QueryKey(t testing.TB, topic, key string) []StoredMessage {
 	t.Helper()
@@ -107,7 +108,7 @@ func (w *Witness) QueryKey(t testing.TB, topic, key string) []StoredMessage {
 }
 
 // QueryID returns the message with a unique id, by the broker's index, as
-// mqadmin queryMsgByUniqueKey does. It waits up to a minute for it. There is
+// mqadmin queryMsgByUniqueKey does. It waits up to three minutes for it. There is
 // one message in the result, or none.
 func (w *Witness) QueryID(t testing.TB, topic, id string) []StoredMessage {
 	t.Helper()
@@ -125,12 +126,30 @@ func (w *Witness) View(t testing.TB, topic, offsetMsgID string) []StoredMessage 
 // command: --batch, --oneway (which has no results), --tag T, --hash KEY (to
 // the queue that SelectMessageQueueByHash picks), --size N, which fills bodies up
 // to a size, --namespace NS, --namespace-v2 NS (clients since 5.2.0), --group
-// NAME, --vip, which sends to the brokers' VIP port, and --compression ZLIB, LZ4 or
-// ZSTD (clients since 5.0.0).
+// NAME, --vip, which sends to the brokers' VIP port, --compression ZLIB, LZ4 or
+// ZSTD (clients since 5.0.0), and --property NAME=VALUE.
 func (w *Witness) JavaProduce(t testing.TB, topic string, count int, options ...string) []SendResult {
 	t.Helper()
 	args := append([]string{"produce", topic, strconv.Itoa(count)}, options...)
 	return lines[SendResult](t, w.Run(t, args...))
+}
+
+// Reply is what the Java producer got for a request.
+type Reply struct {
+	StoredMessage
+	// Timeout is why there is none, if there is none. Unsent is why the request was not sent,
+	// if it was not: its time may have been over before.
+	Timeout string `json:"timeout"`
+	Unsent  string `json:"unsent"`
+}
+
+// JavaRequest makes requests by the Java producer, one after the other, and returns what
+// became of each: the body of number i is java-i, padded with dots to size, its property n
+// is i.
+func (w *Witness) JavaRequest(t testing.TB, topic string, count, size int, timeout time.Duration) []Reply {
+	t.Helper()
+	return lines[Reply](t, w.Run(t, "request", topic, strconv.Itoa(count),
+		"--size", strconv.Itoa(size), "--timeout-ms", strconv.FormatInt(timeout.Milliseconds(), 10)))
 }
 
 // Producers returns the client ids that are connected for a producer group, of

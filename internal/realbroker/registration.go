@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"net"
 	"time"
 )
 
@@ -17,6 +17,10 @@ const urgeInterval = 500 * time.Millisecond
 // is named after the broker, which every broker has, even one that creates no
 // topics by itself.
 func (c *Cluster) registered(ctx context.Context, b *Broker) error {
+	_, port, err := net.SplitHostPort(b.Addr)
+	if err != nil {
+		return err
+	}
 	for _, ns := range c.nameServers {
 		if !ns.reachable() {
 			continue
@@ -25,7 +29,7 @@ func (c *Cluster) registered(ctx context.Context, b *Broker) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", ns.name, err)
 		}
-		if !bytes.Contains(body, []byte(strconv.Quote(b.Addr))) {
+		if !bytes.Contains(body, []byte(":"+port+`"`)) { // BrokerProps may have another brokerIP1
 			return fmt.Errorf("%s has no route to %s yet", ns.name, b.Name)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -63,6 +64,15 @@ func Require(t testing.TB) {
 // Full reports whether the whole matrix is to be tested, with TEST_FULL=1 in the
 // environment: all versions, and faults at full length. It takes an hour more.
 func Full() bool { return os.Getenv("TEST_FULL") == "1" }
+
+// RequireVersion skips the test unless it runs on one of Versions, or Full. It is for tests
+// whose versions in between differ in little.
+func RequireVersion(t testing.TB, version string) {
+	t.Helper()
+	if !slices.Contains(Versions(), version) {
+		RequireFull(t)
+	}
+}
 
 // RequireFull skips the test unless Full.
 func RequireFull(t testing.TB) {

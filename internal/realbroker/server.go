@@ -15,8 +15,8 @@ import (
 // How long a server may take. A JVM on a crowded build machine needs many times
 // what it needs on an idle one.
 const (
-	startPatience = 4 * time.Minute
-	stopPatience  = 2 * time.Minute
+	startPatience = 10 * time.Minute
+	stopPatience  = 5 * time.Minute
 	readyInterval = 25 * time.Millisecond
 	// readyPatience bounds one look whether it is up.
 	readyPatience = 10 * time.Second

@@ -22,8 +22,12 @@ import (
 )
 
 // witnessPatience bounds one command. Commands that wait have shorter bounds of
-// their own.
-const witnessPatience = 5 * time.Minute
+// their own, and calls that of witness/Patience.java.
+const witnessPatience = 15 * time.Minute
+
+// buildPatience bounds the compilation of the witness. One lock is for all that is made in
+// the cache, and another package may be fetching the jars of a version with it.
+const buildPatience = 20 * time.Minute
 
 //go:embed witness/*.java
 var witnessSource embed.FS
@@ -147,7 +151,7 @@ func failure(out []byte) (string, bool) {
 
 // newSession compiles the witness, unless the cache has it, and starts it.
 func (w *Witness) newSession() (*session, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), buildPatience)
 	defer cancel()
 	source, err := witnessFiles()
 	if err != nil {
@@ -211,4 +215,14 @@ func (w *Witness) close() error {
 	err := w.session.close()
 	w.session = nil
 	return err
+}
+
+// logTail is the end of the log of the running witness, as a paragraph for an error message.
+func (w *Witness) logTail() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.session == nil {
+		return ""
+	}
+	return w.session.process.logTail()
 }

@@ -81,10 +81,11 @@ func (m *Member) setConsumers(groups []headers.ConsumerData) error {
 }
 
 // ClaimGroup makes the member the only one of the session that may be in a consumer
-// group, until LeaveGroup or Goodbye. It reports false if another member is in the group
-// already. To brokers all members of a session are one client, and so one member of the
-// group: who needs a share of the queues of its own uses a session of its own then. The
-// error wraps ErrNotMember or ErrClosed.
+// group, until Goodbye: a member that leaves the group for a while comes back to it with
+// the same session, where nobody else must be then. It reports false if another member is
+// in the group already. To brokers all members of a session are one client, and so one
+// member of the group: who needs a share of the queues of its own uses a session of its
+// own then. The error wraps ErrNotMember or ErrClosed.
 func (m *Member) ClaimGroup(group string) (bool, error) {
 	s := m.s
 	s.mu.Lock()
@@ -102,15 +103,14 @@ func (m *Member) ClaimGroup(group string) (bool, error) {
 	return true, nil
 }
 
-// LeaveGroup ends the member's part in a consumer group, and its claim to it, and tells
-// the brokers, unless there is another member of that group. It waits for their answers
-// as Goodbye does.
+// LeaveGroup ends the member's part in a consumer group, and tells the brokers, unless
+// there is another member of that group. It waits for their answers as Goodbye does. A
+// claim to the group stays.
 func (m *Member) LeaveGroup(limit time.Duration, group string) {
 	s := m.s
 	addrs := s.heartbeat.brokers() // those of the topics that nobody else reads as well
 	s.mu.Lock()
 	was := !m.silent && m.isIn(group)
-	delete(m.claims, group)
 	m.consumers = slices.DeleteFunc(slices.Clone(m.consumers), func(data headers.ConsumerData) bool { return data.Group == group })
 	_ = s.say() // there is less in it than before, and that could be told
 	stays := m.isElsewhere(func(other *Member) bool { return other.isIn(group) })

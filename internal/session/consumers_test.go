@@ -123,7 +123,7 @@ func TestConsumerConflicts(t *testing.T) {
 	})
 }
 
-// A member that has claimed a group is alone in it, until it leaves the group.
+// A member that has claimed a group is alone in it until it says goodbye, also while it is not in the group.
 func TestClaimGroup(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
 		s := open(t, c, nil)
@@ -147,9 +147,12 @@ func TestClaimGroup(t *testing.T) {
 		one.LeaveGroup(time.Second, "billing")
 		require.Empty(t, membersOf(t, two, c.Broker(0), "billing"))
 		require.Equal(t, []string{s.ID()}, membersOf(t, two, c.Broker(0), "shipping"))
-		require.True(t, claim(two, "billing"))
+		require.False(t, claim(two, "billing"), "it may come back")
+		require.ErrorIs(t, two.SetConsumers([]headers.ConsumerData{consumer("billing", topic)}), session.ErrGroupTaken)
+		read(t, one, "billing", topic)
 
 		one.Goodbye(0)
+		require.True(t, claim(two, "billing"))
 		_, err := one.ClaimGroup("other")
 		require.ErrorIs(t, err, session.ErrNotMember)
 		require.ErrorIs(t, one.SetConsumers(nil), session.ErrNotMember)

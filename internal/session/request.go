@@ -31,9 +31,11 @@ type peerRequest struct {
 // ofPeers are these requests, with the fields of the headers of 5.5.0:
 // NotifyConsumerIdsChangedRequestHeader, ResetOffsetRequestHeader,
 // GetConsumerStatusRequestHeader, GetConsumerRunningInfoRequestHeader and
-// ConsumeMessageDirectlyResultRequestHeader.
+// ConsumeMessageDirectlyResultRequestHeader. A reply (PUSH_REPLY_MESSAGE_TO_CLIENT) names
+// the group of who has sent it, which says nothing of the member that it is for.
 var ofPeers = [...]peerRequest{
 	{code: headers.CodeCheckTransactionState},
+	{code: headers.CodePushReplyMessage},
 	{code: headers.CodeConsumerIDsChanged, group: "consumerGroup", toAll: true},
 	{code: headers.CodeResetClientOffset, group: "group"},
 	{code: headers.CodeConsumerStatus, group: "group"},

@@ -195,6 +195,14 @@ func resourceOf(rq *Request) resource {
 			return r
 		}
 		return resource{}
+	case headers.CodeDeleteTopic, headers.CodeDeleteSubscriptionGroup:
+		switch {
+		case rq.Version < Version2:
+			return resource{kind: adminResource, name: rq.Cluster}
+		case rq.code() == headers.CodeDeleteTopic:
+			return topic()
+		}
+		return group("groupName")
 	case headers.CodeCreateTopic, codeProducers:
 		return resource{kind: adminResource, name: rq.Cluster}
 	case headers.CodeConsumerList, headers.CodePullMessage, headers.CodeLitePullMessage,

@@ -71,3 +71,27 @@ func Text(attributes map[string]string) string {
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
+
+// DescribeTopic prints a topic as TopicConfig.toString does.
+func DescribeTopic(name string, read, write, perm int, attributes map[string]string, five bool) string {
+	text := ""
+	if five {
+		text = ", attributes=" + Text(attributes)
+	}
+	return fmt.Sprintf("TopicConfig [topicName=%s, readQueueNums=%d, writeQueueNums=%d, perm=%s, topicFilterType=SINGLE_TAG, topicSysFlag=0, order=false%s]",
+		name, read, write, permText(perm), text)
+}
+
+func permText(perm int) string {
+	text := []byte("---")
+	if perm&headers.PermRead != 0 {
+		text[0] = 'R'
+	}
+	if perm&headers.PermWrite != 0 {
+		text[1] = 'W'
+	}
+	if perm&headers.PermInherit != 0 {
+		text[2] = 'X'
+	}
+	return string(text)
+}

@@ -15,6 +15,9 @@ const (
 	PropertyOut      = "TIMER_OUT_MS"
 	PropertyEnqueued = "TIMER_ENQUEUE_MS"
 	PropertyDequeued = "TIMER_DEQUEUE_MS"
+	// PropertyDelete is on a message that recalls another: the unique id of that one, with its
+	// topic and a plus sign before it in 5.3.3 (TimerMessageStore.buildDeleteKey).
+	PropertyDelete = "TIMER_DEL_UNIQKEY"
 )
 
 // Precision is MessageStoreConfig.timerPrecisionMs.
@@ -29,6 +32,21 @@ type Delay struct {
 
 // IsZero reports whether the message does not wait.
 func (d Delay) IsZero() bool { return d == Delay{} }
+
+// Due is when a message that was stored at a time is to be delivered. A level counts from
+// that time. A timer's second is worked on when it is over (TimerMessageStore.dequeue), so
+// it is due a second after TIMER_OUT_MS.
+func (d Delay) Due(storedInMilli int64, levels []time.Duration) time.Time {
+	if d.Level > 0 {
+		return time.UnixMilli(storedInMilli).Add(levels[d.Level-1])
+	}
+	return time.UnixMilli(d.Out).Add(Precision)
+}
+
+// ByLevel tells the delay of a level. Those beyond the last one are the last one.
+func ByLevel(levels []time.Duration) func(level int) time.Duration {
+	return func(level int) time.Duration { return levels[max(1, min(level, len(levels)))-1] }
+}
 
 // Refusal is why a message is not taken.
 type Refusal struct {
@@ -91,6 +109,14 @@ func (r Rules) timer(set *properties.Set) (Delay, *Refusal) {
 		return Delay{}, nil
 	}
 	return Delay{Out: Slot(deliver)}, nil
+}
+
+// OutOf is the TIMER_OUT_MS of a timer message, 0 if it has none.
+func OutOf(list []byte) int64 {
+	var set properties.Set
+	set.Parse(list, nil)
+	out, _ := strconv.ParseInt(string(set.Get(PropertyOut)), 10, 64)
+	return out
 }
 
 // deliverTime reads the timer properties, in the order in which the first that is

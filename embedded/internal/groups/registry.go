@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
@@ -27,6 +28,7 @@ type Member[C comparable] struct {
 type group[C comparable] struct {
 	members       map[string]Member[C] // by client id
 	subscriptions map[string]headers.SubscriptionData
+	compiled      map[string]compiled  // by topic, those that were asked for
 	last          headers.ConsumerData // of the last heartbeat
 	fingerprint   int32
 }
@@ -95,6 +97,7 @@ func (g *group[C]) subscribe(list []headers.SubscriptionData) bool {
 	for topic := range g.subscriptions {
 		if !named[topic] {
 			delete(g.subscriptions, topic)
+			delete(g.compiled, topic)
 			changed = true
 		}
 	}
@@ -125,6 +128,18 @@ func (r *Registry[C]) Leave(gone func(group, member string, conn C) bool) map[st
 		}
 	}
 	return tell
+}
+
+// Names are the groups that have members, sorted.
+func (r *Registry[C]) Names() []string { return slices.Sorted(maps.Keys(r.groups)) }
+
+// Each calls fn for every member of every group, by the names of groups.
+func (r *Registry[C]) Each(fn func(group, clientID string, m Member[C])) {
+	for _, name := range r.Names() {
+		for id, m := range r.groups[name].members {
+			fn(name, id, m)
+		}
+	}
 }
 
 // Members returns the client ids of a group, sorted.
@@ -164,15 +179,39 @@ func (r *Registry[C]) Describe(name string) (d headers.ConsumerConnectionData, c
 type Subscription struct {
 	Kind    string // of the expression, see tags.IsExpression
 	Version int64
-	Filter  tags.Filter
+	Filter  filters.Filter
+	// Unreadable is set for an expression over properties that is none.
+	Unreadable bool
 }
 
-// Subscription finds what a group wants of a topic.
-func (r *Registry[C]) Subscription(name, topic string) (sub Subscription, known, subscribed bool) {
+// compiled is an expression over properties that was read.
+type compiled struct {
+	kind, expression string
+	filter           filters.Filter
+	ok               bool
+}
+
+// Subscription finds what a group wants of a topic, as a broker of a version understands it.
+func (r *Registry[C]) Subscription(name, topic string, v headers.Version) (sub Subscription, known, subscribed bool) {
 	g := r.groups[name]
 	if g == nil {
 		return Subscription{}, false, false
 	}
 	d, subscribed := g.subscriptions[topic]
-	return Subscription{d.ExpressionType, d.Version, tags.Of(d.Expression, d.Codes)}, true, subscribed
+	sub = Subscription{Kind: d.ExpressionType, Version: d.Version}
+	if tags.IsExpression(d.ExpressionType) {
+		sub.Filter = filters.Tags(tags.Of(d.Expression, d.Codes))
+		return sub, true, subscribed
+	}
+	c, there := g.compiled[topic]
+	if !there || c.kind != d.ExpressionType || c.expression != d.Expression {
+		c = compiled{kind: d.ExpressionType, expression: d.Expression}
+		c.filter, c.ok = filters.Compile(c.kind, c.expression, v)
+		if g.compiled == nil {
+			g.compiled = make(map[string]compiled)
+		}
+		g.compiled[topic] = c
+	}
+	sub.Filter, sub.Unreadable = c.filter, !c.ok
+	return sub, true, subscribed
 }

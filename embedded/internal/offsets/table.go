@@ -21,6 +21,7 @@ type Table struct {
 	most    int
 	entries map[Queue]entry
 	resets  map[Queue]int64
+	pulled  map[Queue]int64 // behind what was pulled last
 }
 
 // entry is an offset, and the one before it that is on disk.
@@ -33,7 +34,7 @@ type entry struct {
 
 // NewTable makes a Table of at most so many offsets. round counts the rounds.
 func NewTable(most int, round func() int64) *Table {
-	return &Table{round: round, most: most, entries: make(map[Queue]entry), resets: make(map[Queue]int64)}
+	return &Table{round: round, most: most, entries: make(map[Queue]entry), resets: make(map[Queue]int64), pulled: make(map[Queue]int64)}
 }
 
 // Get returns the offset of a group: the one that it was reset to and has not taken
@@ -44,6 +45,15 @@ func (t *Table) Get(q Queue) (offset int64, ok bool) {
 	}
 	e, ok := t.entries[q]
 	return e.offset, ok
+}
+
+// All returns the offsets that were committed.
+func (t *Table) All() map[Queue]int64 {
+	all := make(map[Queue]int64, len(t.entries))
+	for q, e := range t.entries {
+		all[q] = e.offset
+	}
+	return all
 }
 
 // HasRoom reports whether an offset may be committed to q.
@@ -95,13 +105,14 @@ func (t *Table) TakeReset(q Queue) (offset int64, ok bool) {
 }
 
 // Save writes all to disk, as a broker does that is stopped in good order. Resets that
-// groups have not taken notice of are forgotten.
+// groups have not taken notice of are forgotten, and what was pulled.
 func (t *Table) Save() {
 	for q, e := range t.entries {
 		e.saved, e.hasSaved = e.offset, true
 		t.entries[q] = e
 	}
 	clear(t.resets)
+	clear(t.pulled)
 }
 
 // Crash takes the table back to what is on disk.
@@ -115,4 +126,5 @@ func (t *Table) Crash() {
 	}
 	maps.DeleteFunc(t.entries, func(_ Queue, e entry) bool { return e.round >= round && !e.hasSaved })
 	clear(t.resets)
+	clear(t.pulled)
 }

@@ -11,8 +11,8 @@ package pop
 import (
 	"math/rand/v2"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -32,7 +32,9 @@ type Store interface {
 	// Bounds are the offsets of a queue's first message and of the next one to come.
 	Bounds(topic string, queue int32) (first, next int64)
 	// Read looks for messages that pass the filter, at most so many.
-	Read(topic string, queue int32, offset int64, most int, filter *tags.Filter) Reading
+	Read(topic string, queue int32, offset int64, most int, filter *filters.Filter) Reading
+	// Delivered is told how many messages of a queue are in an answer.
+	Delivered(topic string, queue int32, n int)
 	// WhenFree has Freed called when no batch of the queue is in the way any more, which
 	// is at a time, unless it is put off by another call for the queue.
 	WhenFree(q offsets.Queue, at int64)
@@ -113,6 +115,18 @@ func (e *Engine) Crash(savedBefore int64) {
 	}
 }
 
+// Restore is for a broker whose offsets were read from its folder, which has no others:
+// pops go on from there.
+func (e *Engine) Restore() {
+	if !e.cfg.KV {
+		return
+	}
+	for q, offset := range e.offsets.All() {
+		e.popped.Commit(q, offset)
+	}
+	e.popped.Save()
+}
+
 // Save is for a broker that is stopped in good order.
 func (e *Engine) Save() {
 	if e.popped != nil {
@@ -187,7 +201,7 @@ func (e *Engine) hasRoom(q offsets.Queue) bool {
 
 // HasMessage reports whether a pop would find something, as NOTIFICATION sees it: a
 // filter is no part of it but when it is given (NotificationProcessor of 5.5.0).
-func (e *Engine) HasMessage(h *headers.Notification, filter *tags.Filter, now int64) bool {
+func (e *Engine) HasMessage(h *headers.Notification, filter *filters.Filter, now int64) bool {
 	start := e.random.IntN(100)
 	if h.QueueID >= 0 {
 		if e.hasIn(h, h.Topic, h.QueueID, filter, now) {
@@ -204,7 +218,7 @@ func (e *Engine) HasMessage(h *headers.Notification, filter *tags.Filter, now in
 	return false
 }
 
-func (e *Engine) hasInTopic(h *headers.Notification, topic string, start int, filter *tags.Filter, now int64) bool {
+func (e *Engine) hasInTopic(h *headers.Notification, topic string, start int, filter *filters.Filter, now int64) bool {
 	n := e.store.ReadQueues(topic)
 	for i := range n {
 		if e.hasIn(h, topic, int32((start+i)%n), filter, now) {
@@ -214,7 +228,7 @@ func (e *Engine) hasInTopic(h *headers.Notification, topic string, start int, fi
 	return false
 }
 
-func (e *Engine) hasIn(h *headers.Notification, topic string, id int32, filter *tags.Filter, now int64) bool {
+func (e *Engine) hasIn(h *headers.Notification, topic string, id int32, filter *filters.Filter, now int64) bool {
 	base := offsets.Queue{Group: h.ConsumerGroup, Topic: h.Topic, ID: id}
 	if b := e.batches[base]; h.Order && b != nil && b.blocks(e.attempt(h.AttemptID), 0, now) {
 		return false

@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 )
 
 const (
@@ -34,12 +34,12 @@ type Parked[R comparable] struct {
 type waiting[R comparable] struct {
 	request R
 	until   int64
-	filter  *tags.Filter // nil for all
+	filter  *filters.Filter // nil for all
 }
 
 // Park has a request wait for messages that pass the filter, if there is one. It reports
 // false if too many wait.
-func (p *Parked[R]) Park(q offsets.Queue, r R, until int64, filter *tags.Filter) bool {
+func (p *Parked[R]) Park(q offsets.Queue, r R, until int64, filter *filters.Filter) bool {
 	list := p.queues[q]
 	if p.count >= parkedMost || len(list) > parkedInQueue {
 		return false
@@ -62,9 +62,9 @@ func (p *Parked[R]) Park(q offsets.Queue, r R, until int64, filter *tags.Filter)
 	return true
 }
 
-// Wake takes out the request whose turn it is to have a message of that tag, if it is one
-// for it. Without a tag it takes any.
-func (p *Parked[R]) Wake(q offsets.Queue, tag *int32) (r R, ok bool) {
+// Wake takes out the request whose turn it is to have a message, if its filter passes it.
+// Without passes, which says so, it takes any.
+func (p *Parked[R]) Wake(q offsets.Queue, passes func(*filters.Filter) bool) (r R, ok bool) {
 	list := p.queues[q]
 	if len(list) == 0 {
 		return r, false
@@ -74,7 +74,7 @@ func (p *Parked[R]) Wake(q offsets.Queue, tag *int32) (r R, ok bool) {
 		at = len(list) - 1
 	}
 	w := list[at]
-	if tag != nil && w.filter != nil && !w.filter.Passes(*tag) {
+	if passes != nil && w.filter != nil && !passes(w.filter) {
 		return r, false
 	}
 	p.drop(q, at)
@@ -120,10 +120,13 @@ func (p *Parked[R]) drop(q offsets.Queue, at int) {
 
 // Arrived takes out the requests that a message wakes: in each group one that wants any
 // queue, and one that wants its queue.
-func (p *Parked[R]) Arrived(topic string, queue int32, tag int32) []R {
+func (p *Parked[R]) Arrived(topic string, queue int32, passes func(*filters.Filter) bool) []R {
 	var woken []R
+	if p.count == 0 {
+		return nil // nobody waits, as mostly
+	}
 	for _, group := range slices.Sorted(maps.Keys(p.groups[topic])) {
-		woken = p.wakeBoth(woken, offsets.Queue{Group: group, Topic: topic, ID: queue}, &tag)
+		woken = p.wakeBoth(woken, offsets.Queue{Group: group, Topic: topic, ID: queue}, passes)
 	}
 	return woken
 }
@@ -142,9 +145,9 @@ func (p *Parked[R]) Freed(q offsets.Queue) []R {
 	return nil
 }
 
-func (p *Parked[R]) wakeBoth(woken []R, q offsets.Queue, tag *int32) []R {
+func (p *Parked[R]) wakeBoth(woken []R, q offsets.Queue, passes func(*filters.Filter) bool) []R {
 	for _, id := range []int32{AnyQueue, q.ID} {
-		if r, ok := p.Wake(offsets.Queue{Group: q.Group, Topic: q.Topic, ID: id}, tag); ok {
+		if r, ok := p.Wake(offsets.Queue{Group: q.Group, Topic: q.Topic, ID: id}, passes); ok {
 			woken = append(woken, r)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
@@ -36,14 +37,20 @@ func TestParkedOrder(t *testing.T) {
 
 func TestParkedFilter(t *testing.T) {
 	var p pop.Parked[string]
-	blue, ok := tags.Parse("blue")
+	tag, ok := tags.Parse("blue")
 	require.True(t, ok)
+	blue := filters.Tags(tag)
 	p.Park(queue(pop.AnyQueue), "any", 1, &blue)
 	p.Park(queue(3), "of queue 3", 1, nil)
-	require.Empty(t, p.Arrived("other", 3, headers.HashCode("blue")))
-	require.Equal(t, []string{"of queue 3"}, p.Arrived("topic", 3, headers.HashCode("red")))
-	require.Equal(t, []string{"any"}, p.Arrived("topic", 3, headers.HashCode("blue")))
-	require.Empty(t, p.Arrived("topic", 3, headers.HashCode("blue")))
+	require.Empty(t, p.Arrived("other", 3, tagged("blue")))
+	require.Equal(t, []string{"of queue 3"}, p.Arrived("topic", 3, tagged("red")))
+	require.Equal(t, []string{"any"}, p.Arrived("topic", 3, tagged("blue")))
+	require.Empty(t, p.Arrived("topic", 3, tagged("blue")))
+}
+
+// tagged says what filters pass a message with a tag.
+func tagged(tag string) func(*filters.Filter) bool {
+	return func(f *filters.Filter) bool { return f.PassesHash(headers.HashCode(tag)) }
 }
 
 func TestParkedRemove(t *testing.T) {
@@ -54,7 +61,7 @@ func TestParkedRemove(t *testing.T) {
 	require.True(t, p.Remove(queue(0), "a"))
 	require.False(t, p.Remove(queue(0), "a"))
 	p.RemoveIf(func(r string) bool { return r == "a2" })
-	require.Empty(t, p.Arrived("topic", 1, 0))
+	require.Empty(t, p.Arrived("topic", 1, tagged("")))
 	require.Equal(t, []string{"b"}, p.Freed(queue(0)))
 }
 

@@ -3,8 +3,8 @@ package pop
 import (
 	"slices"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -24,7 +24,7 @@ type Taken struct {
 type taking struct {
 	*Engine
 	h      *headers.PopMessage
-	filter *tags.Filter
+	filter *filters.Filter
 	now    int64
 	// contended: other requests have the locks of all queues.
 	contended bool
@@ -33,7 +33,7 @@ type taking struct {
 
 // Pop hands out messages (PopMessageProcessor.processRequest of 5.5.0). contended has it
 // find all queues locked by others, as happens to pops at the same time.
-func (e *Engine) Pop(h *headers.PopMessage, filter *tags.Filter, now int64, contended bool) Taken {
+func (e *Engine) Pop(h *headers.PopMessage, filter *filters.Filter, now int64, contended bool) Taken {
 	t := &taking{Engine: e, h: h, filter: filter, now: now, contended: contended}
 	t.out.PopTime, t.out.InvisibleMillis, t.out.ReviveQueueID = now, h.InvisibleMillis, e.reviveQueue(h.Order)
 	if e.cfg.KV && contended {
@@ -141,6 +141,7 @@ func (t *taking) found(kind headers.RetryKind, q offsets.Queue, offset int64, r 
 		}
 		t.out.Body = append(t.out.Body, raw...)
 	}
+	t.store.Delivered(q.Topic, q.ID, len(r.Offsets))
 	t.out.Queues = append(t.out.Queues, queue)
 	t.out.Count += len(r.Offsets)
 	t.out.Moved = true

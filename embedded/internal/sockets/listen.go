@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strconv"
 )
 
-// AnyPort stands for a port that Listen picks.
+// AnyPort stands for a port of loopback that Listen picks.
 const AnyPort = "127.0.0.1:0"
 
 // Ports are picked below the ranges that systems take the ports of outgoing
@@ -17,20 +18,29 @@ const (
 	highestPort = 32000
 )
 
-// Listen listens on addr, or on a free port where addr is AnyPort.
+// Listen listens on addr, or on a free port of its host where the port is 0.
 func Listen(addr string) (net.Listener, error) {
-	if addr != AnyPort {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port != "0" {
 		return net.Listen("tcp", addr)
 	}
 	const attempts = 100
-	var err error
 	for range attempts {
 		var listener net.Listener
 		port := lowestPort + rand.IntN(highestPort-lowestPort)
-		listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err == nil {
 			return listener, nil
 		}
 	}
 	return nil, fmt.Errorf("no free port after %d attempts: %w", attempts, err)
+}
+
+// FreeBeside is a free port of the host of addr, for Listen.
+func FreeBeside(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return AnyPort
+	}
+	return net.JoinHostPort(host, "0")
 }

@@ -55,7 +55,8 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if *fetch {
 		return fetchAll(ctx, log)
 	}
-	cfg := realbroker.Config{Version: *version, Brokers: *brokers, Proxy: *proxy}
+	// Impatient, as brokers are by default: whoever tries something with one wants that.
+	cfg := realbroker.Config{Version: *version, Brokers: *brokers, Impatient: true, Proxy: *proxy}
 	if *acl {
 		cfg.ACL = &realbroker.ACL{}
 	}

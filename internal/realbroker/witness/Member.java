@@ -1,3 +1,4 @@
+import java.nio.charset.StandardCharsets;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
@@ -9,17 +10,22 @@ import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
 import org.apache.rocketmq.client.consumer.rebalance.AllocateMessageQueueAveragely;
 import org.apache.rocketmq.client.exception.MQClientException;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.utils.MessageUtil;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
+import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.remoting.RPCHook;
 
-/** Member is a push consumer that is a member of its group, and keeps what it was given. */
+/** Member is a push consumer that is a member of its group, and keeps what it was given. It may reply to requests. */
 final class Member {
     /** How long handlers may take to finish when the consumer is stopped. */
-    private static final long STOP_PATIENCE_MS = 10_000;
+    private static final long STOP_PATIENCE_MS = 60_000;
 
     private final Settings settings;
     private final DefaultMQPushConsumer consumer;
+    /** Sends the replies, null if there are none. */
+    private final DefaultMQProducer replier;
     private long deliveries;
     private final Queue<Witness.Json> lines = new ConcurrentLinkedQueue<>();
 
@@ -39,6 +45,8 @@ final class Member {
         final long failEvery;
         final int maxReconsumeTimes;
         final int delayLevel;
+        final boolean reply;
+        final int replySize;
 
         Settings(Witness.Args args) {
             group = args.positional("GROUP");
@@ -55,11 +63,14 @@ final class Member {
             failEvery = args.number("--fail-every", 0);
             maxReconsumeTimes = (int) args.number("--max-reconsume-times", -1);
             delayLevel = (int) args.number("--delay-level", 0);
+            reply = args.flag("--reply");
+            replySize = (int) args.number("--reply-size", 0);
         }
     }
 
     Member(Settings settings, RPCHook hook) throws Exception {
         this.settings = settings;
+        replier = settings.reply ? new DefaultMQProducer(settings.group + "-replier", hook) : null;
         // Of the constructors with a hook, the one that every version has.
         consumer = new DefaultMQPushConsumer(settings.group, hook, new AllocateMessageQueueAveragely());
         consumer.setConsumeFromWhere(settings.last
@@ -104,16 +115,44 @@ final class Member {
         consumer.setNamesrvAddr(nameServers);
         consumer.setInstanceName(instanceName);
         try {
+            if (replier != null) {
+                replier.setNamesrvAddr(nameServers);
+                replier.setInstanceName(instanceName);
+                replier.start();
+            }
             consumer.start();
         } catch (MQClientException | RuntimeException e) {
-            consumer.shutdown();
+            stop();
             throw e;
         }
     }
 
-    /** Keeps a delivery, and says whether it is one that succeeds. The lines are in the order of the count. */
-    private synchronized boolean take(MessageExt message) {
-        boolean failed = settings.failEvery > 0 && ++deliveries % settings.failEvery == 0;
+    /** Replies, if it is to, keeps the delivery, and says whether it is one that succeeds. */
+    private boolean take(MessageExt message) {
+        boolean replied = replier == null || reply(message);
+        return keep(message, replied);
+    }
+
+    /** The reply has the body "reply to" that of the request, padded with dots, and the properties n and from. */
+    private boolean reply(MessageExt message) {
+        try {
+            String text = "reply to " + new String(message.getBody(), StandardCharsets.UTF_8);
+            Message reply = MessageUtil.createReplyMessage(message, Witness.padded(text, settings.replySize));
+            reply.putUserProperty("from", "java");
+            if (message.getUserProperty("n") != null) {
+                reply.putUserProperty("n", message.getUserProperty("n"));
+            }
+            replier.send(reply, Patience.CALL_TIMEOUT_MS);
+            return true;
+        } catch (Exception e) {
+            e.printStackTrace();
+            return false;
+        }
+    }
+
+    /** The lines are in the order of the count. */
+    private synchronized boolean keep(MessageExt message, boolean replied) {
+        boolean failed = !replied || settings.failEvery > 0 && ++deliveries % settings.failEvery == 0;
         lines.add(Witness.describe(message).put("receivedAt", System.currentTimeMillis()).put("failed", failed));
         return !failed;
     }
@@ -126,5 +165,8 @@ final class Member {
 
     void stop() {
         consumer.shutdown();
+        if (replier != null) {
+            replier.shutdown();
+        }
     }
 }

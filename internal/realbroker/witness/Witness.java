@@ -29,6 +29,7 @@ import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.client.exception.MQBrokerException;
 import org.apache.rocketmq.client.exception.MQClientException;
+import org.apache.rocketmq.client.exception.RequestTimeoutException;
 import org.apache.rocketmq.client.impl.factory.MQClientInstance;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendResult;
@@ -46,6 +47,7 @@ import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.common.topic.TopicValidator;
 import org.apache.rocketmq.remoting.RPCHook;
+import org.apache.rocketmq.remoting.exception.RemotingException;
 import org.apache.rocketmq.remoting.protocol.RemotingSerializable;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
@@ -66,7 +68,7 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
  * they are reached by chained calls and lambdas, and never named.
  */
 public final class Witness {
-    private static final long CALL_TIMEOUT_MS = 30_000;
+    private static final int CALL_TIMEOUT_MS = Patience.CALL_TIMEOUT_MS;
     private static final long POLL_INTERVAL_MS = 20;
 
     // Codes of org.apache.rocketmq.*.protocol.ResponseCode, which is one of the classes that moved.
@@ -83,6 +85,8 @@ public final class Witness {
     private DefaultMQAdminExt admin;
     private int instances;
     private final Map<String, Member> members = new HashMap<>();
+    /** Null before the first case. */
+    private Plays plays;
 
     private Witness(String nameServers, BufferedReader in, Output out) {
         this.nameServers = nameServers;
@@ -98,6 +102,7 @@ public final class Witness {
             System.err.println("usage: Witness -n ADDR;ADDR COMMAND [ARG...]");
             System.exit(2);
         }
+        Patience.begin();
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         Witness witness = new Witness(args[1], in, out);
         boolean ok = true;
@@ -152,6 +157,9 @@ public final class Witness {
             case "produce":
                 produce(args);
                 break;
+            case "request":
+                request(args);
+                break;
             case "reserved":
                 reserved();
                 break;
@@ -163,6 +171,9 @@ public final class Witness {
                 break;
             case "topics":
                 topics();
+                break;
+            case "mqadmin":
+                mqadmin(args);
                 break;
             case "queues":
                 viewsOf(args);
@@ -187,6 +198,12 @@ public final class Witness {
                 break;
             case "create-group":
                 createGroup(args);
+                break;
+            case "play":
+                play(args);
+                break;
+            case "seen":
+                seen(args);
                 break;
             default:
                 throw new IllegalArgumentException("unknown command");
@@ -372,7 +389,7 @@ public final class Witness {
         Member.Settings settings = new Member.Settings(args);
         args.end();
         if (settings.pop) {
-            requestPop(settings);
+            masters().requestPop(settings.topic, settings.group, settings.popShare);
         }
         Member member = new Member(settings, hook());
         member.start(nameServers, instanceName());
@@ -407,36 +424,11 @@ public final class Witness {
         return member;
     }
 
-    /** Makes every master hand out the topic to the group by POP. The group has to be there before. */
-    private void requestPop(Member.Settings settings) throws Exception {
-        for (String address : masters()) {
-            putGroup(address, settings.group, -1);
-            // The method, and the enum it takes, exist from 5.0 on.
-            Method request = methodOf(admin(), "setMessageRequestMode");
-            request.invoke(admin(), address, settings.topic, settings.group,
-                constant(request.getParameterTypes()[3], "POP"), settings.popShare, CALL_TIMEOUT_MS);
-        }
-    }
-
     private void createGroup(Args args) throws Exception {
         String name = args.positional("NAME");
         int retryMaxTimes = (int) args.number("--retry-max-times", -1);
         args.end();
-        for (String address : masters()) {
-            putGroup(address, name, retryMaxTimes);
-        }
-    }
-
-    private void putGroup(String address, String name, int retryMaxTimes) throws Exception {
-        // The class of its second parameter moved.
-        Method create = methodOf(admin(), "createAndUpdateSubscriptionGroupConfig");
-        Class<?> type = create.getParameterTypes()[1];
-        Object config = type.getConstructor().newInstance();
-        type.getMethod("setGroupName", String.class).invoke(config, name);
-        if (retryMaxTimes >= 0) {
-            type.getMethod("setRetryMaxTimes", int.class).invoke(config, retryMaxTimes);
-        }
-        create.invoke(admin(), address, config);
+        masters().createGroup(name, retryMaxTimes);
     }
 
     static Method methodOf(Object object, String name) {
@@ -458,6 +450,29 @@ public final class Witness {
         throw new UnsupportedOperationException("this version has no " + name);
     }
 
+    // ---- cases ----
+
+    /** Begins a case, which goes on in the background: its topics and groups begin with the name. */
+    private void play(Args args) throws Exception {
+        String play = args.positional("CASE");
+        String name = args.positional("NAME");
+        args.end();
+        if (plays == null) {
+            plays = new Plays(nameServers, hook(), instanceName());
+        }
+        plays.begin(play, name);
+    }
+
+    /** Prints what a case has seen, once it is over. */
+    private void seen(Args args) throws Exception {
+        String name = args.positional("NAME");
+        args.end();
+        if (plays == null) {
+            throw new IllegalArgumentException("no case was begun");
+        }
+        plays.print(name, out);
+    }
+
     // ---- producing ----
 
     private void produce(Args args) throws Exception {
@@ -473,6 +488,7 @@ public final class Witness {
         String group = args.option("--group", "witness-producer");
         boolean vip = args.flag("--vip");
         String compression = args.option("--compression", null);
+        String property = args.option("--property", null);
         args.end();
         DefaultMQProducer producer = new DefaultMQProducer(group, hook());
         if (compression != null) {
@@ -490,13 +506,17 @@ public final class Witness {
         producer.setVipChannelEnabled(vip);
         producer.setNamesrvAddr(nameServers);
         producer.setInstanceName(instanceName());
-        producer.setSendMsgTimeout((int) CALL_TIMEOUT_MS);
+        producer.setSendMsgTimeout(CALL_TIMEOUT_MS);
         producer.start();
         try {
             List<Message> messages = new ArrayList<>();
             for (int i = 0; i < count; i++) {
                 Message message = new Message(topic, tag, "key-" + i, padded("java-" + i, size));
                 message.putUserProperty("n", Integer.toString(i));
+                if (property != null) {
+                    String[] pair = property.split("=", 2);
+                    message.putUserProperty(pair[0], pair[1]);
+                }
                 messages.add(message);
             }
             if (batch) {
@@ -517,7 +537,40 @@ public final class Witness {
         }
     }
 
-    private static byte[] padded(String text, int size) {
+    /**
+     * Makes requests, one after the other, and prints the reply to each, or why there is none. The body of number i is
+     * java-i, padded with dots, its property n is i.
+     */
+    private void request(Args args) throws Exception {
+        String topic = args.positional("TOPIC");
+        int count = Integer.parseInt(args.positional("COUNT"));
+        int size = (int) args.number("--size", 0);
+        long timeout = args.number("--timeout-ms", CALL_TIMEOUT_MS);
+        args.end();
+        DefaultMQProducer producer = new DefaultMQProducer("witness-requester", hook());
+        producer.setNamesrvAddr(nameServers);
+        producer.setInstanceName(instanceName());
+        producer.setSendMsgTimeout(CALL_TIMEOUT_MS);
+        producer.start();
+        try {
+            Scene.introduce(producer, topic, masters());
+            for (int i = 0; i < count; i++) {
+                Message message = new Message(topic, "", "key-" + i, padded("java-" + i, size));
+                message.putUserProperty("n", Integer.toString(i));
+                try {
+                    out.print(describe((MessageExt) producer.request(message, timeout)));
+                } catch (RequestTimeoutException e) {
+                    out.print(new Json().put("timeout", e.getMessage()));
+                } catch (MQClientException | RemotingException e) {
+                    out.print(new Json().put("unsent", e.toString()));
+                }
+            }
+        } finally {
+            producer.shutdown();
+        }
+    }
+
+    static byte[] padded(String text, int size) {
         byte[] start = text.getBytes(StandardCharsets.UTF_8);
         byte[] body = Arrays.copyOf(start, Math.max(size, start.length));
         Arrays.fill(body, start.length, body.length, (byte) '.');
@@ -600,6 +653,12 @@ public final class Witness {
         }
     }
 
+    /** Runs a command of mqadmin with name servers of its own. */
+    private void mqadmin(Args args) throws Exception {
+        AdminTool.Printed printed = AdminTool.run(args.remaining().toArray(new String[0]));
+        out.print(new Json().put("out", printed.out).put("err", printed.err));
+    }
+
     /** What a producer and a consumer make of the topic's route: the queues to write, then those to read. */
     private void viewsOf(Args args) throws Exception {
         String topic = args.positional("TOPIC");
@@ -625,21 +684,13 @@ public final class Witness {
             attributes.put(pair[0], pair[1]);
         }
         args.end();
-        TopicConfig config = new TopicConfig(name, queues, queues, PermName.PERM_READ | PermName.PERM_WRITE);
-        if (!attributes.isEmpty()) {
-            // Topics have attributes from 5.0 on.
-            Method setAttributes = TopicConfig.class.getMethod("setAttributes", Map.class);
-            setAttributes.invoke(config, attributes);
-        }
-        for (String address : masters()) {
-            admin().createAndUpdateTopicConfig(address, config);
-        }
+        masters().createTopic(name, queues, attributes);
     }
 
     /** What each master keeps: its topics, its groups, and where its log ends. */
     private void state(Args args) throws Exception {
         args.end();
-        for (String address : masters()) {
+        for (String address : masters().addresses()) {
             Map<String, TopicConfig> topics = new TreeMap<>(
                 admin().getAllTopicConfig(address, CALL_TIMEOUT_MS).getTopicConfigTable());
             for (TopicConfig topic : topics.values()) {
@@ -674,7 +725,7 @@ public final class Witness {
     private void producers(Args args) throws Exception {
         String group = args.positional("GROUP");
         args.end();
-        for (String address : masters()) {
+        for (String address : masters().addresses()) {
             try {
                 factory().getMQClientAPIImpl().getProducerConnectionList(address, group, CALL_TIMEOUT_MS)
                     .getConnectionSet().forEach(connection -> out.print(new Json()
@@ -692,15 +743,8 @@ public final class Witness {
         }
     }
 
-    private Set<String> masters() throws Exception {
-        Set<String> addresses = new TreeSet<>();
-        factory().getMQClientAPIImpl().getBrokerClusterInfo(CALL_TIMEOUT_MS).getBrokerAddrTable().values().forEach(broker -> {
-            String master = broker.getBrokerAddrs().get(0L);
-            if (master != null) {
-                addresses.add(master);
-            }
-        });
-        return addresses;
+    private Masters masters() throws MQClientException {
+        return new Masters(admin());
     }
 
     // ---- clients ----
@@ -779,6 +823,10 @@ public final class Witness {
             return rest.remove(name);
         }
 
+        List<String> remaining() {
+            return rest;
+        }
+
         String option(String name, String otherwise) {
             int at = rest.indexOf(name);
             if (at < 0) {
@@ -793,7 +841,7 @@ public final class Witness {
         }
 
         long deadline() {
-            return System.currentTimeMillis() + number("--timeout-ms", 60_000);
+            return System.currentTimeMillis() + number("--timeout-ms", 180_000);
         }
 
         void end() {

@@ -23,6 +23,7 @@ type accumulator struct {
 	oneway lane        // those that want no answer
 	load   load        // of the brokers, by requests of these three
 	expiry expiry
+	calls  uint64 // that were handed over, ever
 	// takenBack counts the messages that are still in lanes and have been taken
 	// back.
 	takenBack int
@@ -108,6 +109,8 @@ func (acc *accumulator) submit(c *Call, now Moment, starts []start) (all []start
 	limited := c.Until < c.Began+acc.engine.cfg.SendTimeout
 	acc.mu.Lock()
 	defer acc.mu.Unlock()
+	acc.calls++
+	c.number = acc.calls
 	if len(c.messages) == 1 { // as most have
 		c.messages[0].limited = limited
 		l := acc.laneOf(&c.messages[0])

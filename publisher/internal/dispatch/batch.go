@@ -452,8 +452,8 @@ func (b *batch) keepStored() *Stored {
 }
 
 // wholeCall returns the number of messages of a call whose first message is the one at i,
-// if all of them follow in this batch and none has its result: nobody will ask what
-// became of them one by one. Else it returns 0.
+// if all of them follow in this batch, with no other between them, and none has its
+// result: nobody will ask what became of them one by one. Else it returns 0.
 func (b *batch) wholeCall(i int) int {
 	first := b.messages[i]
 	c := first.call
@@ -461,8 +461,10 @@ func (b *batch) wholeCall(i int) int {
 	if first.index != 0 || n != len(c.messages) || c.failed || i+n > len(b.messages) {
 		return 0
 	}
-	if last := b.messages[i+n-1]; last.call != c || last.index != int32(n-1) {
-		return 0
+	for _, m := range b.messages[i : i+n] {
+		if m.call != c {
+			return 0
+		}
 	}
 	return n
 }

@@ -32,6 +32,7 @@ type Call struct {
 	// are in batches.
 	left, sending int
 	acc           *accumulator
+	number        uint64 // counts the calls that the accumulator was given
 	messages      []Message
 	link          chain.Link[Call] // of the accumulator's watch list
 	since         Moment           // when it began to wait

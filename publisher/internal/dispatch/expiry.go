@@ -70,6 +70,7 @@ func (acc *accumulator) expire() {
 	acc.mu.Lock()
 	var woken []*Call
 	for c := acc.expiry.first(); c != nil && now-c.Began >= patience; c = acc.expiry.first() {
+		acc.expiry.remove(c) // first: whatever becomes of it, it does not stay the first for ever
 		woken = acc.endLocked(c, 0, len(c.messages), ErrSendTimeout, woken)
 	}
 	acc.tidy()
@@ -100,6 +101,7 @@ func (acc *accumulator) cutOff() {
 	acc.mu.Lock()
 	var woken []*Call
 	for c := acc.expiry.first(); c != nil; c = acc.expiry.first() {
+		acc.expiry.remove(c)
 		woken = acc.endLocked(c, 0, len(c.messages), ErrClosed, woken)
 	}
 	acc.tidy()

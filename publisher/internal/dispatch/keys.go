@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
@@ -59,6 +60,27 @@ func (k *keys) keyedLanes() []*lane {
 	return all
 }
 
+// keyedInOrder takes all that waits out of the lanes of keys, in the order in which it was
+// handed over. A lane that gets messages of several others has them as if they had
+// always been its own: those of a call beside each other, and before those that came later.
+func (acc *accumulator) keyedInOrder() []*Message {
+	var all []*Message
+	for _, l := range acc.keyedLanes() {
+		for _, m := range l.row.list() {
+			if m.state == done {
+				acc.takenBack--
+				continue
+			}
+			all = append(all, m)
+		}
+		l.row = row[Message]{}
+	}
+	slices.SortFunc(all, func(a, b *Message) int {
+		return cmp.Or(cmp.Compare(a.call.number, b.call.number), cmp.Compare(a.index, b.index))
+	})
+	return all
+}
+
 // keysStay reports whether keys belong to the same queues under the route. If not
 // they begin to move.
 func (acc *accumulator) keysStay(route *routing.Route) bool {
@@ -82,18 +104,11 @@ func (acc *accumulator) moveKeys() []start {
 	if acc.moving == nil || acc.keyedActive > 0 {
 		return nil
 	}
-	old := acc.keyedLanes()
+	waits := acc.keyedInOrder()
 	acc.spread, acc.moving, acc.keyed = acc.moving, nil, nil
 	acc.queues = acc.engine.cfg.Keys.Queues(acc.spread)
-	for _, l := range old {
-		for _, m := range l.row.list() {
-			if m.state == done {
-				acc.takenBack--
-				continue
-			}
-			acc.laneOf(m).row.push(m)
-		}
-		l.row = row[Message]{}
+	for _, m := range waits {
+		acc.laneOf(m).row.push(m)
 	}
 	var starts []start
 	for _, l := range acc.keyedLanes() {

@@ -63,9 +63,8 @@ func outlives(msg *message.Message) bool {
 	}
 }
 
-// WithLiveContexts returns the messages. Those that outlive their contexts have
-// another that does not end.
-func WithLiveContexts(messages []*message.Message) []*message.Message {
+// withLiveContexts is Live where a context has ended.
+func withLiveContexts(messages []*message.Message) []*message.Message {
 	own := false
 	for i, msg := range messages {
 		ctx := msg.Context()

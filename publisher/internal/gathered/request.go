@@ -39,9 +39,11 @@ func Size(messages []*dispatch.Message) int {
 // Together returns the data of the messages if they are of one call and follow each other
 // there, else nil.
 func Together(messages []*dispatch.Message) []byte {
-	first, last := messages[0], messages[len(messages)-1]
-	if first.Call() != last.Call() || last.Index()-first.Index() != len(messages)-1 {
-		return nil
+	first := messages[0]
+	for i, m := range messages {
+		if m.Call() != first.Call() || m.Index() != first.Index()+i {
+			return nil
+		}
 	}
 	return first.Data[:Size(messages)]
 }

@@ -35,7 +35,7 @@ func (l *Lane) Put(messages []*Message) {
 	}
 	size := 0
 	for _, m := range messages {
-		m.lane = l
+		m.lane, m.origin = l, m.Source
 		m.size = len(m.Stored.Body) + len(m.Stored.Properties)
 		size += m.size
 	}

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -74,7 +75,7 @@ func testConfig() Config {
 			return message.NewMessage(string(m.Stored.Body), message.Payload(m.Stored.Body)), nil
 		},
 		Redelivery: Redelivery{MinPause: 100 * time.Millisecond, MaxPause: time.Minute, MaxLocalPause: time.Second, MaxDeliveries: 3},
-		DeadLetter: func(ctx context.Context, m *Message) error { return m.Source.DeadLetter(ctx, m) },
+		DeadLetter: func(ctx context.Context, m *Message) error { return m.Bury(ctx) },
 		Observer:   silent{},
 	}
 }
@@ -131,6 +132,33 @@ func TestAnswersOutOfOrder(t *testing.T) {
 		require.Equal(t, []string{"ack c"}, s.take())
 		b.Ack()
 		require.Equal(t, []string{"ack b"}, s.take())
+		a.Ack()
+		require.Equal(t, []string{"ack a"}, s.take())
+		drained(t, o)
+	})
+}
+
+// An answer counts at once behind a handler that is slow, whose answer a goroutine waits for
+// by then.
+func TestAnswersBehindASlowHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, s := New(testConfig()), &source{}
+		l := o.NewLane()
+		put(t, l, s, "a", "b")
+		a, b := <-o.Channel(), <-o.Channel()
+		time.Sleep(time.Second) // on synctest's clock: longer than quiet
+		b.Ack()
+		require.Equal(t, []string{"ack b"}, s.take())
+		put(t, l, s, "c")
+		c := <-o.Channel()
+		synctest.Wait()
+		c.Nack()
+		began := time.Now()
+		c = <-o.Channel()
+		require.LessOrEqual(t, time.Since(began), testConfig().Redelivery.MinPause)
+		synctest.Wait()
+		c.Ack()
+		require.Equal(t, []string{"ack c"}, s.take())
 		a.Ack()
 		require.Equal(t, []string{"ack a"}, s.take())
 		drained(t, o)
@@ -236,6 +264,56 @@ func TestLeaseLost(t *testing.T) {
 }
 
 // What waits too long is given back, all but the next message.
+// A message that waits for its next delivery is released once, if it loses its lease in the
+// moment in which the subscription ends.
+func TestLeaseLostWhileStopping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig()
+		cfg.Redelivery.MinPause, cfg.Redelivery.MaxLocalPause = time.Minute, time.Minute
+		o, s := New(cfg), &source{}
+		l := o.NewLane()
+		m := put(t, l, s, "a")[0]
+		m.LeaseTime = time.Minute
+		l.post(func(*Lane) { m.Lease = time.Now().Add(time.Minute) })
+		(<-o.Channel()).Nack()
+		time.Sleep(40 * time.Second)
+		require.Equal(t, []string{"renew a"}, s.take())
+		busy := make(chan struct{})
+		l.post(func(*Lane) { <-busy })
+		synctest.Wait()
+		m.Renewed(nil, time.Time{}, context.DeadlineExceeded)
+		o.Stop()
+		close(busy)
+		require.Equal(t, []string{"release a"}, s.take())
+		drained(t, o)
+	})
+}
+
+// A dead letter is made while the lease is renewed, which gives the message another Source.
+func TestRenewalWhileBurying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig()
+		cfg.Redelivery.MaxDeliveries = 1
+		o, s, renewed := New(cfg), &source{buryErr: context.DeadlineExceeded}, &source{}
+		l := o.NewLane()
+		m := put(t, l, s, "a")[0]
+		m.LeaseTime = time.Minute
+		l.post(func(*Lane) { m.Lease = time.Now().Add(time.Minute) })
+		(<-o.Channel()).Nack()
+		time.Sleep(40 * time.Second)
+		require.Contains(t, s.take(), "renew a")
+		m.Renewed(renewed, time.Now().Add(time.Minute), nil)
+		time.Sleep(10 * time.Second)
+		require.Contains(t, s.take(), "bury a", "the one that it came with")
+		s.mu.Lock()
+		s.buryErr = nil
+		s.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		require.Equal(t, []string{"ack a"}, renewed.take())
+		drained(t, o)
+	})
+}
+
 func TestWaitingMessagesAreReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, s := New(testConfig()), &source{}
@@ -371,6 +449,23 @@ func TestMaxProcessing(t *testing.T) {
 }
 
 // The end of a subscription gives back what was not taken, and waits for handlers.
+// Nothing is kept for a handler that was given up, and may never answer.
+func TestNobodyWaitsForWhoWasGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig()
+		cfg.MaxProcessing, cfg.Redelivery.MaxLocalPause = time.Second, 0
+		o, s := New(cfg), &source{}
+		before := runtime.NumGoroutine()
+		put(t, o.NewLane(), s, "a")
+		m := <-o.Channel()
+		time.Sleep(time.Minute)
+		require.ErrorIs(t, context.Cause(m.Context()), ErrTooLong)
+		require.Equal(t, []string{"nack a"}, s.take())
+		require.Equal(t, before, runtime.NumGoroutine())
+		drained(t, o)
+	})
+}
+
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, s := New(testConfig()), &source{}

@@ -37,6 +37,7 @@ type Message struct {
 	Due time.Time
 
 	lane     *Lane
+	origin   Source // that it came with
 	state    state
 	listed   bool // in work.out
 	size     int
@@ -108,6 +109,10 @@ func (m *Message) Grow(bytes int) {
 	m.size += bytes
 	m.lane.output.budget.grew(bytes)
 }
+
+// Bury has the broker make a dead letter of the message. Only Config.DeadLetter may call it:
+// meanwhile a renewal may give the message another Source.
+func (m *Message) Bury(ctx context.Context) error { return m.origin.DeadLetter(ctx, m) }
 
 // Expired reports whether the broker may have given the message to somebody else.
 func (m *Message) Expired(now time.Time) bool { return !m.Lease.IsZero() && !now.Before(m.Lease) }

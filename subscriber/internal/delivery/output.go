@@ -134,6 +134,14 @@ func (o *Output) Stop() {
 	}
 }
 
+// Stopped reports whether Stop was called. Lanes that release a message because of that do so
+// later.
+func (o *Output) Stopped() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stopped
+}
+
 // Drain waits for the answers to all messages that are handed out, until ctx ends: then
 // their contexts end with the cause ErrStopped, and they are released. When it returns no
 // goroutine of the Output is left, no message will be told of to a Source, and the channel

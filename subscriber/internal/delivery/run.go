@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -8,8 +10,8 @@ import (
 )
 
 // quiet is how long a lane has nothing to do before it has a goroutine wait for each
-// answer. Until then it waits for the answer to the oldest message, and looks at the others
-// when something happens: handlers that are quick cost no goroutines.
+// answer. Until then it waits itself for the answer to the oldest message that has none, and
+// looks at the others when something happens: handlers that are quick cost no goroutines.
 const quiet = time.Millisecond
 
 // work is what the goroutine of a lane has before it. Nobody else touches it, but for sends,
@@ -115,7 +117,9 @@ func (l *Lane) stopNow() {
 		l.conclude(l.queue.pop(), release)
 	}
 	for _, m := range l.delayed {
-		l.conclude(m, release)
+		if m.state == delayed { // it was not released before
+			l.conclude(m, release)
+		}
 	}
 	clear(l.delayed)
 	l.delayed = l.delayed[:0]
@@ -152,7 +156,7 @@ func (l *Lane) wait() {
 		return
 	}
 	var acked, nacked <-chan struct{}
-	oldest := l.oldest()
+	oldest := l.oldestUnwatched()
 	if oldest != nil {
 		acked, nacked = oldest.given.Acked(), oldest.given.Nacked()
 	}
@@ -228,10 +232,11 @@ func (l *Lane) list(m *Message) {
 	}
 }
 
-// oldest returns the first message that is with a handler, nil if there is none.
-func (l *Lane) oldest() *Message {
+// oldestUnwatched returns the first message that is with a handler and has no goroutine that
+// waits for its answer, nil if there is none.
+func (l *Lane) oldestUnwatched() *Message {
 	for _, m := range l.out.all() {
-		if m.state == handed {
+		if m.state == handed && !m.watched {
 			return m
 		}
 	}
@@ -300,7 +305,7 @@ func (l *Lane) unwatched() bool {
 			n++
 		}
 		if n == 2 {
-			return true // only the oldest is waited for
+			return true // only the older one is waited for
 		}
 	}
 	return false
@@ -315,18 +320,31 @@ func (l *Lane) watch() {
 		if m.state == handed && !m.watched {
 			m.watched = true
 			l.output.helpers.Add(1)
-			go l.awaitAnswer(m, m.given)
+			go l.awaitAnswer(m, m.given, m.delivery)
 		}
 	}
 }
 
-func (l *Lane) awaitAnswer(m *Message, given *message.Message) {
+// awaitAnswer waits until a delivery is answered or given up. One whose lease is lost goes
+// on: its ack may yet be in time.
+func (l *Lane) awaitAnswer(m *Message, given *message.Message, d *Delivery) {
 	defer l.output.helpers.Done()
-	select {
-	case <-given.Acked():
-	case <-given.Nacked():
-	case <-l.output.life.Done():
-		return
+	ended := d.Done()
+	for {
+		select {
+		case <-given.Acked():
+			l.answered(m)
+			return
+		case <-given.Nacked():
+			l.answered(m)
+			return
+		case <-l.output.life.Done():
+			return
+		case <-ended:
+			if !errors.Is(context.Cause(d), ErrLeaseLost) {
+				return
+			}
+			ended = nil
+		}
 	}
-	l.answered(m)
 }

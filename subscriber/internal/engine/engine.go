@@ -2,7 +2,8 @@
 // lease messages (POP, 5.x), and of package pull, which reads queues and keeps offsets.
 //
 // A subscription ends in this order: Output.Stop closes the channel, Fetcher.Stop ends the
-// fetching, Output.Drain waits for the handlers, and Fetcher.Close tells the brokers what
+// fetching, Output.Drain waits for the handlers, for as long as Fetcher.Hasten is not called,
+// and Fetcher.Close tells the brokers what
 // they have to know.
 package engine
 
@@ -110,6 +111,9 @@ type Fetcher interface {
 	// Stop ends the fetching. When it returns no message will be put into a lane. It takes
 	// as long as requests under way take, until ctx ends.
 	Stop(ctx context.Context)
+	// Hasten says that handlers are not waited for any more: the output is to be drained, and
+	// what that waits for, renewals of leases, is not tried again.
+	Hasten()
 	// Close tells the brokers what was acked, and gives back what the fetcher has. The
 	// output must have been drained. The error says what brokers have not confirmed.
 	Close(ctx context.Context) error

@@ -186,7 +186,8 @@ func (a *acks) send() {
 		}
 		back := a.b.news.next()
 		var err error
-		if single || a.b.isBefore(headers.Version5_1_3) {
+		single = single || a.b.isBefore(headers.Version5_1_3)
+		if single {
 			parts, err = a.sendSingle(parts)
 		} else {
 			err = a.sendBatch(parts)
@@ -195,7 +196,8 @@ func (a *acks) send() {
 			failing.reset()
 			continue
 		}
-		if a.takeBack(parts, err); !isUnsupported(err) {
+		unknown := isUnsupported(err) && !single // single acks may do
+		if a.takeBack(parts, err, unknown); !unknown {
 			sleep(a.b.e.ctx, failing.grow(), back)
 		}
 	}
@@ -352,19 +354,19 @@ func (a *acks) answered(c *checkPoint, n int, err error) {
 }
 
 // takeBack has acks sent again whose request has failed, unless that is of no use any
-// more.
-func (a *acks) takeBack(parts []part, err error) {
+// more. unknown says that the broker does not know the request for several.
+func (a *acks) takeBack(parts []part, err error, unknown bool) {
 	if len(parts) == 0 {
 		return
 	}
-	if !isUnsupported(err) {
+	if !unknown {
 		a.b.complain(&a.b.e.logs.acks, "Cannot ack messages", parts[0].c.f.topic.Name, err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var status *headers.StatusError
 	switch {
-	case isUnsupported(err):
+	case unknown:
 		a.single = true
 	case errors.As(err, &status):
 		a.most = max(1, a.most/2) // one of them may be the reason

@@ -49,16 +49,43 @@ func (b *broker) lastAddr() string {
 // PopBufferMergeService of 5.5.0). A slave that stands in for its master
 // (enableSlaveActingMaster) is listed as the master (RouteInfoManager).
 func (b *broker) resolve(ctx context.Context, topic string) (string, error) {
-	member := b.e.cfg.Member
-	replica, err := member.Routes().Replica(ctx, topic, b.name, routing.MasterID, true)
+	replica, err := b.e.cfg.Member.Routes().Replica(ctx, topic, b.name, routing.MasterID, true)
 	if err != nil {
 		return "", err
 	}
+	return b.admitted(ctx, replica)
+}
+
+// resolveForAnswer is resolve for what is told of messages that the broker has handed out:
+// where their topic has left the broker since, the route of another topic has the address.
+func (b *broker) resolveForAnswer(ctx context.Context, topic string) (string, error) {
+	addr, err := b.resolve(ctx, topic)
+	var noQueue *routing.NoQueueError
+	var missing *routing.BrokerNotFoundError
+	if !errors.As(err, &noQueue) && !errors.As(err, &missing) {
+		return addr, err
+	}
+	cached, cancel := context.WithCancel(ctx)
+	cancel() // a route that is cached is enough
+	for _, f := range b.e.allFetchers() {
+		route, unknown := b.e.cfg.Member.Routes().ReadRoute(cached, f.topic.Name)
+		if unknown != nil {
+			continue
+		}
+		if replica, ok := route.Replica(b.name, routing.MasterID, true); ok {
+			return b.admitted(ctx, replica)
+		}
+	}
+	return "", err
+}
+
+// admitted returns the address of the broker's master once requests may go there.
+func (b *broker) admitted(ctx context.Context, replica routing.Replica) (string, error) {
 	if b.lastAddr() != replica.Addr {
 		addr := replica.Addr
 		b.addr.Store(&addr)
 	}
-	if err := member.Admit(ctx, replica.Addr); err != nil {
+	if err := b.e.cfg.Member.Admit(ctx, replica.Addr); err != nil {
 		return "", err
 	}
 	return replica.Addr, nil
@@ -74,12 +101,16 @@ func (b *broker) invoke(ctx context.Context, topic string, r headers.Request, bo
 	return b.e.cfg.Member.Client().Invoke(ctx, addr, r, body)
 }
 
-// ask is invoke within the request timeout, for a request that is to be answered with
-// Success.
+// ask has the broker do something about messages of a topic that it has handed out. The
+// request is to be answered with Success, within the request timeout.
 func (b *broker) ask(ctx context.Context, topic string, r headers.Request, body []byte) (headers.Command, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.e.cfg.RequestTimeout)
 	defer cancel()
-	answer, err := headers.Successful(b.invoke(ctx, topic, r, body))
+	addr, err := b.resolveForAnswer(ctx, topic)
+	var answer headers.Command
+	if err == nil {
+		answer, err = headers.Successful(b.e.cfg.Member.Client().Invoke(ctx, addr, r, body))
+	}
 	if err != nil {
 		b.blame(topic, err)
 	}

@@ -101,7 +101,11 @@ func (s *changes) work() {
 // an error.
 func (s *changes) make(c *change) error {
 	failing := failureBackoff()
+	hasty := func() bool { return c.kind == renewal && c.c.f.hasty.Load() }
 	for {
+		if hasty() {
+			return s.over(c, errUnsent)
+		}
 		if !time.Now().Before(c.deadline) && c.kind != loneAck {
 			return s.over(c, errLeaseOver) // the broker would deliver it once more
 		}
@@ -110,7 +114,7 @@ func (s *changes) make(c *change) error {
 		if err == nil {
 			return nil
 		}
-		over := !time.Now().Before(c.deadline) || c.c.f.abandoned.Load()
+		over := !time.Now().Before(c.deadline) || c.c.f.abandoned.Load() || hasty()
 		if over || !untouched(err) && c.kind != loneAck || !sleep(s.b.e.ctx, failing.grow(), back) {
 			return s.over(c, err)
 		}
@@ -190,7 +194,7 @@ func (s *changes) abandon(f *Fetcher) {
 	}
 	s.mu.Unlock()
 	for _, c := range dropped {
-		_ = s.over(c, errAbandoned)
-		f.unconfirmed.end(&f.unconfirmed.others, 1, errAbandoned)
+		_ = s.over(c, errUnsent)
+		f.unconfirmed.end(&f.unconfirmed.others, 1, errUnsent)
 	}
 }

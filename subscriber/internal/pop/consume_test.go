@@ -2,7 +2,9 @@ package pop_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -19,18 +21,47 @@ func TestConsume(t *testing.T) {
 	onAll(t, 8, func(w *world) {
 		const n = 10_000
 		want := numbered("m", n)
-		w.publish(want...)
-		// Brokers that are busy take seconds for the acks of many.
-		m := w.member(func(cfg *engine.Config) { cfg.Lease = 15 * time.Second })
-		s := m.subscribe(nil, engine.Topic{})
-		got := s.take(n)
-		slices.Sort(got)
-		require.Equal(w.t, want, got)
-		require.NoError(w.t, s.end(time.Second))
-		require.Equal(w.t, n, m.observer.total())
-		m.close()
-		w.nothingLeft(22 * time.Second)
+		// Brokers that are busy take seconds for the acks of many, and a member gives back
+		// what has waited in it for a third of its lease.
+		w.withLeases(8, func(lease time.Duration) error {
+			w.publish(want...)
+			short := func(cfg *engine.Config) { cfg.Lease = lease }
+			m := w.member(short)
+			s := m.subscribe(nil, engine.Topic{})
+			got, again := s.takeAll(n)
+			require.Equal(w.t, want, got)
+			err := s.end(time.Second)
+			if fetched := m.observer.total(); again > 0 || fetched != n {
+				err = errors.Join(err, fmt.Errorf("of %d messages %d came again, and %d were fetched", n, again, fetched))
+			}
+			m.close()
+			if err != nil {
+				return err
+			}
+			next := w.member(short)
+			idle := next.subscribe(nil, engine.Topic{})
+			err = idle.staysIdle(lease+7*time.Second, nil)
+			require.NoError(w.t, idle.end(time.Second))
+			next.close()
+			return err
+		})
 	}, realNames...)
+}
+
+// takeAll receives messages and acks them until n have come. It returns their payloads, and
+// how often one came again.
+func (s *subscription) takeAll(n int) (payloads []string, again int) {
+	s.m.w.t.Helper()
+	seen := make(map[string]bool, n)
+	for len(seen) < n {
+		m := s.next()
+		if seen[string(m.Payload)] {
+			again++
+		}
+		seen[string(m.Payload)] = true
+		m.Ack()
+	}
+	return slices.Sorted(maps.Keys(seen)), again
 }
 
 // nothingLeft says that the group gets nothing for a time.

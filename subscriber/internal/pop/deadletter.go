@@ -5,6 +5,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
 
 // toDeadLetters is the delay level that has a broker copy a message that is sent back to
@@ -15,7 +16,7 @@ const toDeadLetters = -1
 // group.
 func (f *Fetcher) deadLetter(ctx context.Context, c *checkPoint, m *delivery.Message) error {
 	if !c.b.keepsDeadLetters(ctx, f.topic.Name) {
-		return &BrokerError{Topic: f.topic.Name, Broker: c.b.name, Op: "storing a dead letter", Err: ErrNoRetryQueues}
+		return &BrokerError{Topic: f.topic.Name, Broker: c.b.name, Op: "storing a dead letter", Err: engine.ErrNoRetryQueues}
 	}
 	_, err := c.b.ask(ctx, f.topic.Name, &headers.ConsumerSendBack{
 		Offset: m.Stored.CommitLogOffset, ConsumerGroup: f.e.cfg.Group, DelayLevel: toDeadLetters,
@@ -27,15 +28,9 @@ func (f *Fetcher) deadLetter(ctx context.Context, c *checkPoint, m *delivery.Mes
 	return nil
 }
 
-// keepsDeadLetters reports whether the broker does not drop what the group sends back, as it
-// does for one without retry queues, and says that it succeeded
-// (AbstractSendMessageProcessor.consumerSendMsgBack of 5.5.0). One that does not tell is
-// taken to keep it.
+// keepsDeadLetters reports whether the broker keeps what the group sends back. One that does
+// not tell is taken to.
 func (b *broker) keepsDeadLetters(ctx context.Context, topic string) bool {
 	answer, err := b.ask(ctx, topic, &headers.GroupRequest{Code: headers.CodeSubscriptionGroup, ConsumerGroup: b.e.cfg.Group}, nil)
-	if err != nil {
-		return true
-	}
-	group, err := headers.ParseSubscriptionGroupConfig(answer.Body)
-	return err != nil || group.RetryQueues > 0
+	return err != nil || !headers.DropsReturns(answer.Body)
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
-	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/pop"
 )
 
 // deadLetters returns the bodies in the group's dead letter topic.
@@ -89,8 +89,11 @@ func TestDeadLetterWithoutRetryQueues(t *testing.T) {
 		config.RetryQueues = 0
 		body, err := config.Encode()
 		require.NoError(w.t, err)
-		route, err := m.session.Routes().ReadRoute(w.t.Context(), w.topic)
-		require.NoError(w.t, err)
+		var route *routing.Route
+		w.patiently(func() (err error) {
+			route, err = m.session.Routes().ReadRoute(w.t.Context(), w.topic)
+			return err
+		})
 		addr := route.Replicas()[0].Addr
 		_, err = headers.Successful(m.session.Client().Invoke(w.t.Context(), addr, headers.CreateSubscriptionGroup{}, body))
 		require.NoError(w.t, err)
@@ -100,7 +103,7 @@ func TestDeadLetterWithoutRetryQueues(t *testing.T) {
 		s := m.subscribe(func(cfg *delivery.Config) {
 			cfg.Redelivery.MaxDeliveries = 1
 			cfg.DeadLetter = func(ctx context.Context, m *delivery.Message) error {
-				err := m.Source.DeadLetter(ctx, m)
+				err := m.Bury(ctx)
 				select {
 				case failed <- err:
 				default:
@@ -109,7 +112,7 @@ func TestDeadLetterWithoutRetryQueues(t *testing.T) {
 			}
 		}, engine.Topic{})
 		s.next().Nack()
-		require.ErrorIs(w.t, <-failed, pop.ErrNoRetryQueues)
+		require.ErrorIs(w.t, <-failed, engine.ErrNoRetryQueues)
 		require.NoError(w.t, s.end(0))
 		s = m.subscribe(nil, engine.Topic{})
 		require.Equal(w.t, []string{"a"}, s.take(1))

@@ -118,10 +118,12 @@ func (e *Engine) broker(name string) *broker {
 func (e *Engine) Subscribe(ctx context.Context, topic engine.Topic, output *delivery.Output) (engine.Fetcher, error) {
 	f := newFetcher(e, topic, output)
 	if err := e.add(f); err != nil {
+		f.discard()
 		return nil, err
 	}
 	if err := e.Initialize(ctx, topic); err != nil {
 		e.remove(f)
+		f.discard()
 		return nil, err
 	}
 	e.lookForPullers(ctx, topic.Name)

@@ -5,17 +5,17 @@ import (
 	"fmt"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 )
 
 // ErrClosed means that the Engine or the Fetcher is closed.
 var ErrClosed = errors.New("engine is closed")
 
-// ErrNoRetryQueues means that a broker would drop the dead letters of the group, as its
-// configuration has no retry queues (retryQueueNums).
-var ErrNoRetryQueues = errors.New("consumer group has no retry queues, so that the broker would drop its dead letters")
-
 // errAbandoned means that a request is not made any more, as nobody waits for its end.
 var errAbandoned = errors.New("not waited for any longer")
+
+// errUnsent is errAbandoned of a request that the broker has not seen.
+var errUnsent = verdict.Mark(errAbandoned, verdict.Verdict{Outcome: verdict.NotSent})
 
 // errLeaseOver means that the broker gives the message to somebody else.
 var errLeaseOver = errors.New("lease is over")

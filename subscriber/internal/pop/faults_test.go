@@ -2,6 +2,7 @@ package pop_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -116,6 +117,7 @@ func TestLateAck(t *testing.T) {
 		s := m.subscribe(nil, engine.Topic{})
 		require.Equal(w.t, []string{"a"}, s.take(1))
 		time.Sleep(10 * time.Second)
+		synctest.Wait() // nobody logs while the lines are read
 		logged := m.logger.Captured()[watermill.ErrorLogLevel]
 		require.Len(w.t, logged, 1)
 		require.Contains(w.t, logged[0].Msg, "too late")
@@ -195,6 +197,82 @@ func TestSingleAcks(t *testing.T) {
 	}
 	t.Run("by version", func(t *testing.T) { inBubble(t, 4, test, embedded.WithVersion(headers.Version5_1_1)) })
 	t.Run("by answer", func(t *testing.T) { inBubble(t, 4, test) })
+}
+
+// A broker that knows no acks at all is not asked without a pause, and it is logged.
+func TestNoAcks(t *testing.T) {
+	inBubble(t, 4, func(w *world) {
+		w.publish(numbered("m", 100)...)
+		r := w.requests()
+		r.all(headers.CodeBatchAckMessage, embedded.Answer(headers.RequestNotSupported, ""))
+		r.all(headers.CodeAckMessage, embedded.Answer(headers.RequestNotSupported, ""))
+		m := w.member(nil)
+		s := m.subscribe(nil, engine.Topic{})
+		s.take(100)
+		time.Sleep(10 * time.Second)
+		require.Less(w.t, r.take(headers.CodeAckMessage), 100*20)
+		require.Error(w.t, s.end(time.Second))
+		m.close()
+		require.NotEmpty(w.t, m.logger.Captured()[watermill.ErrorLogLevel])
+	})
+}
+
+// A topic that has left its broker does not hold up what is to be told of messages of other
+// topics.
+func TestTopicLeaves(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		const name = "leaving"
+		require.NoError(w.t, w.embedded.CreateTopic(name, 1))
+		w.embedded.Broker(1).DeleteTopic(name)
+		w.embedded.Broker(1).DeleteTopic(w.topic)
+		leaving := &world{t: w.t, cluster: w.cluster, topic: name}
+		w.publish("stays")
+		leaving.publish("leaves")
+		m := w.member(nil)
+		one, other := m.subscribe(nil, engine.Topic{Name: name}), m.subscribe(nil, engine.Topic{})
+		leaves, stays := one.next(), other.next()
+		require.NoError(w.t, w.embedded.Broker(1).CreateTopic(name, 1))
+		w.embedded.Broker(0).DeleteTopic(name)
+		m.session.Routes().Refresh(name)
+		time.Sleep(time.Second)
+		leaves.Ack()
+		synctest.Wait() // the request begins with it
+		stays.Ack()
+		time.Sleep(time.Second)
+		require.Zero(w.t, other.Unconfirmed())
+		require.NoError(w.t, other.end(time.Second))
+		_ = one.end(time.Second) // the broker does not know the topic any more
+		m.close()
+	}, embedded.WithBrokers(2))
+}
+
+// Nothing is left of a subscription that fails, however often it is tried.
+func TestFailedSubscriptionsLeaveNothing(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		m := w.member(nil)
+		ctx, cancel := context.WithCancel(w.t.Context())
+		cancel()
+		output := delivery.New(delivery.Config{Context: ctx, Messages: 1, Bytes: 1, Observer: silent{}})
+		heap := func() uint64 {
+			runtime.GC()
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			return stats.HeapAlloc
+		}
+		try := func(n int) {
+			for range n {
+				_, err := m.Subscribe(ctx, engine.Topic{Name: w.topic}, output)
+				require.Error(w.t, err)
+			}
+		}
+		try(100)
+		before := heap()
+		const more = 2000
+		try(more)
+		require.Less(w.t, heap(), before+more*100, "bytes")
+		output.Drain(ctx)
+		m.close()
+	})
 }
 
 // Acks of many messages are few requests, and a slow handler does not hold up those of

@@ -30,6 +30,7 @@ type Fetcher struct {
 	waits, popping      context.Context
 	stopWaits, stopPops context.CancelFunc
 	unconfirmed         unconfirmed
+	hasty               atomic.Bool // renewals are not tried again
 	abandoned           atomic.Bool // nobody waits for what is unconfirmed
 
 	mu       sync.Mutex // guards what follows
@@ -60,10 +61,13 @@ func newFetcher(e *Engine, topic engine.Topic, output *delivery.Output) *Fetcher
 	f.unconfirmed.none = make(chan struct{}, 1)
 	f.waits, f.stopWaits = context.WithCancel(e.ctx)
 	f.popping, f.stopPops = context.WithCancel(e.ctx)
-	if !e.cfg.Ordered {
-		f.lane = output.NewLane()
-	}
 	return f
+}
+
+// discard ends a fetcher that does not begin.
+func (f *Fetcher) discard() {
+	f.stopWaits()
+	f.stopPops()
 }
 
 // names are the topics that messages may be in.
@@ -76,6 +80,9 @@ func (f *Fetcher) names() topicNames {
 func (f *Fetcher) begin() {
 	f.mu.Lock()
 	f.begun = true
+	if !f.e.cfg.Ordered {
+		f.lane = f.output.NewLane()
+	}
 	f.mu.Unlock()
 	f.reconcile()
 }
@@ -84,7 +91,9 @@ func (f *Fetcher) begin() {
 // queues, and ends those of others.
 func (f *Fetcher) reconcile() {
 	ctx, cancel := context.WithCancel(f.waits)
-	cancel() // a route that is cached is enough
+	cancel()    // a route that is cached is enough
+	f.mu.Lock() // the route that is read last is also applied last
+	defer f.mu.Unlock()
 	route, err := f.e.cfg.Member.Routes().ReadRoute(ctx, f.topic.Name)
 	if err != nil {
 		return // readers go on, and a route that comes is told of
@@ -97,8 +106,6 @@ func (f *Fetcher) reconcile() {
 		}
 		wanted[at]++
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.stopping || !f.begun {
 		return
 	}
@@ -181,6 +188,14 @@ func (f *Fetcher) Stop(ctx context.Context) {
 	}
 	f.stopPops()
 	<-f.idle
+}
+
+// Hasten has those give up that try to renew leases.
+func (f *Fetcher) Hasten() {
+	f.hasty.Store(true)
+	for _, b := range f.e.allBrokers() {
+		b.news.tell()
+	}
 }
 
 // Close waits for the answers to acks, and to what gives messages back. It calls Stop.

@@ -168,6 +168,7 @@ func TestPullersAreToldOf(t *testing.T) {
 		synctest.Wait()
 		m := w.member(nil)
 		s := m.subscribe(nil, engine.Topic{})
+		synctest.Wait() // nobody logs while the lines are read
 		lines := m.logger.Captured()[watermill.ErrorLogLevel]
 		require.Len(w.t, lines, 1)
 		require.Contains(w.t, lines[0].Msg, "must not be mixed")

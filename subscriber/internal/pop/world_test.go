@@ -91,6 +91,9 @@ func (w *world) publishWith(cfg publisher.Config, change func(m *message.Message
 	w.t.Helper()
 	// Whatever is sent again may be stored twice.
 	cfg.Cluster, cfg.SendTimeout, cfg.AttemptTimeout = w.cluster, patience, patience
+	// A heartbeat that runs out of time ends the connection that it was on, and what is sent
+	// on that one is sent again: messages have another.
+	cfg.Cluster.VIPChannel = w.real != nil
 	p, err := publisher.New(cfg, nil)
 	require.NoError(w.t, err)
 	defer func() { require.NoError(w.t, p.Close()) }()
@@ -261,7 +264,7 @@ func (m *member) trySubscribe(change func(cfg *delivery.Config), topic engine.To
 			return message.NewMessage(string(m.Stored.Body), m.Stored.Body), nil
 		},
 		Redelivery: delivery.Redelivery{MinPause: 100 * time.Millisecond, MaxPause: time.Minute, MaxLocalPause: time.Minute, MaxDeliveries: 16},
-		DeadLetter: func(ctx context.Context, m *delivery.Message) error { return m.Source.DeadLetter(ctx, m) },
+		DeadLetter: func(ctx context.Context, m *delivery.Message) error { return m.Bury(ctx) },
 		Observer:   silent{},
 	}
 	if change != nil {

@@ -108,6 +108,15 @@ func TestParseAnswer(t *testing.T) {
 		require.ErrorIs(t, err, headers.ErrMalformed, name)
 		require.Empty(t, a.messages, name)
 	}
+	// Brokers before 5.0 look at messages that have come since they have looked at the end.
+	_, err = parse(headers.Success, 7, 30, 20, storedIn(t, 3, 7, 8, 10), "")
+	require.NoError(t, err)
+	_, err = parse(headers.PullRetryImmediately, 7, 30, 20, nil, "")
+	require.NoError(t, err)
+	_, err = parse(headers.PullRetryImmediately, 7, 7+maxScan+1, 20, nil, "")
+	require.ErrorIs(t, err, headers.ErrMalformed, "further than brokers look")
+	_, err = parse(headers.PullNotFound, 7, 30, 20, nil, "")
+	require.ErrorIs(t, err, headers.ErrMalformed, "nothing to look at")
 	_, err = parse(headers.PullNotFound, 7, 6, 20, nil, "")
 	require.ErrorIs(t, err, headers.ErrMalformed, "back without a reason")
 	_, err = parse(headers.NoPermission, 7, 0, 0, nil, "")

@@ -48,6 +48,8 @@ type Engine struct {
 	logs  *logs
 	locks *locks
 
+	firstCommits firstCommits
+
 	// ctx ends with Close, and with it all goroutines, which wg counts.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -66,8 +68,10 @@ type Engine struct {
 	mu       sync.Mutex // guards what follows
 	closed   bool
 	fetchers []*Fetcher // in the order of Subscribe
-	readers  []*reader  // those of queues that belong to this member
-	// before has for queues what is closed when their last reader is done.
+	// subscribed is closed, and made anew, when fetchers changes.
+	subscribed chan struct{}
+	readers    []*reader // those of queues that belong to this member
+	// before has for queues what is closed when all their readers until now are done.
 	before map[routing.MessageQueue]<-chan struct{}
 	// known are the members by topic as they were when the queues were divided last.
 	known map[string][]string
@@ -75,6 +79,8 @@ type Engine struct {
 	ofJava map[string]bool
 	// troubled has when trouble was called last, by the broker's name.
 	troubled map[string]time.Time
+	// keeping has when brokers were asked whether they keep what is sent back, by name.
+	keeping map[string]time.Time
 	// retryAt is when the route of the retry topic is looked for next.
 	retryAt    time.Time
 	retryPause time.Duration
@@ -88,7 +94,7 @@ func New(cfg engine.Config) *Engine {
 		kick: make(chan struct{}, 1), changed: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		joining: make(chan struct{}, 1), resetting: make(chan struct{}, maxResets),
 		before: make(map[routing.MessageQueue]<-chan struct{}), known: make(map[string][]string),
-		troubled: make(map[string]time.Time),
+		troubled: make(map[string]time.Time), keeping: make(map[string]time.Time), subscribed: make(chan struct{}),
 	}
 	e.logs = &logs{logger: cfg.Logger, group: cfg.Group}
 	if e.isBroadcast() {
@@ -230,6 +236,7 @@ func (e *Engine) Subscribe(ctx context.Context, topic engine.Topic, output *deli
 	}
 	e.mu.Lock()
 	e.fetchers = append(e.fetchers, f)
+	e.tellSubscribed()
 	e.mu.Unlock()
 	signal(e.kick)
 	return f, nil
@@ -388,7 +395,7 @@ func (e *Engine) commitNews() {
 	}
 	fanout.Each(len(lists), atOnce, func(i int) {
 		for _, r := range lists[i] {
-			if !r.commit(e.ctx) {
+			if err := r.commit(e.ctx); err != nil && !isAnswer(err) {
 				return // the broker hangs: the others of its queues would wait as long
 			}
 		}

@@ -31,6 +31,8 @@ type fetching struct {
 	ahead  int       // how many messages may be asked for, as awaitSpan has found
 	asked  time.Time // when the last pull began
 	pause  backoff
+	// troubled says that the master has not answered, and no pull has succeeded since.
+	troubled bool
 	// reserved is the room that was taken for the answer.
 	reserved map[*Fetcher]int
 }
@@ -224,16 +226,23 @@ func (l *fetching) place(ctx context.Context, messages []*delivery.Message) (hel
 	}
 	held = -1
 	var full *Fetcher
+	var changed <-chan struct{}
 	for _, m := range messages {
-		if full = l.placeRetry(m); full != nil {
+		if full, changed = l.placeRetry(m); full != nil || changed != nil {
 			held = m.Stored.QueueOffset
 			break
 		}
 	}
 	l.giveBack()
-	if full != nil {
+	switch {
+	case full != nil:
 		n, _ := full.output.Budget().Take(ctx, 1) // 0 if ctx has ended
 		l.reserved[full] = n
+	case changed != nil:
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
 	}
 	return held
 }
@@ -253,7 +262,7 @@ func (l *fetching) wanted(messages []*delivery.Message) []*delivery.Message {
 func (l *fetching) placeFor(f *Fetcher, messages []*delivery.Message) (held int64) {
 	room, count := l.reserved[f], len(messages)
 	if room == 0 && count > 0 {
-		room = f.output.Budget().TryTake(count)
+		room = f.output.Budget().TryTake(min(count, l.ahead))
 	}
 	n := min(room, count)
 	l.reserved[f] = room - n
@@ -276,36 +285,44 @@ func (l *fetching) put(f *Fetcher, messages ...*delivery.Message) {
 		offsets[i] = m.Stored.QueueOffset
 	}
 	l.p.take(offsets...)
+	l.p.recall(messages)
 	lane.Put(messages)
 }
 
 // placeRetry puts a message of a retry topic into the lane of the subscription that it is
-// for. It returns that subscription if there is no room.
-func (l *fetching) placeRetry(m *delivery.Message) (full *Fetcher) {
+// for. It returns that subscription if there is no room. If the message is to be held until
+// the subscriptions change, it returns what is closed then.
+func (l *fetching) placeRetry(m *delivery.Message) (full *Fetcher, changed <-chan struct{}) {
 	topic := m.Property(headers.PropertyRetryTopic)
-	f := l.r.engine.subscriptionTo(topic)
-	if f == nil || !f.enter() {
+	f, changed := l.r.engine.enter(topic)
+	if changed != nil {
+		return nil, changed
+	}
+	if f == nil {
 		l.r.engine.logs.homeless(l.r.queue, topic)
 		l.p.take(m.Stored.QueueOffset)
-		l.r.returns.add(l.p, m, byDeliveries)
-		return nil
+		l.r.returns.add(l.p, m, byDeliveries, homelessPause)
+		return nil, nil
 	}
 	defer f.leave()
 	if l.reserved[f] == 0 {
 		l.reserved[f] = f.output.Budget().TryTake(1)
 	}
 	if l.reserved[f] == 0 {
-		return f
+		return f, nil
 	}
 	l.reserved[f]--
 	l.put(f, m)
-	return nil
+	return nil, nil
 }
 
 // succeeded notes that the broker has answered.
 func (l *fetching) succeeded() {
-	if l.pause.failing() {
+	if l.troubled {
 		l.r.engine.trouble(l.r.queue.BrokerName)
+		l.troubled = false
+	}
+	if l.pause.failing() {
 		l.r.engine.logs.recovered("Pulling works again", l.r.queue)
 	}
 	l.pause.reset()
@@ -320,7 +337,9 @@ func (l *fetching) failed(ctx context.Context, err error, master bool) {
 	}
 	e.logs.failed("Cannot pull from a queue, trying again", err, r.queue)
 	status := new(headers.StatusError)
-	if errors.As(err, &status) {
+	broken := new(AnswerError)
+	switch {
+	case errors.As(err, &status):
 		switch status.Code {
 		case headers.SubscriptionNotExist, headers.SubscriptionNotLatest, headers.SubscriptionGroupNotExist:
 			e.introduce(ctx, r.queue.Topic)
@@ -329,8 +348,13 @@ func (l *fetching) failed(ctx context.Context, err error, master bool) {
 		case headers.NoPermission, headers.SubscriptionParseFailed:
 			l.pause.pause = maxPause
 		}
-	} else {
+	case errors.As(err, &broken):
+		// The broker is there.
+	case master:
+		l.troubled = true
 		e.trouble(r.queue.BrokerName)
+		e.refresh(r.queue.Topic)
+	default:
 		e.refresh(r.queue.Topic)
 	}
 	l.behind = true // so that the answer comes at once

@@ -32,12 +32,19 @@ type Fetcher struct {
 
 func (f *Fetcher) hasBegunWith(q routing.MessageQueue) bool { return f.begun[q] }
 
+// isOpen reports whether the subscription has not begun to end.
+func (f *Fetcher) isOpen() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.isShut && !f.output.Stopped()
+}
+
 // enter lets a message be put into a lane from a retry topic, until leave. It reports
-// false if that may not be any more.
+// false if that may not be any more: a lane that is stopped would only give it back.
 func (f *Fetcher) enter() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.isShut {
+	if f.isShut || f.output.Stopped() {
 		return false
 	}
 	f.inside++
@@ -96,34 +103,55 @@ func (f *Fetcher) Stop(ctx context.Context) {
 	f.awaitEmpty()
 }
 
+// Hasten does nothing: queues have no leases.
+func (f *Fetcher) Hasten() {}
+
 // Close commits what was acked, and gives up the queues. With the last subscription the
 // member leaves the group, so that others have its queues at once.
 func (f *Fetcher) Close(ctx context.Context) error {
 	f.Stop(ctx)
 	e := f.engine
-	select {
-	case e.joining <- struct{}{}:
-		defer func() { <-e.joining }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 	e.mu.Lock()
 	if !slices.Contains(e.fetchers, f) {
 		e.mu.Unlock()
 		return nil // it is closed
 	}
-	readers, last := e.drop(f)
+	readers := e.drop(f)
 	e.mu.Unlock()
 	err := e.closeReaders(ctx, readers)
 	if e.isBroadcast() {
 		return err
 	}
+	select {
+	case e.joining <- struct{}{}:
+		return errors.Join(err, e.retreat(ctx))
+	case <-ctx.Done():
+	}
+	e.spawn(func() { // a Subscribe takes long; a member that leaves the session says goodbye itself
+		select {
+		case e.joining <- struct{}{}:
+			if err := e.retreat(e.ctx); err != nil {
+				e.logs.groupFailed("Cannot take a subscription out of the heartbeats", f.topic.Name, err)
+			}
+		case <-e.ctx.Done():
+		}
+	})
+	return err
+}
+
+// retreat has brokers know that a subscription is no more. The caller has put the token into
+// joining, which retreat takes back.
+func (e *Engine) retreat(ctx context.Context) error {
+	defer func() { <-e.joining }()
+	e.mu.Lock()
+	last := len(e.fetchers) == 0
+	e.mu.Unlock()
 	if last {
 		e.leave(ctx)
-		return err
+		return nil
 	}
 	signal(e.kick) // other subscriptions to the topic have its queues now
-	return errors.Join(err, e.say())
+	return e.say()
 }
 
 // Queues are the queues that the subscription reads now.

@@ -149,6 +149,29 @@ func answerLanguage(t *testing.T, p *peer, r embedded.Request, language string) 
 	return embedded.AnswerBytes(raw)
 }
 
+// What was acked before a lock was lost is committed then, for the next owner of the queue to
+// begin behind it.
+func TestALockThatIsLost(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, func(cfg *engine.Config) { cfg.Ordered, cfg.CommitInterval = true, time.Hour })
+		s := p.subscribe(engine.Topic{Name: topic}, ack, nil)
+		time.Sleep(time.Second)
+		c.Intercept(func(r embedded.Request) embedded.Fault {
+			if r.Code == headers.CodeLockQueues {
+				return embedded.Answer(headers.SystemBusy, "no")
+			}
+			return embedded.Fault{}
+		})
+		fill(t, c, p.client, "m", 2*queues)
+		time.Sleep(time.Second)
+		require.Equal(t, []int64{-1, -1, -1, -1}, offsets(c, group), "it is not time yet")
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, []int64{2, 2, 2, 2}, offsets(c, group))
+		s.end()
+		p.close()
+	})
+}
+
 // What was acked before the lock of a queue was lost does not come again when the lock is
 // back, also if the broker could not be told of it.
 func TestALockThatComesBack(t *testing.T) {
@@ -177,5 +200,31 @@ func TestALockThatComesBack(t *testing.T) {
 		require.ElementsMatch(t, want, s.received())
 		s.end()
 		p.close()
+	})
+}
+
+// A subscription that ends while another one begins, which takes long, gives up its queues,
+// and has brokers told later.
+func TestASubscriptionEndsWhileAnotherBegins(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		a, b := newPeer(t, c.Config(), group, nil), newPeer(t, c.Config(), group, nil)
+		fill(t, c, a.client, "m", 8)
+		first := a.subscribe(engine.Topic{Name: topic}, ack, nil)
+		time.Sleep(time.Second)
+		a.engine.joining <- struct{}{} // as a Subscribe does
+		first.ends = time.Second
+		first.end()
+		require.Empty(t, first.fetcher.Queues())
+		require.Equal(t, []int64{2, 2, 2, 2}, offsets(c, group))
+		<-a.engine.joining
+		time.Sleep(time.Second)
+		groups := c.Broker(0).Groups()
+		require.False(t, slices.ContainsFunc(groups, func(g embedded.GroupState) bool { return g.Name == group && len(g.Members) > 0 }), "it has left: %v", groups)
+		second := b.subscribe(engine.Topic{Name: topic}, ack, nil)
+		time.Sleep(time.Second)
+		require.Len(t, second.fetcher.Queues(), queues)
+		second.end()
+		a.close()
+		b.close()
 	})
 }

@@ -16,14 +16,13 @@ var ErrNoGroup = errors.New("there is no consumer group")
 type lane struct {
 	*delivery.Lane
 	progress *progress
-	fetcher  *Fetcher
 }
 
 // laneTo returns the lane of the queue to a subscription.
 func (p *progress) laneTo(f *Fetcher) *lane {
 	l := p.lanes[f]
 	if l == nil {
-		l = &lane{Lane: f.output.NewLane(), progress: p, fetcher: f}
+		l = &lane{Lane: f.output.NewLane(), progress: p}
 		p.lanes[f] = l
 	}
 	return l
@@ -37,21 +36,17 @@ func (l *lane) Ack(m *delivery.Message) { l.progress.ack(m.Stored.QueueOffset) }
 func (l *lane) Nack(m *delivery.Message, pause time.Duration) {
 	r := l.progress.reader
 	if r.engine.isBroadcast() {
-		offset := m.Stored.QueueOffset
-		time.AfterFunc(pause, func() { l.progress.release(offset, true) })
+		l.progress.releaseIn(pause, m.Stored.QueueOffset)
 		return
 	}
-	r.returns.add(l.progress, m, delayLevel(pause))
+	r.returns.add(l.progress, m, delayLevel(pause), pause)
 }
 
-// Release gives back a message whose subscription ends. If the queue goes on without it,
-// as one of a retry topic does, the message is read once more for the others.
+// Release gives back a message whose subscription ends, or whose queue is left. A queue of a
+// retry topic goes on without a subscription: then the message is read once more for the
+// others.
 func (l *lane) Release(m *delivery.Message) {
-	r := l.progress.reader
-	if r.fetcher == nil {
-		l.fetcher.shut()
-	}
-	l.progress.release(m.Stored.QueueOffset, r.fetcher == nil)
+	l.progress.release(m.Stored.QueueOffset, l.progress.reader.fetcher == nil)
 }
 
 // Renew is not called: messages that are pulled have no lease.

@@ -52,14 +52,16 @@ func newLocks(e *Engine) *locks {
 	return &locks{engine: e, kick: make(chan struct{}, 1), wanted: make(map[*lock]struct{}), asking: make(chan struct{}, 1)}
 }
 
-// want adds a lock for the queue of a reader.
-func (s *locks) want(r *reader) *lock {
-	l := &lock{reader: r, granted: make(chan struct{}, 1)}
+// newLock returns a lock for the queue of a reader, which nobody asks for before want.
+func newLock(r *reader) *lock { return &lock{reader: r, granted: make(chan struct{}, 1)} }
+
+// want has a lock asked for, until drop. No other reader of this member may have the queue: a
+// broker takes the locks of all readers of a member for one.
+func (s *locks) want(l *lock) {
 	s.mu.Lock()
 	s.wanted[l] = struct{}{}
 	s.mu.Unlock()
 	signal(s.kick)
-	return l
 }
 
 // drop gives a lock up, and tells the broker if it is held.

@@ -113,3 +113,33 @@ func (e *Engine) subscriptionTo(topic string) *Fetcher {
 	}
 	return nil
 }
+
+// enter enters a subscription to the topic of a retried message. It returns neither that nor
+// changed if this member does not subscribe to the topic: then the message goes back. While
+// the subscription ends, or all do, the message is to be held until changed is closed: to
+// send it back would count a delivery that never was, and have it wait, where the next
+// member gets it at once if nothing is committed.
+func (e *Engine) enter(topic string) (f *Fetcher, changed <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ending, open := false, false
+	for _, other := range e.fetchers {
+		if other.topic.Name == topic {
+			if other.enter() {
+				return other, nil
+			}
+			ending = true
+		}
+		open = open || other.isOpen()
+	}
+	if ending || !open {
+		return nil, e.subscribed
+	}
+	return nil, nil
+}
+
+// tellSubscribed says that there is another subscription, or one less. mu is held.
+func (e *Engine) tellSubscribed() {
+	close(e.subscribed)
+	e.subscribed = make(chan struct{})
+}

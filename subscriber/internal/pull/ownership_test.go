@@ -16,6 +16,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/receive"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
@@ -205,6 +206,7 @@ func TestAStuckMessageStopsItsQueue(t *testing.T) {
 
 // logged reports whether an error was logged that begins so.
 func (p *peer) logged(begin string) bool {
+	synctest.Wait() // nobody logs while the lines are read
 	return slices.ContainsFunc(p.log.Captured()[watermill.ErrorLogLevel], func(m watermill.CapturedMessage) bool {
 		return strings.HasPrefix(m.Msg, begin)
 	})
@@ -421,4 +423,28 @@ func TestConflicts(t *testing.T) {
 	require.Equal(t, []error{&GroupModeError{Group: group, Type: headers.ConsumePop, Model: headers.Clustering}}, e.conflicts(&found))
 	found.Connections = found.Connections[:1]
 	require.Empty(t, e.conflicts(&found), "nobody else is there")
+}
+
+// Ordered, what comes to a pull that has waited is taken as far as the share of the queue goes.
+func TestAPullThatWaitedTakesItsShare(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, func(cfg *engine.Config) { cfg.Ordered = true })
+		s := p.subscribe(engine.Topic{Name: topic}, ack, nil)
+		f := s.fetcher.(*Fetcher)
+		r := newReader(p.engine, routing.MessageQueue{Topic: topic, BrokerName: c.Broker(0).Name(), QueueID: 3}, f, f.filter)
+		l := &fetching{r: r, p: newProgress(r, 0, false), ahead: 2, reserved: make(map[*Fetcher]int)}
+		var messages []*delivery.Message
+		for offset := range int64(8) {
+			m := new(delivery.Message)
+			var err error
+			m.Message, _, err = receive.ParseFrom(topic, storedIn(t, 3, offset))
+			require.NoError(t, err)
+			messages = append(messages, m)
+		}
+		require.EqualValues(t, 2, l.placeFor(f, messages))
+		time.Sleep(time.Second)
+		require.Len(t, s.received(), 2)
+		s.end()
+		p.close()
+	})
 }

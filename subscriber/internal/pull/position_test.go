@@ -169,3 +169,31 @@ func TestOffsetsThatAreGone(t *testing.T) {
 		p.close()
 	}, embedded.WithRetention(2))
 }
+
+// A topic whose offsets a broker refuses does not keep those of other topics from it.
+func TestRefusedOffsetsOfATopic(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		require.NoError(t, c.CreateTopic("returns", 1))
+		p := newPeer(t, c.Config(), group, nil)
+		s := p.subscribe(engine.Topic{Name: topic}, ack, nil)
+		time.Sleep(time.Second)
+		other := p.subscribe(engine.Topic{Name: "returns"}, ack, nil)
+		time.Sleep(time.Second)
+		works := c.Intercept(func(r embedded.Request) embedded.Fault {
+			if r.Code == headers.CodeUpdateConsumerOffset && r.Command.Fields.String("topic") == topic {
+				return embedded.Answer(headers.TopicNotExist, "no")
+			}
+			return embedded.Fault{}
+		})
+		fill(t, c, p.client, "m", 4)
+		publish(t, p.client, c.Broker(0).Addr(), "returns", 0, "n")
+		time.Sleep(time.Minute)
+		offset, _ := c.Broker(0).ConsumerOffset(group, "returns", 0)
+		require.EqualValues(t, 1, offset)
+		require.Equal(t, []int64{0, 0, 0, 0}, offsets(c, group), "those of before")
+		works()
+		s.end()
+		other.end()
+		p.close()
+	})
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
 )
 
 // progress is how far a queue is consumed, from the offset on at which a reader has begun
@@ -29,6 +31,8 @@ type progress struct {
 	fenced bool
 	// back is the lowest offset that was released, -1 if there is none.
 	back int64
+	// failedHere are offsets of messages whose pauses are waited out here.
+	failedHere map[int64]struct{}
 }
 
 // newProgress returns one that starts at the offset. The broker has that offset already
@@ -66,6 +70,38 @@ func (p *progress) release(offset int64, again bool) {
 	if again {
 		p.reader.interrupt()
 	}
+}
+
+// failHere notes that a message has failed which the broker knows nothing of, before it is
+// released.
+func (p *progress) failHere(offset int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failedHere == nil {
+		p.failedHere = make(map[int64]struct{})
+	}
+	p.failedHere[offset] = struct{}{}
+}
+
+// recall tells messages of which that was noted that they were delivered before. How often,
+// their Output remembers.
+func (p *progress) recall(messages []*delivery.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.failedHere) == 0 {
+		return
+	}
+	for _, m := range messages {
+		if _, ok := p.failedHere[m.Stored.QueueOffset]; ok {
+			delete(p.failedHere, m.Stored.QueueOffset)
+			m.Deliveries = max(m.Deliveries, 2)
+		}
+	}
+}
+
+// releaseIn has a message read once more after a pause.
+func (p *progress) releaseIn(pause time.Duration, offset int64) {
+	time.AfterFunc(pause, func() { p.release(offset, true) })
 }
 
 // takeBack returns the lowest offset that was released since the last time.

@@ -165,7 +165,7 @@ func outputConfig() delivery.Config {
 			return message.NewMessage(string(m.Stored.Body), message.Payload(m.Stored.Body)), nil
 		},
 		Redelivery: delivery.Redelivery{MinPause: 10 * time.Millisecond, MaxPause: time.Minute, MaxLocalPause: time.Second},
-		DeadLetter: func(ctx context.Context, m *delivery.Message) error { return m.Source.DeadLetter(ctx, m) },
+		DeadLetter: func(ctx context.Context, m *delivery.Message) error { return m.Bury(ctx) },
 		Observer:   quietly{},
 	}
 }

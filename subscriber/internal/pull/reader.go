@@ -47,8 +47,8 @@ type reader struct {
 	lock    *lock // nil if the queue needs none
 	returns returns
 
-	// before is closed when the one that has read the queue before in this engine is
-	// done. It may be nil.
+	// before is closed when all that have read the queue before in this engine are done. It
+	// may be nil.
 	before <-chan struct{}
 	// previous is a member that may read the queue still, empty if there is none.
 	previous string
@@ -72,6 +72,8 @@ type reader struct {
 	// done is closed when all is over. err is what the broker has not confirmed.
 	done chan struct{}
 	err  error
+	// over is closed when those before are done as well.
+	over chan struct{}
 
 	mu       sync.Mutex // guards what follows
 	progress *progress  // nil before it is known where to begin
@@ -84,7 +86,7 @@ type reader struct {
 func newReader(e *Engine, q routing.MessageQueue, f *Fetcher, filter headers.SubscriptionData) *reader {
 	r := &reader{
 		engine: e, queue: q, fetcher: f, filter: filter,
-		quiet: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
+		quiet: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}), over: make(chan struct{}),
 	}
 	r.returns.reader = r
 	r.fetching, r.stopFetch = context.WithCancelCause(e.ctx)
@@ -111,6 +113,9 @@ func (r *reader) run() {
 		case <-r.before:
 		case <-r.fetching.Done():
 		}
+	}
+	if r.lock != nil && r.fetching.Err() == nil {
+		r.engine.locks.want(r.lock)
 	}
 	for r.fetching.Err() == nil {
 		r.read()
@@ -141,6 +146,10 @@ func (r *reader) read() {
 	r.fetch(ctx, p)
 	if r.fetching.Err() != nil {
 		return // finish sees to the rest
+	}
+	if errors.Is(context.Cause(ctx), errLockLost) {
+		// Another member may be about to begin, or has begun: then it says soon where it is.
+		_ = r.commit(r.fetching) // it is logged
 	}
 	p.fence(r.fetching)
 	r.leave(p)
@@ -259,16 +268,15 @@ func (r *reader) interrupt() {
 	}
 }
 
-// commit tells the broker what is consumed, and logs if that fails. It reports whether it
-// has not.
-func (r *reader) commit(ctx context.Context) bool {
+// commit tells the broker what is consumed, and logs if that fails.
+func (r *reader) commit(ctx context.Context) error {
 	p := r.current()
 	if p == nil {
-		return true
+		return nil
 	}
 	err := p.commit(ctx)
 	if err != nil && ctx.Err() == nil {
 		r.engine.logs.failed("Cannot commit the offset of a queue, trying again", err, r.queue)
 	}
-	return err == nil
+	return err
 }

@@ -131,7 +131,7 @@ func (l *ledger) await(t testing.TB, n int) {
 // while its next owner waits has some again, and not time after time.
 func TestRealMembersJoinAndLeave(t *testing.T) {
 	onReal(t, func(t *testing.T, c *realbroker.Cluster) {
-		const attempts = 3
+		const attempts = 10
 		for attempt := 1; ; attempt++ {
 			again := joinAndLeave(t, c)
 			if again == 0 {
@@ -182,9 +182,23 @@ func joinAndLeave(t *testing.T, c *realbroker.Cluster) (again int) {
 // requireCommitted checks that the offsets of a group in a topic add up.
 func requireCommitted(t testing.TB, p *peer, topic string, n int) {
 	t.Helper()
-	sum, err := committedIn(t, p, topic)
-	require.NoError(t, err)
+	var sum int64
+	patiently(t, func() (err error) {
+		sum, err = committedIn(t, p, topic)
+		return err
+	})
 	require.EqualValues(t, n, sum)
+}
+
+// patiently does something that has to succeed, and again if servers have not answered in
+// time.
+func patiently(t testing.TB, do func() error) {
+	t.Helper()
+	err := do()
+	for begin := time.Now(); err != nil && time.Since(begin) < patience; err = do() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	require.NoError(t, err)
 }
 
 // committedIn adds up the offsets of the peer's group in a topic.

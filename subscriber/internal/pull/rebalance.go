@@ -143,6 +143,7 @@ func (e *Engine) mayComeBack(topic string, members []string, broker string) bool
 
 // trouble notes that a pull from a broker has failed, or is the first one after that.
 func (e *Engine) trouble(broker string) {
+	e.firstCommits.forget(broker)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.troubled[broker] = time.Now()
@@ -301,19 +302,23 @@ func (e *Engine) start(t task, previous string) {
 	r := newReader(e, t.queue, t.fetcher, filter)
 	if !e.isBroadcast() {
 		r.before = e.before[t.queue]
-		e.before[t.queue] = r.done
+		e.before[t.queue] = r.over
 		if r.before == nil {
 			r.previous = previous
 		}
 	}
 	if e.locks != nil {
-		r.lock = e.locks.want(r)
+		r.lock = newLock(r)
 	}
 	e.readers = append(e.readers, r)
 	e.wg.Go(func() {
 		r.run()
+		if r.before != nil {
+			<-r.before // a reader that ended while it waited leaves the wait to the next one
+		}
+		close(r.over)
 		e.mu.Lock()
-		if e.before[t.queue] == r.done {
+		if e.before[t.queue] == r.over {
 			delete(e.before, t.queue)
 		}
 		e.mu.Unlock()
@@ -334,15 +339,16 @@ func (e *Engine) readersOf(f *Fetcher) []*reader {
 
 // drop takes a subscription out, and its readers. If it is the last one, those of the retry
 // topic are among them. mu is held.
-func (e *Engine) drop(f *Fetcher) (gone []*reader, last bool) {
+func (e *Engine) drop(f *Fetcher) (gone []*reader) {
 	e.fetchers = slices.DeleteFunc(e.fetchers, func(other *Fetcher) bool { return other == f })
+	e.tellSubscribed()
 	gone = e.readersOf(f)
-	if last = len(e.fetchers) == 0; last {
+	if len(e.fetchers) == 0 {
 		gone = append(gone, e.readersOf(nil)...)
 		clear(e.known)
 	}
 	e.readers = slices.DeleteFunc(e.readers, func(r *reader) bool { return slices.Contains(gone, r) })
-	return gone, last
+	return gone
 }
 
 // closeReaders ends readers, and waits until they have told the brokers what they have to.

@@ -29,6 +29,13 @@ func (e *BrokerError) Error() string {
 // Unwrap returns the cause.
 func (e *BrokerError) Unwrap() error { return e.Err }
 
+// isAnswer reports whether an error is a server's answer, which others of its queues do not
+// have to share.
+func isAnswer(err error) bool {
+	status := new(headers.StatusError)
+	return errors.As(err, &status)
+}
+
 // ask sends a request to a server and waits for a successful answer.
 func (e *Engine) ask(ctx context.Context, addr string, r headers.Request, body []byte) (headers.Command, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.RequestTimeout)
@@ -152,10 +159,12 @@ func (e *Engine) notBefore(ctx context.Context, q routing.MessageQueue, offset i
 
 // commit stores the group's offset in a queue, and waits until the broker has it.
 func (e *Engine) commit(ctx context.Context, q routing.MessageQueue, offset int64) error {
-	_, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.UpdateConsumerOffset{
-		ConsumerGroup: e.group, Topic: q.Topic, QueueID: q.QueueID, CommitOffset: offset,
-	}, nil)
-	return err
+	return e.firstCommits.commit(ctx, q.BrokerName, q.Topic, func() error {
+		_, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.UpdateConsumerOffset{
+			ConsumerGroup: e.group, Topic: q.Topic, QueueID: q.QueueID, CommitOffset: offset,
+		}, nil)
+		return err
+	})
 }
 
 // members returns the client ids of the group's members that a broker of the route knows

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
 
 // Delay levels of CONSUMER_SEND_MSG_BACK that are none of the table.
@@ -31,10 +33,43 @@ func delayLevel(pause time.Duration) int32 {
 	return int32(len(levels))
 }
 
+const (
+	// keptFor is how long a broker is taken to keep what the group sends back since it was
+	// asked.
+	keptFor = 30 * time.Second
+	// homelessPause is the first pause that brokers choose (delay level 3).
+	homelessPause = 10 * time.Second
+)
+
+// keepsReturns reports whether the broker keeps what the group sends back. One that does not
+// tell, as none before 5.0 does, is taken to.
+func (e *Engine) keepsReturns(ctx context.Context, q routing.MessageQueue) bool {
+	e.mu.Lock()
+	asked := e.keeping[q.BrokerName]
+	e.mu.Unlock()
+	if time.Since(asked) < keptFor {
+		return true
+	}
+	answer, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.GroupRequest{Code: headers.CodeSubscriptionGroup, ConsumerGroup: e.group}, nil)
+	if err != nil && !isAnswer(err) {
+		return true
+	}
+	if err == nil && headers.DropsReturns(answer.Body) {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.keeping[q.BrokerName] = time.Now()
+	return true
+}
+
 // sendBack has the broker that has a message copy it to the retry topic of the group, or
 // to its dead letter topic. How often a message is delivered is for its lane to decide, so
 // that the broker is told of no bound.
 func (e *Engine) sendBack(ctx context.Context, q routing.MessageQueue, m *delivery.Message, level int32) error {
+	if !e.keepsReturns(ctx, q) {
+		return &BrokerError{Broker: q.BrokerName, What: headers.CodeConsumerSendBack.String(), Err: engine.ErrNoRetryQueues}
+	}
 	_, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.ConsumerSendBack{
 		Offset: m.Stored.CommitLogOffset, ConsumerGroup: e.group, DelayLevel: level,
 		OriginMessageID: m.UniqueKey(), OriginTopic: m.Stored.Topic,
@@ -47,7 +82,8 @@ func (e *Engine) sendBack(ctx context.Context, q routing.MessageQueue, m *delive
 }
 
 // returns sends messages of a queue back to the broker, one after the other, and has them
-// acked when the broker has its copy. It has a goroutine while there are some.
+// acked when the broker has its copy. If the broker would drop them their pauses are waited
+// out here. It has a goroutine while there are some.
 type returns struct {
 	reader *reader
 
@@ -61,13 +97,14 @@ type returned struct {
 	progress *progress
 	message  *delivery.Message
 	level    int32
+	pause    time.Duration
 }
 
 // add has a message sent back. It does not wait.
-func (s *returns) add(p *progress, m *delivery.Message, level int32) {
+func (s *returns) add(p *progress, m *delivery.Message, level int32, pause time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.list = append(s.list, returned{p, m, level})
+	s.list = append(s.list, returned{p, m, level, pause})
 	if !s.running {
 		s.running = true
 		s.reader.helpers.Go(s.run)
@@ -93,6 +130,13 @@ func (s *returns) run() {
 		for {
 			err := r.engine.sendBack(r.life, r.queue, first.message, first.level)
 			if err == nil {
+				first.progress.ack(first.message.Stored.QueueOffset)
+				break
+			}
+			if errors.Is(err, engine.ErrNoRetryQueues) {
+				r.engine.logs.failed("Cannot send a message back to its broker, waiting out its pause here", err, r.queue)
+				first.progress.failHere(first.message.Stored.QueueOffset)
+				first.progress.releaseIn(first.pause, first.message.Stored.QueueOffset)
 				break
 			}
 			if r.life.Err() != nil {
@@ -104,7 +148,6 @@ func (s *returns) run() {
 			}
 		}
 		pause.reset()
-		first.progress.ack(first.message.Stored.QueueOffset)
 		s.mu.Lock()
 		s.list[0] = returned{}
 		s.list = s.list[1:]

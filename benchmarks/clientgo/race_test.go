@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raceDetector is on.
+const raceDetector = true

@@ -1,0 +1,2 @@
+// Package browsertest has the test of the page of an embedded cluster, in a browser.
+package browsertest

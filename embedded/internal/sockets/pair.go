@@ -1,0 +1,40 @@
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// ErrStopped means that a server was stopped while it was starting.
+var ErrStopped = errors.New("stopped while it was starting")
+
+// StartPair starts two servers, the main one at addr and the other one so many ports below.
+func StartPair[C Conn](main, other *Server[C], addr string, below uint16) error {
+	const attempts = 10 // the system picks the first port without a look at the second
+	var failure error
+	for range attempts {
+		term, err := main.Start(addr)
+		if err != nil {
+			return err
+		}
+		otherTerm := 0
+		var at netip.AddrPort
+		if at, err = netip.ParseAddrPort(main.Addr()); err == nil {
+			otherTerm, err = other.Start(netip.AddrPortFrom(at.Addr(), at.Port()-below).String())
+		}
+		if err == nil {
+			if main.Runs(term) {
+				return nil
+			}
+			other.StopTerm(otherTerm) // the stop came too early for it
+			return ErrStopped
+		}
+		failure = err
+		main.StopTerm(term)
+		if wanted, parseErr := netip.ParseAddrPort(addr); parseErr != nil || wanted.Port() != 0 {
+			break
+		}
+	}
+	return fmt.Errorf("VIP port: %w", failure)
+}

@@ -1,0 +1,4 @@
+package folder
+
+// setOpenFileLock is F_OFD_SETLK of fcntl.h.
+const setOpenFileLock = 90

@@ -1,0 +1,39 @@
+package pull
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
+)
+
+// A broker whose answers cannot be is there: it does not keep the queues of a member that
+// leaves from the others.
+func TestMembersLeaveABrokerWithWrongAnswers(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		a, b := newPeer(t, c.Config(), group, nil), newPeer(t, c.Config(), group, nil)
+		first, second := a.subscribe(engine.Topic{Name: topic}, ack, nil), b.subscribe(engine.Topic{Name: topic}, ack, nil)
+		c.Intercept(func(r embedded.Request) embedded.Fault {
+			h, err := headers.ParsePullMessage(&r.Command)
+			if r.Code != headers.CodePullMessage || err != nil || h.Topic != topic {
+				return embedded.Fault{}
+			}
+			frame, err := headers.AppendAnswer(nil, headers.JSON, headers.Version5_5_0, r.Command.Opaque, headers.PullNotFound, "", &headers.PullResult{NextOffset: -1}, nil)
+			require.NoError(t, err)
+			return embedded.AnswerBytes(frame)
+		})
+		time.Sleep(time.Minute)
+		require.True(t, a.logged("Cannot pull from a queue"))
+		require.Len(t, first.fetcher.Queues(), queues/2)
+		second.end()
+		time.Sleep(2 * time.Second)
+		require.Len(t, first.fetcher.Queues(), queues)
+		first.end()
+		a.close()
+		b.close()
+	})
+}
