@@ -174,7 +174,8 @@ func (b *Broker) Move() error {
 }
 
 func (b *Broker) startAt(addr string) error {
-	if err := b.listen(addr); err != nil {
+	term, err := b.listen(addr)
+	if err != nil {
 		return fmt.Errorf("embedded: start %s: %w", b.name, err)
 	}
 	told, err := b.cluster.cfg.advertised.Of(b.index, b.srv.Addr())
@@ -184,7 +185,9 @@ func (b *Broker) startAt(addr string) error {
 	}
 	b.mu.Lock()
 	b.addr, b.storeHost = told.Addr, told.Host
-	b.registered = b.srv.Running() // a Stop may have overtaken this start
+	if b.srv.Runs(term) { // else it was stopped meanwhile, and what runs now speaks for itself
+		b.registered = true
+	}
 	b.mu.Unlock()
 	for _, line := range b.lines.All() {
 		b.deliverDue(line)

@@ -16,11 +16,10 @@ const vipOffset = 2
 // broker, such as "broker-a-vip". Without it there is only the first.
 func WithVIPPort() Option { return func(c *config) { c.vipPort = true } }
 
-// listen starts the broker's servers, the main one at addr.
-func (b *Broker) listen(addr string) error {
+// listen starts the broker's servers, the main one at addr. The term is the main one's.
+func (b *Broker) listen(addr string) (term int, err error) {
 	if b.vip == nil {
-		_, err := b.srv.Start(addr)
-		return err
+		return b.srv.Start(addr)
 	}
 	return sockets.StartPair(b.srv.Server, b.vip.Server, addr, vipOffset)
 }

@@ -9,14 +9,14 @@ import (
 // ErrStopped means that a server was stopped while it was starting.
 var ErrStopped = errors.New("stopped while it was starting")
 
-// StartPair starts two servers, the main one at addr and the other one so many ports below.
-func StartPair[C Conn](main, other *Server[C], addr string, below uint16) error {
+// StartPair starts two servers, the main one at addr and the other one so many ports below. The
+// term is the main one's.
+func StartPair[C Conn](main, other *Server[C], addr string, below uint16) (term int, err error) {
 	const attempts = 10 // the system picks the first port without a look at the second
 	var failure error
 	for range attempts {
-		term, err := main.Start(addr)
-		if err != nil {
-			return err
+		if term, err = main.Start(addr); err != nil {
+			return 0, err
 		}
 		otherTerm := 0
 		var at netip.AddrPort
@@ -25,10 +25,10 @@ func StartPair[C Conn](main, other *Server[C], addr string, below uint16) error 
 		}
 		if err == nil {
 			if main.Runs(term) {
-				return nil
+				return term, nil
 			}
 			other.StopTerm(otherTerm) // the stop came too early for it
-			return ErrStopped
+			return 0, ErrStopped
 		}
 		failure = err
 		main.StopTerm(term)
@@ -36,5 +36,5 @@ func StartPair[C Conn](main, other *Server[C], addr string, below uint16) error 
 			break
 		}
 	}
-	return fmt.Errorf("VIP port: %w", failure)
+	return 0, fmt.Errorf("VIP port: %w", failure)
 }
