@@ -595,3 +595,24 @@ func TestPromiseHooksProperties(t *testing.T) {
 		require.Len(t, lines(watermill.DebugLogLevel, "Left out the properties that hooks have added to a message, for which there is no room"), 1)
 	})
 }
+
+// Retry tells of retries that are made, and of nothing after the last attempt.
+func TestPromiseHooksRetryIsMade(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		everySend(c, embedded.Ignore())
+		var log hookLog
+		p := publisherOn(t, c, func(c *publisher.Config) { c.Hooks = []publisher.Hooks{log.hooks()} })
+		require.ErrorIs(t, p.Publish(orders, newMessage("x")), publisher.ErrSendTimeout)
+		require.Len(t, log.attempts, 2)
+		require.Len(t, log.retries, 1)
+		require.Positive(t, log.retries[0].Pause)
+
+		msg := newMessage("x")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		msg.SetContext(ctx)
+		require.ErrorIs(t, p.Publish(orders, msg), context.DeadlineExceeded)
+		require.Len(t, log.attempts, 3)
+		require.Len(t, log.retries, 1)
+	})
+}

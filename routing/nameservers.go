@@ -196,7 +196,8 @@ func (s *nameServers) ask(ctx context.Context, topic string, question headers.Re
 
 func (s *nameServer) failedWithin(d time.Duration) bool {
 	at := s.failedAt.Load()
-	return at != 0 && time.Since(time.Unix(0, at)) < d
+	since := time.Since(time.Unix(0, at))
+	return at != 0 && 0 <= since && since < d // less than 0 if the clock was set back
 }
 
 func (s *nameServers) askOne(ctx context.Context, addr string, question headers.Request, read func(*headers.Command) error) error {

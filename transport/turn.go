@@ -95,6 +95,8 @@ func (cn *conn) readOwn(c *call) {
 	cn.turn.free, cn.turn.caller = false, true
 	cn.turn.taken++
 	cn.mu.Unlock()
+	through := false
+	defer func() { cn.endTurn(!through) }()
 	for len(c.done) == 0 && !c.early { // the early one was read here, and the writer hands it out
 		cmd, err := cn.next()
 		if err != nil {
@@ -105,12 +107,18 @@ func (cn *conn) readOwn(c *call) {
 		}
 		cn.handle(cmd)
 	}
+	through = true
+}
+
+// endTurn ends the turn of a caller that has read. Where a RequestHandler has panicked
+// the reader goes on in any case.
+func (cn *conn) endTurn(panicked bool) {
 	cn.mu.Lock()
 	if cn.turn.wanted {
 		cn.socket.deadline = time.Time{} // it has passed, or is about to
 	}
 	cn.turn.caller = false
-	handOver := cn.turn.wanted || cn.err != nil || len(cn.pending) > 0
+	handOver := panicked || cn.turn.wanted || cn.err != nil || len(cn.pending) > 0
 	cn.turn.wanted, cn.turn.free = false, !handOver
 	cn.mu.Unlock()
 	if handOver {

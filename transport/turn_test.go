@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"testing"
 
@@ -153,4 +155,33 @@ func TestOwnReadUnderLoad(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+// A RequestHandler that panics on the goroutine of a caller who recovers leaves the
+// connection to the reader.
+func TestOwnReadPanics(t *testing.T) {
+	l := listen(t)
+	c := newClient(t, transport.Config{Requests: map[headers.RequestCode]transport.RequestHandler{
+		headers.CodeHeartbeat: func(*transport.PeerRequest) {
+			if strings.Contains(string(debug.Stack()), "readOwn") { // else it is the reader who reads
+				panic("user code")
+			}
+		},
+	}})
+	p := lonely(t, c, l)
+	for panicked := false; !panicked; {
+		over := make(chan bool)
+		go func() {
+			defer func() { over <- recover() != nil }()
+			_, _ = c.Invoke(t.Context(), l.addr(), headers.Heartbeat{}, []byte("mine"))
+		}()
+		r := p.Expect("mine")
+		p.Send(ask(t, headers.JSON, 7, true, headers.CodeHeartbeat))
+		r.Answer("here")
+		panicked = <-over
+	}
+	next := invoke(t.Context(), c, l.addr(), "next")
+	p.Expect("next").Answer("2")
+	next.Wants(t, "2")
+	require.NoError(t, c.Close())
 }

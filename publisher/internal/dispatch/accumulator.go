@@ -54,15 +54,30 @@ func (acc *accumulator) deliver(c *Call, now Moment) {
 	var few [fewStarts]start
 	starts, carried := acc.submit(c, now, few[:0])
 	if carried {
-		end := deadline{acc.engine.timeOf(c.Began + acc.engine.cfg.SendTimeout), ErrSendTimeout}
-		starts[0].lane.carry(c.Shared, starts[0].batch, end)
-		if !acc.watchRest(c) {
-			c.await()
-			return
-		}
-	} else {
-		acc.run(starts)
+		acc.carry(c, starts[0])
+		return
 	}
+	acc.run(starts)
+	acc.wait(c)
+}
+
+// carry has the caller send what is to be sent now, and waits for the rest of the call. It
+// waits when user code panics as well: a sender that has the rest waits for its caller.
+func (acc *accumulator) carry(c *Call, s start) {
+	defer acc.awaitRest(c)
+	s.lane.carry(c.Shared, s.batch, deadline{acc.engine.timeOf(c.Began + acc.engine.cfg.SendTimeout), ErrSendTimeout})
+}
+
+func (acc *accumulator) awaitRest(c *Call) {
+	if acc.watchRest(c) {
+		acc.wait(c)
+	} else {
+		c.await()
+	}
+}
+
+// wait returns when every message of the call has its result.
+func (acc *accumulator) wait(c *Call) {
 	select {
 	case <-acc.engine.cut:
 		// The watch list may have been looked through already.

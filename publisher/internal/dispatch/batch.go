@@ -288,8 +288,8 @@ func (b *batch) pause(parent context.Context, end deadline, err error) {
 	}
 	nobody, woken := b.awaitNobody()
 	wake(woken)
-	if nobody == nil {
-		return
+	if nobody == nil || b.ended(parent, end, time.Now()) != nil {
+		return // and no retry follows
 	}
 	e.cfg.Observer.Retrying(&b.attempt, length, err)
 	if b.lane.rest() {

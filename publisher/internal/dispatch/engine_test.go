@@ -144,3 +144,51 @@ func TestReportsOfStoredMessages(t *testing.T) {
 		require.Equal(t, []int{2, 3}, []int{c.Report(12).Place, c.Report(12).Of})
 	})
 }
+
+// User code that panics in the request of a caller leaves nobody waiting, though a sender
+// has other messages of the same call by then.
+func TestPanicOfACallerWhoseCallASenderHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		panics := true
+		e := newEngine(t, &fake{send: func(_ context.Context, a *Attempt) (Stored, error) {
+			require.True(t, a.Commit())
+			time.Sleep(time.Second)
+			if a.Messages[0].KeyHash == 0 && panics {
+				time.Sleep(time.Second / 2)
+				panics = false
+				panic("user code")
+			}
+			return Stored{At: time.Now()}, nil
+		}})
+		keyed := func(hashes ...uint64) *Call {
+			return newCall(e, len(hashes), func(i int, m *Message) { m.Keyed, m.KeyHash = true, hashes[i] })
+		}
+		deliver := func(c *Call) (over chan bool) {
+			over = make(chan bool, 1)
+			go func() {
+				defer func() { over <- recover() != nil }()
+				e.Deliver("orders", c, e.Now())
+			}()
+			return over
+		}
+		panics = false
+		for hash := range uint64(2) { // the queue of a key is found by a sender of its own
+			require.False(t, <-deliver(keyed(hash)))
+		}
+		synctest.Wait()
+		panics = true
+		before := deliver(keyed(1))
+		synctest.Wait()
+		c := keyed(1, 1, 0) // the first two wait, and their lane's sender takes them
+		mixed := deliver(c)
+		require.False(t, <-before)
+		require.True(t, <-mixed)
+		synctest.Wait()
+		require.True(t, c.Failed())
+		for hash := range uint64(2) {
+			began := time.Now()
+			require.False(t, <-deliver(keyed(hash)))
+			require.Equal(t, time.Second, time.Since(began))
+		}
+	})
+}

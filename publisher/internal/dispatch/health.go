@@ -62,10 +62,15 @@ type ailment struct {
 	// until is when it may be tried again or, while it is being tried, when
 	// another request may try it.
 	until time.Time
-	// unreachable tells brokers that do not answer from those that do.
-	unreachable bool
-	failures    int // in a row, each after the time of the one before was over
-	probed      bool
+	// sign is what the attempt has shown that was the last to say something new.
+	sign     verdict.Sign
+	failures int // in a row, each after the time of the one before was over
+	probed   bool
+}
+
+// isSilent tells brokers that do not answer from those that do.
+func (a ailment) isSilent() bool {
+	return a.sign == verdict.Unreachable || a.sign == verdict.Unanswered
 }
 
 // anyAiling reports whether there is a broker to be avoided, or to be tried again.
@@ -78,21 +83,21 @@ func (h *health) appendAvoided(dst, names []string, now time.Time) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.forget(now)
-	ailing, unreachable := 0, 0
+	ailing, silent := 0, 0
 	for _, name := range names {
 		if a, ok := h.brokers[name]; ok && now.Before(a.until) {
 			ailing++
-			if a.unreachable {
-				unreachable++
+			if a.isSilent() {
+				silent++
 			}
 		}
 	}
 	all := ailing == len(names)
-	if all && unreachable == len(names) {
+	if all && silent == len(names) {
 		return dst
 	}
 	for _, name := range names {
-		if a, ok := h.brokers[name]; ok && now.Before(a.until) && (!all || a.unreachable) {
+		if a, ok := h.brokers[name]; ok && now.Before(a.until) && (!all || a.isSilent()) {
 			dst = append(dst, name)
 		}
 	}
@@ -101,8 +106,10 @@ func (h *health) appendAvoided(dst, names []string, now time.Time) []string {
 
 // take reports whether a request may go to a broker that was not to be avoided a
 // moment ago. If the broker is to be tried again, this request does it, and
-// others stay away until it has ended, or ought to have.
-func (h *health) take(name string, now time.Time) bool {
+// others stay away until it has ended, or ought to have. A request that wants no answer
+// tries only whether the broker can be reached: else it goes there, and leaves the trial
+// to one that is answered.
+func (h *health) take(name string, oneway bool, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a, ok := h.brokers[name]
@@ -111,6 +118,9 @@ func (h *health) take(name string, now time.Time) bool {
 	}
 	if now.Before(a.until) {
 		return !a.probed // it may be the best there is
+	}
+	if oneway && a.sign != verdict.Unreachable {
+		return true
 	}
 	a.probed, a.until = true, now.Add(h.probeTime)
 	h.brokers[name] = a
@@ -151,7 +161,7 @@ func (h *health) learn(name string, s verdict.Sign, took time.Duration, now time
 	case s == verdict.Unanswered && took < h.cfg.SlowAfter:
 		avoided = min(avoided, shortAvoidance)
 	}
-	a.unreachable = s == verdict.Unreachable || s == verdict.Unanswered
+	a.sign = s
 	if until := now.Add(avoided); a.probed || until.After(a.until) {
 		a.until = until
 	}
@@ -161,6 +171,19 @@ func (h *health) learn(name string, s verdict.Sign, took time.Duration, now time
 	}
 	h.brokers[name] = a
 	h.forget(now)
+}
+
+// written is told that a request which wants no answer went into a broker's socket. That
+// says of a broker that it can be reached, and nothing more.
+func (h *health) written(name string) {
+	if h.cfg.Disabled || !h.anyAiling() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a, ok := h.brokers[name]; ok && a.sign == verdict.Unreachable {
+		h.remove(name)
+	}
 }
 
 // forget forgets brokers that have not been tried again for long: they are gone. The
@@ -180,6 +203,11 @@ func slowFor(took time.Duration) time.Duration {
 func (h *health) forgive(name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.remove(name)
+}
+
+// remove is forgive with the mutex held.
+func (h *health) remove(name string) {
 	delete(h.brokers, name)
 	h.ailing.Store(int32(len(h.brokers)))
 }

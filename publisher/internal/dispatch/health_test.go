@@ -84,24 +84,24 @@ func TestHealthTrial(t *testing.T) {
 	h := newHealth()
 	both := []string{"a", "b"}
 	h.learn("a", verdict.Unreachable, 0, healthStart)
-	require.True(t, h.take("b", after(1)), "nothing is known of it")
-	require.True(t, h.take("a", after(1)), "it may be the last resort, which is no trial")
-	require.True(t, h.take("a", after(10)))
-	require.False(t, h.take("a", after(10)), "another is trying it")
+	require.True(t, h.take("b", false, after(1)), "nothing is known of it")
+	require.True(t, h.take("a", false, after(1)), "it may be the last resort, which is no trial")
+	require.True(t, h.take("a", false, after(10)))
+	require.False(t, h.take("a", false, after(10)), "another is trying it")
 	require.Equal(t, []string{"a"}, h.appendAvoided(nil, both, after(12)))
 	require.Equal(t, []string{"a"}, h.appendAvoided(nil, both, after(10+3599)))
-	require.True(t, h.take("a", after(10+3600)), "the trial ought to have ended")
+	require.True(t, h.take("a", false, after(10+3600)), "the trial ought to have ended")
 
 	h.learn("a", verdict.Unreachable, 0, after(4000))
 	require.Equal(t, []string{"a"}, h.appendAvoided(nil, both, after(4019)))
-	require.True(t, h.take("a", after(4020)))
+	require.True(t, h.take("a", false, after(4020)))
 	h.learn("a", verdict.Answered, time.Second, after(4021))
 	require.Equal(t, []string{"a"}, h.appendAvoided(nil, both, after(4022)))
 	require.Empty(t, h.appendAvoided(nil, both, after(4023)), "slow: a new start, and no longer a failure")
-	require.True(t, h.take("a", after(4023)))
+	require.True(t, h.take("a", false, after(4023)))
 	h.learn("a", verdict.Unreachable, 0, after(4023))
 	require.Empty(t, h.appendAvoided(nil, both, after(4033)), "the first failure in this row")
-	require.True(t, h.take("a", after(4033)))
+	require.True(t, h.take("a", false, after(4033)))
 	h.learn("a", verdict.Answered, 0, after(4034))
 	require.False(t, h.anyAiling())
 }
@@ -141,7 +141,7 @@ func TestHealthConcurrentTrial(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			if h.take("a", after(10)) {
+			if h.take("a", false, after(10)) {
 				taken.Add(1)
 			}
 		})
@@ -158,4 +158,24 @@ func TestHealthForgetsTheLast(t *testing.T) {
 	require.True(t, h.anyAiling())
 	h.appendAvoided(nil, []string{"a", "b"}, after(10+301))
 	require.False(t, h.anyAiling())
+}
+
+// What is written without an answer says only that the broker can be reached.
+func TestHealthWritten(t *testing.T) {
+	for sign, forgiven := range map[verdict.Sign]bool{verdict.Unreachable: true, verdict.Unanswered: false, verdict.Refuses: false} {
+		h := newHealth()
+		h.learn("a", sign, time.Second, healthStart)
+		require.True(t, h.take("a", true, after(10)))
+		require.Equal(t, !forgiven, h.take("a", true, after(10)), "it tries whether the broker can be reached")
+		h.written("a")
+		require.Equal(t, !forgiven, h.anyAiling())
+		require.True(t, h.take("a", false, after(10)))
+		require.Equal(t, forgiven, h.take("a", false, after(10)), "the trial is left to one that is answered")
+	}
+	h := newHealth()
+	h.learn("a", verdict.Answered, time.Second, healthStart)
+	h.written("a")
+	require.True(t, h.anyAiling())
+	h.cfg.Disabled = true
+	h.written("a")
 }

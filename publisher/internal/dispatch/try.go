@@ -63,7 +63,11 @@ func (b *batch) try(parent context.Context, ctx limited, stop deadline) try {
 			t.end = tryAbandoned
 		case t.err == nil:
 			t.end = tryStored
-			b.learn(a.Queue.BrokerName, verdict.Answered, e.Moment(b.stored.At))
+			if l := b.lane; l.oneway {
+				e.health.written(a.Queue.BrokerName)
+			} else {
+				b.learn(a.Queue.BrokerName, verdict.Answered, e.Moment(b.stored.At))
+			}
 		}
 	}
 	if t.err != nil && ctx.Err() != nil && parent.Err() == nil {
@@ -126,7 +130,7 @@ func (b *batch) choose(route *routing.Route) found {
 			if queue, err = acc.ask(route, avoid); err != nil {
 				return found{try: try{err: err}}
 			}
-			if slices.Contains(avoid, queue.BrokerName) || health.take(queue.BrokerName, now) {
+			if slices.Contains(avoid, queue.BrokerName) || health.take(queue.BrokerName, l.oneway, now) {
 				break
 			}
 		}
