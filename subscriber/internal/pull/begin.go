@@ -72,9 +72,10 @@ func (r *reader) beginAt(offset int64, committed bool) *progress {
 	return p
 }
 
-// firstOffset is where the group is, or where it begins. A queue that came to the topic
-// later is read from its first message: all of them came after the group did. The same
-// goes for retry topics.
+// firstOffset is where the group is, or where it begins. Without a group it is where the
+// subscription was when the queue left the route, or what Subscribe has found. A queue that
+// came to the topic later is read from its first message: all of them came after the group
+// did. The same goes for retry topics.
 func (r *reader) firstOffset(ctx context.Context) (offset int64, committed bool, err error) {
 	e := r.engine
 	if !e.isBroadcast() {
@@ -82,6 +83,8 @@ func (r *reader) firstOffset(ctx context.Context) (offset int64, committed bool,
 		if err != nil || found {
 			return offset, found, err
 		}
+	} else if offset, ok := r.fetcher.positions.of(r.queue); ok {
+		return offset, false, nil
 	}
 	if r.fetcher == nil || !r.fetcher.hasBegunWith(r.queue) {
 		return 0, false, nil

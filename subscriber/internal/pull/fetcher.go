@@ -20,6 +20,8 @@ type Fetcher struct {
 	output *delivery.Output
 	// begun are the queues that the topic had when the subscription began.
 	begun map[routing.MessageQueue]bool
+	// positions are those that nobody else remembers, without a group.
+	positions positions
 
 	// stopped is guarded by Engine.mu: no reader is started any more.
 	stopped bool

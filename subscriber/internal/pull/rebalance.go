@@ -300,12 +300,14 @@ func (e *Engine) start(t task, previous string) {
 		filter = t.fetcher.filter
 	}
 	r := newReader(e, t.queue, t.fetcher, filter)
-	if !e.isBroadcast() {
-		r.before = e.before[t.queue]
-		e.before[t.queue] = r.over
-		if r.before == nil {
-			r.previous = previous
-		}
+	key := task{queue: t.queue}
+	if e.isBroadcast() {
+		key = t // subscriptions have nothing to do with each other
+	}
+	r.before = e.before[key]
+	e.before[key] = r.over
+	if r.before == nil {
+		r.previous = previous
 	}
 	if e.locks != nil {
 		r.lock = newLock(r)
@@ -318,8 +320,8 @@ func (e *Engine) start(t task, previous string) {
 		}
 		close(r.over)
 		e.mu.Lock()
-		if e.before[t.queue] == r.over {
-			delete(e.before, t.queue)
+		if e.before[key] == r.over {
+			delete(e.before, key)
 		}
 		e.mu.Unlock()
 	})
