@@ -103,11 +103,11 @@ func (l *fetching) mostAhead() int64 {
 
 // reserve waits for room for the next messages, if there are some. A pull that waits at
 // the broker has no room: others would have none for as long as it waits. What comes then
-// is taken as far as there is room, and asked for once more. A retry topic has no room of
-// its own.
+// is taken as far as there is room, and asked for once more. The same goes for a broker that
+// has not answered the last pull. A retry topic has no room of its own.
 func (l *fetching) reserve(ctx context.Context) bool {
 	f := l.r.fetcher
-	if !l.behind || f == nil || l.reserved[f] > 0 {
+	if !l.behind || f == nil || l.reserved[f] > 0 || l.pause.failing() {
 		return true
 	}
 	n, err := f.output.Budget().Take(ctx, min(delivery.Batch, l.ahead))
