@@ -30,6 +30,7 @@ type Fetcher struct {
 	isShut bool       // nothing may be put into the lanes from retry topics
 	inside int        // those who are about to
 	empty  chan struct{}
+	closed bool // and its output is drained
 }
 
 func (f *Fetcher) hasBegunWith(q routing.MessageQueue) bool { return f.begun[q] }
@@ -60,6 +61,12 @@ func (f *Fetcher) leave() {
 		close(f.empty)
 		f.empty = nil
 	}
+}
+
+func (f *Fetcher) isClosed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed
 }
 
 // shut lets nobody enter any more.
@@ -120,6 +127,9 @@ func (f *Fetcher) Close(ctx context.Context) error {
 	}
 	readers := e.drop(f)
 	e.mu.Unlock()
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
 	err := e.closeReaders(ctx, readers)
 	if e.isBroadcast() {
 		return err
