@@ -142,7 +142,9 @@ func (f *Fetcher) Close(ctx context.Context) error {
 	e.spawn(func() { // a Subscribe takes long; a member that leaves the session says goodbye itself
 		select {
 		case e.joining <- struct{}{}:
-			if err := e.retreat(e.ctx); err != nil {
+			ctx, cancel := context.WithTimeout(e.ctx, goodbyeTime)
+			defer cancel()
+			if err := e.retreat(ctx); err != nil {
 				e.logs.groupFailed("Cannot take a subscription out of the heartbeats", f.topic.Name, err)
 			}
 		case <-e.ctx.Done():
