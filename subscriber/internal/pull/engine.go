@@ -330,15 +330,31 @@ func (e *Engine) Seek(ctx context.Context, topic engine.Topic, to engine.From) e
 			return err
 		}
 		if len(reading[q]) == 0 && !e.isBroadcast() {
-			return e.commit(ctx, q, offset)
+			if err := e.commit(ctx, q, offset); err != nil {
+				return err
+			}
 		}
 		for _, r := range reading[q] {
 			if err := r.moveTo(ctx, offset); err != nil {
 				return err
 			}
 		}
-		return nil
+		return e.moveOthers(ctx, q, offset, reading[q])
 	})
+}
+
+// moveOthers moves readers of a queue that have begun while it was moved: they may have asked
+// for the offset before.
+func (e *Engine) moveOthers(ctx context.Context, q routing.MessageQueue, offset int64, moved []*reader) error {
+	e.mu.Lock()
+	others := slices.DeleteFunc(slices.Clone(e.readers), func(r *reader) bool { return r.queue != q || slices.Contains(moved, r) })
+	e.mu.Unlock()
+	for _, r := range others {
+		if err := r.moveTo(ctx, offset); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isAlone returns an error if others are in the group. A broker that knows no member
