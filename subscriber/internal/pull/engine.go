@@ -167,7 +167,7 @@ func (e *Engine) makeGroup(ctx context.Context, route *routing.Route) error {
 // initialize is Initialize for a group that the brokers know.
 func (e *Engine) initialize(ctx context.Context, route *routing.Route, from engine.From, strangers []string) error {
 	return each(route.ReadQueues(), func(q routing.MessageQueue) error {
-		_, found, err := e.committed(ctx, q)
+		_, found, _, err := e.committed(ctx, q)
 		if err != nil || found && !slices.Contains(strangers, q.BrokerName) {
 			return err
 		}
