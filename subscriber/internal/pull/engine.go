@@ -131,6 +131,13 @@ func (e *Engine) RetryTopics(string) []string {
 	return []string{e.retryTopic()}
 }
 
+// RetryQueues are the queues of the retry topic that belong to this member.
+func (e *Engine) RetryQueues() []routing.MessageQueue {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return queuesOf(e.readersOf(nil))
+}
+
 func (e *Engine) retryTopic() string { return headers.RetryTopicPrefix + e.group }
 
 // Initialize commits the first offset of the group in each queue of the topic that it has
