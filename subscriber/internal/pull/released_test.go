@@ -9,6 +9,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
@@ -79,6 +80,49 @@ func TestAReleasedMessageThatIsDeleted(t *testing.T) {
 			}, embedded.WithRetention(tc.retained))
 		})
 	}
+}
+
+// A broker that has lost the end of a queue, and with it what was released, is found out by that.
+func TestAReleasedMessageOfAQueueThatIsLost(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		withoutRetryQueues(c)
+		p := newPeer(t, c.Config(), group, nil)
+		publish(t, p.client, c.Broker(0).Addr(), topic, 0, names("a", maxSpan+100)...)
+		o := once{nacks: func(id string) bool { return id == "a0" }, nacked: make(map[string]bool)}
+		s := p.subscribe(engine.Topic{Name: topic}, o.handle, func(cfg *delivery.Config) {
+			cfg.Redelivery = delivery.Redelivery{MinPause: time.Minute, MaxPause: time.Minute}
+		})
+		time.Sleep(30 * time.Second)
+		require.Equal(t, maxSpan, len(s.received()))
+		c.Broker(0).DeleteTopic(topic)
+		require.NoError(t, c.Broker(0).CreateTopic(topic, queues))
+		time.Sleep(time.Minute)
+		want := names("b", 4)
+		publish(t, p.client, c.Broker(0).Addr(), topic, 0, want...)
+		time.Sleep(time.Minute)
+		require.Equal(t, want, s.received()[maxSpan:])
+		s.end()
+		p.close()
+	})
+}
+
+// A pull does not wait at the broker for messages to come if one was released right before.
+func TestAPullDoesNotWaitWithAReleasedMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, nil)
+		s := p.subscribe(engine.Topic{Name: topic}, ack, nil)
+		f := s.fetcher.(*Fetcher)
+		r := newReader(p.engine, routing.MessageQueue{Topic: topic, BrokerName: c.Broker(0).Name(), QueueID: 3}, f, f.filter)
+		l := &fetching{r: r, p: newProgress(r, 0, false), next: 1, reserved: make(map[*Fetcher]int)}
+		l.p.take(0)
+		l.p.release(0, true)
+		begin := time.Now()
+		_, _, err := l.pull(t.Context())
+		require.ErrorIs(t, err, errInterrupted)
+		require.Zero(t, time.Since(begin))
+		s.end()
+		p.close()
+	})
 }
 
 // A retry queue goes on when the subscription ends whose message has held it up.
