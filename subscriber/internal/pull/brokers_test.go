@@ -43,7 +43,7 @@ func TestMembersLeaveABrokerWithWrongAnswers(t *testing.T) {
 // Pulls from a broker that does not answer take no room from those that do.
 func TestABrokerThatHangsTakesNoRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		const wide, each = 8, 1000
+		const wide, each, takes = 8, 2000, 2 * time.Millisecond
 		require.NoError(t, c.CreateTopic("wide", wide))
 		p := newPeer(t, c.Config(), group, nil)
 		for i := range wide {
@@ -56,13 +56,16 @@ func TestABrokerThatHangsTakesNoRoom(t *testing.T) {
 			return embedded.Fault{}
 		})
 		s := p.subscribe(engine.Topic{Name: "wide"}, func(m *message.Message) {
-			time.Sleep(time.Millisecond)
+			time.Sleep(takes)
 			m.Ack()
 		}, nil)
-		time.Sleep(10 * time.Second)
-		require.Greater(t, len(s.received()), 5000)
+		time.Sleep(10 * time.Second) // until each of its queues has failed
+		before := len(s.received())
+		const watched = 2 * (3*time.Second + maxPause)
+		time.Sleep(watched)
+		require.Greater(t, len(s.received())-before, int(watched/takes)*9/10)
 		works()
-		time.Sleep(10 * time.Second)
+		time.Sleep(wide * each * takes)
 		require.Equal(t, wide*each, len(s.received()))
 		s.end()
 		p.close()

@@ -33,6 +33,8 @@ type fetching struct {
 	until  int64     // no message from this offset on may be taken, as awaitSpan has found
 	asked  time.Time // when the last pull began
 	pause  backoff
+	// answered is when the broker has answered last.
+	answered time.Time
 	// troubled says that the master has not answered, and no pull has succeeded since.
 	troubled bool
 	// reserved is the room that was taken for the answer.
@@ -104,15 +106,24 @@ func (l *fetching) mostAhead() int64 {
 // reserve waits for room for the next messages, if there are some. A pull that waits at
 // the broker has no room: others would have none for as long as it waits. What comes then
 // is taken as far as there is room, and asked for once more. The same goes for a broker that
-// has not answered the last pull. A retry topic has no room of its own.
+// may not answer. A retry topic has no room of its own.
 func (l *fetching) reserve(ctx context.Context) bool {
 	f := l.r.fetcher
-	if !l.behind || f == nil || l.reserved[f] > 0 || l.pause.failing() {
+	if !l.behind || f == nil || l.reserved[f] > 0 || l.isDoubtful() {
 		return true
 	}
 	n, err := f.output.Budget().Take(ctx, min(delivery.Batch, l.ahead))
 	l.reserved[f] = n
+	if l.isDoubtful() { // as others have found meanwhile
+		l.giveBack()
+	}
 	return err == nil
+}
+
+// isDoubtful reports whether the broker may not answer: the last pull has failed, or one of
+// another queue has since the last answer.
+func (l *fetching) isDoubtful() bool {
+	return l.pause.failing() || l.r.engine.troubleOf(l.r.queue.BrokerName).After(l.answered)
 }
 
 // giveBack gives back the room that is not used.
@@ -358,18 +369,24 @@ func (l *fetching) succeeded() {
 		l.r.engine.logs.recovered("Pulling works again", l.r.queue)
 	}
 	l.pause.reset()
+	l.answered = time.Now()
 }
 
 // failed acts by a pull that has failed, and waits before the next one.
 func (l *fetching) failed(ctx context.Context, err error, master bool) {
 	r, e := l.r, l.r.engine
+	status := new(headers.StatusError)
+	broken := new(AnswerError)
+	isThere := errors.As(err, &status) || errors.As(err, &broken)
+	if !isThere && master {
+		l.troubled = true
+		e.trouble(r.queue.BrokerName) // before another queue of the broker has the room
+	}
 	l.giveBack()
 	if !master {
 		l.server = routing.MasterID
 	}
 	e.logs.failed("Cannot pull from a queue, trying again", err, r.queue)
-	status := new(headers.StatusError)
-	broken := new(AnswerError)
 	switch {
 	case errors.As(err, &status):
 		switch status.Code {
@@ -380,13 +397,7 @@ func (l *fetching) failed(ctx context.Context, err error, master bool) {
 		case headers.NoPermission, headers.SubscriptionParseFailed:
 			l.pause.pause = maxPause
 		}
-	case errors.As(err, &broken):
-		// The broker is there.
-	case master:
-		l.troubled = true
-		e.trouble(r.queue.BrokerName)
-		e.refresh(r.queue.Topic)
-	default:
+	case !isThere:
 		e.refresh(r.queue.Topic)
 	}
 	l.behind = true // so that the answer comes at once

@@ -149,6 +149,13 @@ func (e *Engine) trouble(broker string) {
 	e.troubled[broker] = time.Now()
 }
 
+// troubleOf returns when that was noted last.
+func (e *Engine) troubleOf(broker string) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.troubled[broker]
+}
+
 // othersBefore returns the queues that another member, which is there still, may read
 // until it hears of the change, with that member.
 func (e *Engine) othersBefore(topic string, queues []routing.MessageQueue, members []string) map[routing.MessageQueue]string {
