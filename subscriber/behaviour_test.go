@@ -234,7 +234,8 @@ func TestBrokersDeliverAgain(t *testing.T) {
 		topic := unique("again")
 		cfg := w.config(engine, unique("group"))
 		cfg.Redelivery = subscriber.RedeliveryConfig{MinPause: time.Second, MaxPause: time.Second, MaxLocalPause: time.Millisecond}
-		messages := subscribe(t, newSubscriber(t, cfg), topic)
+		sub := newSubscriber(t, cfg)
+		messages := subscribe(t, sub, topic)
 		publish(t, w.publisher(t), topic, 1)
 		m := next(t, messages)
 		require.Equal(t, 1, info(t, m).Deliveries)
@@ -243,6 +244,9 @@ func TestBrokersDeliverAgain(t *testing.T) {
 		require.Equal(t, 2, info(t, m).Deliveries)
 		require.Equal(t, topic, info(t, m).Topic)
 		require.Equal(t, "0", string(m.Payload))
+		for _, q := range lagOf(t, sub, topic).Queues {
+			require.Equal(t, engine == subscriber.Pull, q.Assigned, "%v, of the retry topic as well", q.Queue)
+		}
 		m.Ack()
 	})
 }

@@ -143,6 +143,7 @@ type RedeliveryConfig struct {
 	//
 	// A message with the metadata of Watermill's DelayOnError middleware
 	// (_watermill_delayed_for, _watermill_delayed_until) waits as long as that says instead.
+	// With Pull no broker waits for longer than 2 h, its last delay level.
 	MinPause, MaxPause time.Duration
 	// MaxLocalPause is the longest pause during which the message stays with this
 	// subscriber, and in MaxInFlight. For a longer one it goes back to the broker, which

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
@@ -131,6 +132,10 @@ func (s *Subscriber) lag(ctx context.Context, topic string) (Lag, error) {
 		}
 	}
 	fanout.Each(len(l.Queues), lagAtOnce, func(i int) { s.measure(ctx, &l.Queues[i]) })
+	retries := e.RetryQueues()
+	for i := range l.Queues {
+		l.Queues[i].Assigned = slices.Contains(retries, l.Queues[i].Queue)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.subscriptions {

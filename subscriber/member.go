@@ -57,10 +57,12 @@ func (s *Subscriber) memberAlone(group string) (*session.Member, error) {
 		_ = own.Close() // it cannot fail
 		return nil, err
 	}
+	beside := apart{own, member}
 	if _, err := member.ClaimGroup(group); err != nil {
+		beside.close()
 		return nil, err
 	}
-	s.apart = apart{own, member}
+	s.apart = beside
 	return member, nil
 }
 

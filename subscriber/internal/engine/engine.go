@@ -97,6 +97,9 @@ type Engine interface {
 	// RetryTopics are the names of the topics in which brokers keep messages of the topic
 	// that are to be delivered again.
 	RetryTopics(topic string) []string
+	// RetryQueues are the queues of retry topics that are read, for all subscriptions, nil if
+	// that is decided by the brokers.
+	RetryQueues() []routing.MessageQueue
 	// Events are what the engine is to be told of what happens to its Member, and Serve takes
 	// the requests that brokers make of its group (headers.CodeConsumerIDsChanged and its
 	// like). They do not wait for anything.

@@ -154,6 +154,9 @@ func (e *Engine) RetryTopics(topic string) []string {
 	return []string{headers.RetryV1.Topic(e.cfg.Group, topic), headers.RetryV2.Topic(e.cfg.Group, topic)}
 }
 
+// RetryQueues is nil: brokers choose.
+func (e *Engine) RetryQueues() []routing.MessageQueue { return nil }
+
 // Close ends the requests that are left. Fetcher.Close has waited for those that matter. It
 // waits for the goroutines, which takes no longer than calls need to notice.
 func (e *Engine) Close(context.Context) error {

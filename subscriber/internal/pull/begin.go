@@ -2,6 +2,7 @@ package pull
 
 import (
 	"context"
+	"errors"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
@@ -72,23 +73,34 @@ func (r *reader) beginAt(offset int64, committed bool) *progress {
 	return p
 }
 
-// firstOffset is where the group is, or where it begins. A queue that came to the topic
-// later is read from its first message: all of them came after the group did. The same
-// goes for retry topics.
+// firstOffset is where the group is, or where it begins. Without a group it is where the
+// subscription was when the queue left the route, or what Subscribe has found. A queue that
+// came to the topic later is read from its first message: all of them came after the group
+// did. The same goes for retry topics.
 func (r *reader) firstOffset(ctx context.Context) (offset int64, committed bool, err error) {
-	e := r.engine
+	e, master := r.engine, true
 	if !e.isBroadcast() {
-		offset, found, err := e.committed(ctx, r.queue)
-		if err != nil || found {
-			return offset, found, err
+		offset, committed, master, err = e.committed(ctx, r.queue)
+		if err != nil || committed {
+			return offset, committed, err
 		}
+	} else if offset, ok := r.fetcher.positions.of(r.queue); ok {
+		return offset, false, nil
 	}
 	if r.fetcher == nil || !r.fetcher.hasBegunWith(r.queue) {
 		return 0, false, nil
 	}
-	offset, err = e.resolve(ctx, r.queue, r.fetcher.topic.From)
+	from := r.fetcher.topic.From
+	if !master && from.Position == engine.Latest {
+		return 0, false, errOnlySlave
+	}
+	offset, err = e.resolve(ctx, r.queue, from)
 	return offset, false, err
 }
+
+// errOnlySlave is why it is not known where a group is that began at the end of the queue. To
+// begin there once more would pass over what it has not consumed.
+var errOnlySlave = errors.New("a slave does not know the offset of the group, and the master is away")
 
 // resolve returns the offset of a position. Earliest is 0, for which the broker says where
 // the first message is.

@@ -1,9 +1,11 @@
 package pull
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
@@ -36,4 +38,36 @@ func TestMembersLeaveABrokerWithWrongAnswers(t *testing.T) {
 		a.close()
 		b.close()
 	})
+}
+
+// Pulls from a broker that does not answer take no room from those that do.
+func TestABrokerThatHangsTakesNoRoom(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		const wide, each, takes = 8, 2000, 2 * time.Millisecond
+		require.NoError(t, c.CreateTopic("wide", wide))
+		p := newPeer(t, c.Config(), group, nil)
+		for i := range wide {
+			publish(t, p.client, c.Broker(0).Addr(), "wide", i, names(strconv.Itoa(i)+"-", each)...)
+		}
+		works := c.Intercept(func(r embedded.Request) embedded.Fault {
+			if r.Code == headers.CodePullMessage && r.Server == c.Broker(1).Name() {
+				return embedded.Ignore()
+			}
+			return embedded.Fault{}
+		})
+		s := p.subscribe(engine.Topic{Name: "wide"}, func(m *message.Message) {
+			time.Sleep(takes)
+			m.Ack()
+		}, nil)
+		time.Sleep(10 * time.Second) // until each of its queues has failed
+		before := len(s.received())
+		const watched = 2 * (3*time.Second + maxPause)
+		time.Sleep(watched)
+		require.Greater(t, len(s.received())-before, int(watched/takes)*9/10)
+		works()
+		time.Sleep(wide * each * takes)
+		require.Equal(t, wide*each, len(s.received()))
+		s.end()
+		p.close()
+	}, embedded.WithBrokers(2))
 }

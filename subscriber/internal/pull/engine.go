@@ -71,8 +71,9 @@ type Engine struct {
 	// subscribed is closed, and made anew, when fetchers changes.
 	subscribed chan struct{}
 	readers    []*reader // those of queues that belong to this member
-	// before has for queues what is closed when all their readers until now are done.
-	before map[routing.MessageQueue]<-chan struct{}
+	// before has for queues what is closed when all their readers until now are done, without
+	// a group those of each subscription.
+	before map[task]<-chan struct{}
 	// known are the members by topic as they were when the queues were divided last.
 	known map[string][]string
 	// ofJava are the members that are Java's clients, as checkGroup has found them last.
@@ -93,7 +94,7 @@ func New(cfg engine.Config) *Engine {
 		cfg: cfg, group: cfg.Group, id: cfg.Session.ID(), started: time.Now(),
 		kick: make(chan struct{}, 1), changed: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		joining: make(chan struct{}, 1), resetting: make(chan struct{}, maxResets),
-		before: make(map[routing.MessageQueue]<-chan struct{}), known: make(map[string][]string),
+		before: make(map[task]<-chan struct{}), known: make(map[string][]string),
 		troubled: make(map[string]time.Time), keeping: make(map[string]time.Time), subscribed: make(chan struct{}),
 	}
 	e.logs = &logs{logger: cfg.Logger, group: cfg.Group}
@@ -128,6 +129,13 @@ func (e *Engine) RetryTopics(string) []string {
 		return nil
 	}
 	return []string{e.retryTopic()}
+}
+
+// RetryQueues are the queues of the retry topic that belong to this member.
+func (e *Engine) RetryQueues() []routing.MessageQueue {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return queuesOf(e.readersOf(nil))
 }
 
 func (e *Engine) retryTopic() string { return headers.RetryTopicPrefix + e.group }
@@ -166,7 +174,7 @@ func (e *Engine) makeGroup(ctx context.Context, route *routing.Route) error {
 // initialize is Initialize for a group that the brokers know.
 func (e *Engine) initialize(ctx context.Context, route *routing.Route, from engine.From, strangers []string) error {
 	return each(route.ReadQueues(), func(q routing.MessageQueue) error {
-		_, found, err := e.committed(ctx, q)
+		_, found, _, err := e.committed(ctx, q)
 		if err != nil || found && !slices.Contains(strangers, q.BrokerName) {
 			return err
 		}
@@ -229,10 +237,13 @@ func (e *Engine) Subscribe(ctx context.Context, topic engine.Topic, output *deli
 	if err := e.isOpen(f); err != nil {
 		return nil, err
 	}
-	if !e.isBroadcast() {
-		if err := e.join(ctx, f, route); err != nil {
-			return nil, err
-		}
+	if e.isBroadcast() {
+		err = e.begin(ctx, f, route)
+	} else {
+		err = e.join(ctx, f, route)
+	}
+	if err != nil {
+		return nil, err
 	}
 	e.mu.Lock()
 	e.fetchers = append(e.fetchers, f)
@@ -256,6 +267,21 @@ func (e *Engine) isOpen(f *Fetcher) error {
 		}
 	}
 	return nil
+}
+
+// begin finds out where a subscription without a group begins, if that is the end of the
+// queues: it is to have what is stored after Subscribe, not after its first pull.
+func (e *Engine) begin(ctx context.Context, f *Fetcher, route *routing.Route) error {
+	if f.topic.From.Position != engine.Latest {
+		return nil
+	}
+	return each(route.ReadQueues(), func(q routing.MessageQueue) error {
+		offset, err := e.endOf(ctx, q)
+		if err == nil {
+			f.positions.keep(q, offset)
+		}
+		return err
+	})
 }
 
 // join makes brokers know the subscription, and where the group begins.
@@ -311,15 +337,31 @@ func (e *Engine) Seek(ctx context.Context, topic engine.Topic, to engine.From) e
 			return err
 		}
 		if len(reading[q]) == 0 && !e.isBroadcast() {
-			return e.commit(ctx, q, offset)
+			if err := e.commit(ctx, q, offset); err != nil {
+				return err
+			}
 		}
 		for _, r := range reading[q] {
 			if err := r.moveTo(ctx, offset); err != nil {
 				return err
 			}
 		}
-		return nil
+		return e.moveOthers(ctx, q, offset, reading[q])
 	})
+}
+
+// moveOthers moves readers of a queue that have begun while it was moved: they may have asked
+// for the offset before.
+func (e *Engine) moveOthers(ctx context.Context, q routing.MessageQueue, offset int64, moved []*reader) error {
+	e.mu.Lock()
+	others := slices.DeleteFunc(slices.Clone(e.readers), func(r *reader) bool { return r.queue != q || slices.Contains(moved, r) })
+	e.mu.Unlock()
+	for _, r := range others {
+		if err := r.moveTo(ctx, offset); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isAlone returns an error if others are in the group. A broker that knows no member

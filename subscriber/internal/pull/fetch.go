@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
@@ -29,8 +30,11 @@ type fetching struct {
 	behind bool      // there may be messages at once
 	server int64     // id of the server of the broker to ask
 	ahead  int       // how many messages may be asked for, as awaitSpan has found
+	until  int64     // no message from this offset on may be taken, as awaitSpan has found
 	asked  time.Time // when the last pull began
 	pause  backoff
+	// answered is when the broker has answered last.
+	answered time.Time
 	// troubled says that the master has not answered, and no pull has succeeded since.
 	troubled bool
 	// reserved is the room that was taken for the answer.
@@ -59,13 +63,19 @@ func (r *reader) fetch(ctx context.Context, p *progress) {
 	}
 }
 
-// awaitSpan waits while too much is taken that comes after a message which is not acked.
+// awaitSpan waits while too much is taken that comes after a message which is not acked. One
+// that was released is read again all the same, alone: the wait may be for its ack.
 func (l *fetching) awaitSpan(ctx context.Context) bool {
 	for {
 		span, lowest := l.p.span()
 		most := l.mostAhead()
 		if span < most {
-			l.ahead = int(most - span)
+			l.ahead, l.until = int(most-span), math.MaxInt64
+			return true
+		}
+		if offset, end, ok := l.p.firstReleased(); ok {
+			l.next, l.behind = offset, true
+			l.ahead, l.until = 1, end
 			return true
 		}
 		if most == maxSpan {
@@ -78,6 +88,9 @@ func (l *fetching) awaitSpan(ctx context.Context) bool {
 		}
 	}
 }
+
+// rereads reports whether only what was released may be taken.
+func (l *fetching) rereads() bool { return l.until != math.MaxInt64 }
 
 // mostAhead is how far the queue may be read beyond its first message that is not acked. In
 // order it is a share of what the subscription may have: else the messages of one queue,
@@ -92,16 +105,25 @@ func (l *fetching) mostAhead() int64 {
 
 // reserve waits for room for the next messages, if there are some. A pull that waits at
 // the broker has no room: others would have none for as long as it waits. What comes then
-// is taken as far as there is room, and asked for once more. A retry topic has no room of
-// its own.
+// is taken as far as there is room, and asked for once more. The same goes for a broker that
+// may not answer. A retry topic has no room of its own.
 func (l *fetching) reserve(ctx context.Context) bool {
 	f := l.r.fetcher
-	if !l.behind || f == nil || l.reserved[f] > 0 {
+	if !l.behind || f == nil || l.reserved[f] > 0 || l.isDoubtful() {
 		return true
 	}
 	n, err := f.output.Budget().Take(ctx, min(delivery.Batch, l.ahead))
 	l.reserved[f] = n
+	if l.isDoubtful() { // as others have found meanwhile
+		l.giveBack()
+	}
 	return err == nil
+}
+
+// isDoubtful reports whether the broker may not answer: the last pull has failed, or one of
+// another queue has since the last answer.
+func (l *fetching) isDoubtful() bool {
+	return l.pause.failing() || l.r.engine.troubleOf(l.r.queue.BrokerName).After(l.answered)
 }
 
 // giveBack gives back the room that is not used.
@@ -139,6 +161,9 @@ func (l *fetching) pull(ctx context.Context) (a answer, master bool, err error) 
 	l.asked = time.Now()
 	ctx, done := r.polling(ctx)
 	defer done()
+	if !l.behind && l.p.isBack() {
+		return answer{}, true, errInterrupted // what was released before interrupt could end this pull
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd, err := e.cfg.Member.Client().Invoke(ctx, at.Addr, &request, nil)
@@ -166,6 +191,9 @@ func (r *reader) polling(ctx context.Context) (_ context.Context, done func()) {
 func (l *fetching) take(ctx context.Context, a *answer, master bool) {
 	l.server = a.result.SuggestedBrokerID
 	next := a.result.NextOffset
+	if gone := l.p.forget(l.next, next, a.messages); gone >= 0 {
+		l.r.engine.logs.gone(l.r.queue, gone)
+	}
 	switch a.code {
 	case headers.Success:
 		if len(a.messages) > 0 {
@@ -179,6 +207,10 @@ func (l *fetching) take(ctx context.Context, a *answer, master bool) {
 	case headers.PullNotFound:
 		if !l.behind && time.Since(l.asked) < minPause {
 			sleep(ctx, minPause) // a broker that does not let pulls wait
+		}
+		if next == l.next && l.rereads() {
+			l.fallBack(ctx, next, master)
+			return
 		}
 		l.behind = next < a.result.MaxOffset && next > l.next
 	case headers.PullRetryImmediately:
@@ -206,7 +238,7 @@ func (l *fetching) take(ctx context.Context, a *answer, master bool) {
 // read again if they are not acked. What a slave says only means that it is not as far as
 // its master.
 func (l *fetching) fallBack(ctx context.Context, next int64, master bool) {
-	if next == l.next || !master {
+	if next == l.next && !l.rereads() || !master {
 		l.server = routing.MasterID
 		l.giveBack()
 		sleep(ctx, minPause)
@@ -218,9 +250,16 @@ func (l *fetching) fallBack(ctx context.Context, next int64, master bool) {
 }
 
 // place puts messages into lanes. It returns the offset of the first one that found no
-// room, -1 if all did.
+// room, or may not be taken yet, -1 if all are there.
 func (l *fetching) place(ctx context.Context, messages []*delivery.Message) (held int64) {
-	messages = l.wanted(messages)
+	messages, beyond := l.wanted(messages)
+	if held = l.placeAll(ctx, messages); held < 0 {
+		return beyond
+	}
+	return held
+}
+
+func (l *fetching) placeAll(ctx context.Context, messages []*delivery.Message) (held int64) {
 	if f := l.r.fetcher; f != nil {
 		return l.placeFor(f, messages)
 	}
@@ -247,15 +286,19 @@ func (l *fetching) place(ctx context.Context, messages []*delivery.Message) (hel
 	return held
 }
 
-// wanted returns those messages that are not taken already.
-func (l *fetching) wanted(messages []*delivery.Message) []*delivery.Message {
-	wanted := messages[:0]
+// wanted returns those messages that are not taken already, and the offset of the first one
+// that may not be taken yet, -1 if there is none.
+func (l *fetching) wanted(messages []*delivery.Message) (wanted []*delivery.Message, beyond int64) {
+	wanted = messages[:0]
 	for _, m := range messages {
+		if m.Stored.QueueOffset >= l.until {
+			return wanted, m.Stored.QueueOffset
+		}
 		if l.p.wants(m.Stored.QueueOffset) {
 			wanted = append(wanted, m)
 		}
 	}
-	return wanted
+	return wanted, -1
 }
 
 // placeFor puts messages into the lane of a subscription.
@@ -326,18 +369,24 @@ func (l *fetching) succeeded() {
 		l.r.engine.logs.recovered("Pulling works again", l.r.queue)
 	}
 	l.pause.reset()
+	l.answered = time.Now()
 }
 
 // failed acts by a pull that has failed, and waits before the next one.
 func (l *fetching) failed(ctx context.Context, err error, master bool) {
 	r, e := l.r, l.r.engine
+	status := new(headers.StatusError)
+	broken := new(AnswerError)
+	isThere := errors.As(err, &status) || errors.As(err, &broken)
+	if !isThere && master {
+		l.troubled = true
+		e.trouble(r.queue.BrokerName) // before another queue of the broker has the room
+	}
 	l.giveBack()
 	if !master {
 		l.server = routing.MasterID
 	}
 	e.logs.failed("Cannot pull from a queue, trying again", err, r.queue)
-	status := new(headers.StatusError)
-	broken := new(AnswerError)
 	switch {
 	case errors.As(err, &status):
 		switch status.Code {
@@ -348,13 +397,7 @@ func (l *fetching) failed(ctx context.Context, err error, master bool) {
 		case headers.NoPermission, headers.SubscriptionParseFailed:
 			l.pause.pause = maxPause
 		}
-	case errors.As(err, &broken):
-		// The broker is there.
-	case master:
-		l.troubled = true
-		e.trouble(r.queue.BrokerName)
-		e.refresh(r.queue.Topic)
-	default:
+	case !isThere:
 		e.refresh(r.queue.Topic)
 	}
 	l.behind = true // so that the answer comes at once

@@ -20,6 +20,8 @@ type Fetcher struct {
 	output *delivery.Output
 	// begun are the queues that the topic had when the subscription began.
 	begun map[routing.MessageQueue]bool
+	// positions are those that nobody else remembers, without a group.
+	positions positions
 
 	// stopped is guarded by Engine.mu: no reader is started any more.
 	stopped bool
@@ -28,6 +30,7 @@ type Fetcher struct {
 	isShut bool       // nothing may be put into the lanes from retry topics
 	inside int        // those who are about to
 	empty  chan struct{}
+	closed bool // and its output is drained
 }
 
 func (f *Fetcher) hasBegunWith(q routing.MessageQueue) bool { return f.begun[q] }
@@ -58,6 +61,12 @@ func (f *Fetcher) leave() {
 		close(f.empty)
 		f.empty = nil
 	}
+}
+
+func (f *Fetcher) isClosed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed
 }
 
 // shut lets nobody enter any more.
@@ -118,6 +127,9 @@ func (f *Fetcher) Close(ctx context.Context) error {
 	}
 	readers := e.drop(f)
 	e.mu.Unlock()
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
 	err := e.closeReaders(ctx, readers)
 	if e.isBroadcast() {
 		return err
@@ -130,7 +142,9 @@ func (f *Fetcher) Close(ctx context.Context) error {
 	e.spawn(func() { // a Subscribe takes long; a member that leaves the session says goodbye itself
 		select {
 		case e.joining <- struct{}{}:
-			if err := e.retreat(e.ctx); err != nil {
+			ctx, cancel := context.WithTimeout(e.ctx, goodbyeTime)
+			defer cancel()
+			if err := e.retreat(ctx); err != nil {
 				e.logs.groupFailed("Cannot take a subscription out of the heartbeats", f.topic.Name, err)
 			}
 		case <-e.ctx.Done():

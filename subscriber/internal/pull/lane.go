@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
@@ -18,10 +19,12 @@ type lane struct {
 	progress *progress
 }
 
-// laneTo returns the lane of the queue to a subscription.
+// laneTo returns the lane of the queue to a subscription. A retry queue outlives subscriptions:
+// it forgets those that are closed.
 func (p *progress) laneTo(f *Fetcher) *lane {
 	l := p.lanes[f]
 	if l == nil {
+		maps.DeleteFunc(p.lanes, func(other *Fetcher, _ *lane) bool { return other.isClosed() })
 		l = &lane{Lane: f.output.NewLane(), progress: p}
 		p.lanes[f] = l
 	}

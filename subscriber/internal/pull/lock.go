@@ -44,7 +44,7 @@ type locks struct {
 
 	mu     sync.Mutex // guards what follows
 	wanted map[*lock]struct{}
-	// asking has room for one token: whoever has put it there talks to brokers.
+	// asking has room for one token: whoever has put it there asks brokers for locks.
 	asking chan struct{}
 }
 
@@ -69,9 +69,9 @@ func (s *locks) drop(ctx context.Context, l *lock) error {
 	s.mu.Lock()
 	delete(s.wanted, l)
 	s.mu.Unlock()
-	select { // a request under way may still get the lock
+	select { // a request under way may still get the lock, later ones do not ask for it
 	case s.asking <- struct{}{}:
-		defer func() { <-s.asking }()
+		<-s.asking
 	case <-ctx.Done():
 	}
 	l.mu.Lock()

@@ -64,6 +64,15 @@ func (l *logs) moved(q routing.MessageQueue, from, to int64) {
 	}
 }
 
+// gone logs that a message was deleted before it could come again.
+func (l *logs) gone(q routing.MessageQueue, offset int64) {
+	if missed, ok := l.limit.Ask("gone "+queueText(q), time.Now()); ok {
+		fields := l.fields(q)
+		fields["offset"], fields[loglimit.Unlogged] = offset, missed
+		l.logger.Error("A message was to be delivered once more, but its broker has deleted it", nil, fields)
+	}
+}
+
 // homeless logs that nobody here wants a message of the retry topic.
 func (l *logs) homeless(q routing.MessageQueue, topic string) {
 	if missed, ok := l.limit.Ask("homeless "+topic, time.Now()); ok {

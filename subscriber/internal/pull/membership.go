@@ -74,13 +74,18 @@ func (e *Engine) introduce(ctx context.Context, topic string) {
 	}
 }
 
-// leave tells brokers that the member has left the group. joining is held.
+// goodbyeTime is how long brokers are waited for at least that are told that the member has
+// left the group.
+const goodbyeTime = time.Second
+
+// leave tells brokers that the member has left the group, also if another broker has used up
+// the time: who is not told keeps the queues from the others for two minutes. joining is held.
 func (e *Engine) leave(ctx context.Context) {
 	limit := e.cfg.RequestTimeout
 	if end, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(end))
 	}
-	e.cfg.Member.LeaveGroup(limit, e.group)
+	e.cfg.Member.LeaveGroup(max(limit, goodbyeTime), e.group)
 }
 
 // refresh has the route of a topic looked up again, if that was not done just now, and the

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
 
@@ -49,4 +50,40 @@ func TestAQueueThatComesBackWhileAHandlerWorks(t *testing.T) {
 		a.close()
 		b.close()
 	})
+}
+
+// A broker that does not answer when locks are given up keeps those of others from nobody.
+func TestABrokerThatHangsHoldsUpNoOtherLocks(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, func(cfg *engine.Config) { cfg.Ordered = true })
+		s := p.subscribe(engine.Topic{Name: topic}, ack, nil)
+		time.Sleep(time.Second)
+		all := s.fetcher.Queues()
+		require.Len(t, all, 2*queues)
+		for i := range 2 * queues {
+			publish(t, p.client, c.Broker(i/queues).Addr(), topic, i%queues, "m")
+		}
+		synctest.Wait()
+		lost := time.Now()
+		unlocked := make(chan time.Duration, queues)
+		works := c.Intercept(func(r embedded.Request) embedded.Fault {
+			hangs := r.Server == c.Broker(1).Name()
+			switch {
+			case r.Code == headers.CodeUnlockQueues && hangs:
+				return embedded.Ignore()
+			case r.Code == headers.CodeUnlockQueues:
+				unlocked <- time.Since(lost)
+			case r.Code == headers.CodeUpdateConsumerOffset && !hangs:
+				return embedded.Delay(100 * time.Millisecond) // so that the others come first
+			}
+			return embedded.Fault{}
+		})
+		p.engine.assign(topic, all[1:queues], nil)
+		require.Less(t, <-unlocked, p.engine.cfg.RequestTimeout)
+		works()
+		time.Sleep(time.Minute)
+		require.Len(t, s.fetcher.Queues(), 2*queues)
+		s.end()
+		p.close()
+	}, embedded.WithBrokers(2))
 }

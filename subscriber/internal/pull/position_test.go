@@ -128,6 +128,36 @@ func TestSeek(t *testing.T) {
 	})
 }
 
+// A queue that is begun while Seek moves it is moved as well, also if it has asked for its offset
+// before that was moved.
+func TestSeekWhileASubscriptionBegins(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, nil)
+		read := engine.Topic{Name: topic}
+		want := fill(t, c, p.client, "a", 8)
+		s := p.subscribe(read, ack, nil)
+		time.Sleep(time.Second)
+		s.end()
+		late := c.Intercept(func(r embedded.Request) embedded.Fault {
+			if r.Code == headers.CodeUpdateConsumerOffset {
+				return embedded.Delay(2 * time.Second)
+			}
+			return embedded.Fault{}
+		})
+		sought := make(chan error, 1)
+		go func() { sought <- p.engine.Seek(t.Context(), read, engine.From{}) }()
+		time.Sleep(time.Second)
+		again := p.subscribe(read, ack, nil)
+		require.NoError(t, <-sought)
+		late()
+		time.Sleep(10 * time.Second)
+		require.ElementsMatch(t, want, again.received())
+		again.end()
+		require.Equal(t, []int64{2, 2, 2, 2}, offsets(c, group))
+		p.close()
+	})
+}
+
 // An administrator of an older broker has it push the offsets to go on at.
 func TestResetByTheBroker(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,6 +69,7 @@ func (p *progress) release(offset int64, again bool) {
 	}
 	p.mu.Unlock()
 	if again {
+		signal(p.wake)
 		p.reader.interrupt()
 	}
 }
@@ -110,6 +112,38 @@ func (p *progress) takeBack() (offset int64, ok bool) {
 	defer p.mu.Unlock()
 	offset, p.back = p.back, -1
 	return offset, offset >= 0
+}
+
+// isBack reports whether a message was released since takeBack.
+func (p *progress) isBack() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.back >= 0
+}
+
+// firstReleased returns the lowest offset that was released and is not taken again, and the
+// offset after all that was taken.
+func (p *progress) firstReleased() (offset, end int64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	offset, ok = p.window.firstReleased()
+	return offset, p.window.end, ok
+}
+
+// forget takes messages for consumed that were released and have an offset of these, but are
+// not there any more. It returns the offset of one of them, -1 if there is none.
+func (p *progress) forget(from, to int64, there []*delivery.Message) (gone int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	gone = -1
+	for _, offset := range p.window.releasedIn(from, to) {
+		if !slices.ContainsFunc(there, func(m *delivery.Message) bool { return m.Stored.QueueOffset == offset }) {
+			p.window.ack(offset)
+			delete(p.failedHere, offset)
+			gone = offset
+		}
+	}
+	return gone
 }
 
 // wants reports whether a message is to be taken.

@@ -186,6 +186,10 @@ func (r *reader) finish() {
 			r.engine.logs.failed("Cannot commit the offset of a queue that goes to another member", err, r.queue)
 		}
 		p.fence(r.bye)
+		if r.engine.isBroadcast() {
+			_, lowest := p.span()
+			r.fetcher.positions.keep(r.queue, lowest)
+		}
 	}
 	if r.lock != nil {
 		if err := r.engine.locks.drop(r.bye, r.lock); err != nil {

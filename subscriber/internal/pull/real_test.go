@@ -208,7 +208,7 @@ func committedIn(t testing.TB, p *peer, topic string) (sum int64, err error) {
 		return 0, err
 	}
 	for _, q := range route.ReadQueues() {
-		offset, _, err := p.engine.committed(t.Context(), q)
+		offset, _, _, err := p.engine.committed(t.Context(), q)
 		if err != nil {
 			return 0, err
 		}

@@ -149,6 +149,13 @@ func (e *Engine) trouble(broker string) {
 	e.troubled[broker] = time.Now()
 }
 
+// troubleOf returns when that was noted last.
+func (e *Engine) troubleOf(broker string) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.troubled[broker]
+}
+
 // othersBefore returns the queues that another member, which is there still, may read
 // until it hears of the change, with that member.
 func (e *Engine) othersBefore(topic string, queues []routing.MessageQueue, members []string) map[routing.MessageQueue]string {
@@ -300,12 +307,14 @@ func (e *Engine) start(t task, previous string) {
 		filter = t.fetcher.filter
 	}
 	r := newReader(e, t.queue, t.fetcher, filter)
-	if !e.isBroadcast() {
-		r.before = e.before[t.queue]
-		e.before[t.queue] = r.over
-		if r.before == nil {
-			r.previous = previous
-		}
+	key := task{queue: t.queue}
+	if e.isBroadcast() {
+		key = t // subscriptions have nothing to do with each other
+	}
+	r.before = e.before[key]
+	e.before[key] = r.over
+	if r.before == nil {
+		r.previous = previous
 	}
 	if e.locks != nil {
 		r.lock = newLock(r)
@@ -318,8 +327,8 @@ func (e *Engine) start(t task, previous string) {
 		}
 		close(r.over)
 		e.mu.Lock()
-		if e.before[t.queue] == r.over {
-			delete(e.before, t.queue)
+		if e.before[key] == r.over {
+			delete(e.before, key)
 		}
 		e.mu.Unlock()
 	})

@@ -58,15 +58,21 @@ func (e *Engine) askBroker(ctx context.Context, topic, broker string, r headers.
 
 // askAny is askBroker where a slave will do if there is no master.
 func (e *Engine) askAny(ctx context.Context, q routing.MessageQueue, r headers.Request) (headers.Command, error) {
+	answer, _, err := e.askReplica(ctx, q, r)
+	return answer, err
+}
+
+// askReplica is askAny that says whether the master was asked.
+func (e *Engine) askReplica(ctx context.Context, q routing.MessageQueue, r headers.Request) (_ headers.Command, master bool, _ error) {
 	at, err := e.cfg.Member.Routes().Replica(ctx, q.Topic, q.BrokerName, routing.MasterID, false)
 	var answer headers.Command
 	if err == nil {
 		answer, err = e.ask(ctx, at.Addr, r, nil)
 	}
 	if err != nil {
-		return answer, &BrokerError{Broker: q.BrokerName, What: r.RequestCode().String(), Err: err}
+		return answer, at.IsMaster(), &BrokerError{Broker: q.BrokerName, What: r.RequestCode().String(), Err: err}
 	}
-	return answer, nil
+	return answer, at.IsMaster(), nil
 }
 
 // offsetField reads the answer to a request for an offset.
@@ -83,19 +89,19 @@ func offsetField(answer *headers.Command) (int64, error) {
 
 // committed returns the offset that the group has in a queue. It is not found if the
 // group has never committed one; brokers before 5.0 say 0 then, as long as they have the
-// first message of the queue.
-func (e *Engine) committed(ctx context.Context, q routing.MessageQueue) (offset int64, found bool, err error) {
-	answer, err := e.askAny(ctx, q, &headers.QueueRequest{
+// first message of the queue. master says who was asked: a slave learns of offsets later.
+func (e *Engine) committed(ctx context.Context, q routing.MessageQueue) (offset int64, found, master bool, err error) {
+	answer, master, err := e.askReplica(ctx, q, &headers.QueueRequest{
 		Code: headers.CodeQueryConsumerOffset, Topic: q.Topic, QueueID: q.QueueID, ConsumerGroup: e.group, KeepUnset: true,
 	})
 	if errors.Is(err, &headers.StatusError{Code: headers.QueryNotFound}) {
-		return 0, false, nil
+		return 0, false, master, nil
 	}
 	if err != nil {
-		return 0, false, err
+		return 0, false, master, err
 	}
 	offset, err = offsetField(&answer)
-	return offset, err == nil, err
+	return offset, err == nil, master, err
 }
 
 // endOf returns the offset that the next message of a queue will have.

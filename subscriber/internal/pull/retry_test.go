@@ -98,6 +98,51 @@ func TestAMessageIsKeptUntilItIsSentBack(t *testing.T) {
 	})
 }
 
+// A broker that is read-only takes nothing back, as long as that lasts: messages come again here,
+// and their queue goes on.
+func TestABrokerThatTakesNothingBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, nil)
+		n := &numbers{succeedAt: 2}
+		s := p.subscribe(engine.Topic{Name: topic}, n.handle, byTheBroker)
+		publish(t, p.client, c.Broker(0).Addr(), topic, 0, "m")
+		c.Broker(0).SetWritable(false)
+		time.Sleep(time.Minute)
+		require.Equal(t, []int{1, 2}, n.all())
+		require.EqualValues(t, 1, offsets(c, group)[0])
+		require.True(t, p.logged("Cannot send a message back to its broker, waiting out its pause here"))
+		s.end()
+		p.close()
+	})
+}
+
+// A message that its broker never takes back keeps no other one from it.
+func TestAMessageThatIsNotTakenBackHoldsUpNoOther(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		p := newPeer(t, c.Config(), group, nil)
+		n := &numbers{succeedAt: 3}
+		s := p.subscribe(engine.Topic{Name: topic}, n.handle, byTheBroker)
+		var never atomic.Value
+		c.Intercept(func(r embedded.Request) embedded.Fault {
+			if r.Code != headers.CodeConsumerSendBack {
+				return embedded.Fault{}
+			}
+			offset := r.Command.Fields.String("offset")
+			if never.CompareAndSwap(nil, offset) || never.Load() == offset {
+				return embedded.Answer(headers.SystemError, "look message by offset failed, "+offset)
+			}
+			return embedded.Fault{}
+		})
+		publish(t, p.client, c.Broker(0).Addr(), topic, 0, "never", "m")
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"m", "m", "m", "never", "never", "never"}, sorted(s.received()))
+		require.Equal(t, []int{1, 1, 2, 2, 3, 3}, slices.Sorted(slices.Values(n.all())))
+		require.EqualValues(t, 2, offsets(c, group)[0])
+		s.end()
+		p.close()
+	})
+}
+
 // What nobody could send back before the end is not committed, and comes again.
 func TestAMessageThatWasNotSentBackComesAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {

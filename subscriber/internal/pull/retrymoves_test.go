@@ -2,6 +2,7 @@ package pull
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -122,6 +123,32 @@ func TestTheEndLeavesRetriesAsTheyAre(t *testing.T) {
 		require.Equal(t, []int{2}, n.all())
 		require.NotContains(t, s.received()[2:], again.received()[0])
 		again.end()
+		p.close()
+	})
+}
+
+// A retry queue outlives the subscriptions that have had messages of it, and keeps nothing of
+// them.
+func TestARetryQueueForgetsSubscriptions(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		require.NoError(t, c.CreateTopic("returns", 1))
+		p := newPeer(t, c.Config(), group, nil)
+		lasting := p.subscribe(engine.Topic{Name: "returns"}, ack, nil)
+		for range 10 {
+			n := &numbers{succeedAt: 2}
+			s := p.subscribe(engine.Topic{Name: topic}, n.handle, byTheBroker)
+			publish(t, p.client, c.Broker(0).Addr(), topic, 0, "m")
+			time.Sleep(time.Minute)
+			require.Equal(t, []int{1, 2}, n.all())
+			s.end()
+		}
+		synctest.Wait() // no reader looks at its lanes
+		p.engine.mu.Lock()
+		retries := p.engine.readersOf(nil)
+		p.engine.mu.Unlock()
+		require.Len(t, retries, 1)
+		require.Len(t, retries[0].current().lanes, 1)
+		lasting.end()
 		p.close()
 	})
 }

@@ -82,8 +82,8 @@ func (e *Engine) sendBack(ctx context.Context, q routing.MessageQueue, m *delive
 }
 
 // returns sends messages of a queue back to the broker, one after the other, and has them
-// acked when the broker has its copy. If the broker would drop them their pauses are waited
-// out here. It has a goroutine while there are some.
+// acked when the broker has its copy. If the broker would drop them, or refuses them, their
+// pauses are waited out here. It has a goroutine while there are some.
 type returns struct {
 	reader *reader
 
@@ -98,6 +98,35 @@ type returned struct {
 	message  *delivery.Message
 	level    int32
 	pause    time.Duration
+}
+
+// waitHere has the message delivered again after its pause by this member. A broker that
+// refuses it is not asked more often than every maxPause.
+func (r *returned) waitHere(refusal error) {
+	pause := r.pause
+	if !errors.Is(refusal, engine.ErrNoRetryQueues) {
+		pause = max(pause, maxPause)
+	}
+	r.progress.failHere(r.message.Stored.QueueOffset)
+	r.progress.releaseIn(pause, r.message.Stored.QueueOffset)
+}
+
+// isRefused reports whether a broker does not take a message back that it is sent, nor soon
+// will: the group has no retry queues, the broker is read-only, or it does not have the message
+// any more. One that is busy will.
+func isRefused(err error) bool {
+	if errors.Is(err, engine.ErrNoRetryQueues) {
+		return true
+	}
+	status := new(headers.StatusError)
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.Code {
+	case headers.SystemBusy, headers.ServiceNotAvailable, headers.FlowControl, headers.GoAway:
+		return false
+	}
+	return true
 }
 
 // add has a message sent back. It does not wait.
@@ -133,10 +162,9 @@ func (s *returns) run() {
 				first.progress.ack(first.message.Stored.QueueOffset)
 				break
 			}
-			if errors.Is(err, engine.ErrNoRetryQueues) {
+			if isRefused(err) {
 				r.engine.logs.failed("Cannot send a message back to its broker, waiting out its pause here", err, r.queue)
-				first.progress.failHere(first.message.Stored.QueueOffset)
-				first.progress.releaseIn(first.pause, first.message.Stored.QueueOffset)
+				first.waitHere(err)
 				break
 			}
 			if r.life.Err() != nil {

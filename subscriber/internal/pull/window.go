@@ -14,6 +14,8 @@ type window struct {
 	entries []entry // by offset; the first one is not acked
 	head    int     // of entries
 	acked   int     // entries that are, and wait for the first
+	// released is how many entries are.
+	released int
 }
 
 // entry is a message.
@@ -60,6 +62,7 @@ func (w *window) wants(offset int64) bool {
 func (w *window) take(offset int64) {
 	if offset < w.end {
 		if at, ok := w.find(offset); ok {
+			w.leaveReleased(at)
 			w.entries[at].state = taken
 		}
 		return
@@ -81,6 +84,7 @@ func (w *window) ack(offset int64) bool {
 	if !ok || w.entries[at].state == acked {
 		return false
 	}
+	w.leaveReleased(at)
 	w.entries[at].state = acked
 	w.acked++
 	before := w.head
@@ -99,8 +103,42 @@ func (w *window) release(offset int64) bool {
 	at, ok := w.find(offset)
 	if ok = ok && w.entries[at].state == taken; ok {
 		w.entries[at].state = released
+		w.released++
 	}
 	return ok
+}
+
+// leaveReleased counts an entry that is about to have another state.
+func (w *window) leaveReleased(at int) {
+	if w.entries[at].state == released {
+		w.released--
+	}
+}
+
+// firstReleased returns the lowest offset that was released.
+func (w *window) firstReleased() (offset int64, ok bool) {
+	if w.released == 0 {
+		return 0, false
+	}
+	at := slices.IndexFunc(w.entries[w.head:], func(e entry) bool { return e.state == released })
+	return w.entries[w.head+at].offset, true
+}
+
+// releasedIn returns those offsets from one on, and before another, that were released.
+func (w *window) releasedIn(from, to int64) (offsets []int64) {
+	if w.released == 0 {
+		return nil
+	}
+	at, _ := w.find(from)
+	for _, e := range w.entries[at:] {
+		if e.offset >= to {
+			break
+		}
+		if e.state == released {
+			offsets = append(offsets, e.offset)
+		}
+	}
+	return offsets
 }
 
 func (w *window) find(offset int64) (at int, ok bool) {

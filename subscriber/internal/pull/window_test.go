@@ -56,7 +56,11 @@ func TestWindowAgainstModel(t *testing.T) {
 				}
 			}
 			want, open := end, 0
+			var again []int64
 			for offset, s := range state {
+				if s == released {
+					again = append(again, offset)
+				}
 				if s != acked {
 					want = min(want, offset)
 					open++
@@ -65,6 +69,13 @@ func TestWindowAgainstModel(t *testing.T) {
 			require.Equal(t, want, w.lowest())
 			require.Equal(t, open, w.open())
 			require.Equal(t, end-want, w.span())
+			slices.Sort(again)
+			require.Equal(t, again, w.releasedIn(0, end))
+			first, ok := w.firstReleased()
+			require.Equal(t, len(again) > 0, ok)
+			if ok {
+				require.Equal(t, again[0], first)
+			}
 		}
 		require.False(t, w.ack(9), "before the window")
 		require.False(t, w.wants(9))
