@@ -10,6 +10,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/loglimit"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
@@ -86,9 +87,21 @@ func (b *broker) admitted(ctx context.Context, replica routing.Replica) (string,
 		b.addr.Store(&addr)
 	}
 	if err := b.e.cfg.Member.Admit(ctx, replica.Addr); err != nil {
-		return "", err
+		return "", notAsked(err)
 	}
 	return replica.Addr, nil
+}
+
+// notAsked marks the error of a question that comes before a request, which was not sent
+// then: the broker may have got the question.
+func notAsked(err error) error {
+	var version *session.VersionError
+	if !errors.As(err, &version) {
+		return err
+	}
+	v := verdict.Of(version.Err)
+	v.Outcome = verdict.NotSent
+	return verdict.Mark(err, v)
 }
 
 // invoke sends a request about a topic to the broker, and waits for an answer of any code.
