@@ -194,6 +194,7 @@ func (f *Fetcher) Stop(ctx context.Context) {
 func (f *Fetcher) Hasten() {
 	f.hasty.Store(true)
 	for _, b := range f.e.allBrokers() {
+		b.changes.hasten(f)
 		b.news.tell()
 	}
 }

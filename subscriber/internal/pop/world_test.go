@@ -345,6 +345,16 @@ func (s *subscription) next() *message.Message {
 	}
 }
 
+// nextAll receives n messages.
+func (s *subscription) nextAll(n int) []*message.Message {
+	s.m.w.t.Helper()
+	list := make([]*message.Message, n)
+	for i := range list {
+		list[i] = s.next()
+	}
+	return list
+}
+
 // awaitStop waits until the subscription hands out nothing any more. It returns what comes
 // until then.
 func (s *subscription) awaitStop() (messages []*message.Message) {
