@@ -281,8 +281,12 @@ func (f *Fetcher) pop(b *broker, queueID int32, most int, attempt string, lane *
 
 // deliver puts the messages of an answer into a lane.
 func (f *Fetcher) deliver(b *broker, a *answer, lane *delivery.Lane, most int) {
-	for _, c := range a.points {
-		f.e.cfg.Observer.Fetched(f.topic.Name, routing.MessageQueue{Topic: f.topic.Name, BrokerName: b.name, QueueID: c.queueID}, c.open)
+	if len(a.points) > 0 {
+		queue := routing.MessageQueue{Topic: f.topic.Name, BrokerName: b.name, QueueID: a.points[0].queueID}
+		if len(a.points) > 1 {
+			queue.QueueID = anyQueue
+		}
+		f.e.cfg.Observer.Fetched(f.topic.Name, queue, len(a.messages))
 	}
 	f.filter(a)
 	lane.Put(a.messages)
