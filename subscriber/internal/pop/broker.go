@@ -166,12 +166,15 @@ func untouched(err error) bool {
 	return v.Outcome == verdict.NotSent && (v.Again() || !errors.As(err, &status))
 }
 
-// complain logs a failure of the broker, unless it is of one that is closing.
-func (b *broker) complain(limit *loglimit.Limit, what, topic string, err error) {
+// complain logs a failure of the broker, unless it is of one that is closing, or there was
+// such a line a short time ago. It reports whether it has.
+func (b *broker) complain(limit *loglimit.Limit, what, topic string, err error) (logged bool) {
 	if b.e.ctx.Err() != nil {
-		return
+		return false
 	}
-	if missed, ok := limit.Ask(b.name, time.Now()); ok {
+	missed, ok := limit.Ask(b.name, time.Now())
+	if ok {
 		b.e.cfg.Logger.Error(what, err, watermill.LogFields{"broker": b.name, "rocketmq_topic": topic, loglimit.Unlogged: missed})
 	}
+	return ok
 }

@@ -207,6 +207,7 @@ func (f *Fetcher) Close(ctx context.Context) error {
 	brokers := f.e.allBrokers()
 	for _, b := range brokers {
 		b.acks.hurry()
+		b.news.tell() // who pauses after a failure tries once more
 	}
 	if err := f.unconfirmed.wait(ctx); err != nil {
 		f.abandoned.Store(true)
