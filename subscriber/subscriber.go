@@ -180,6 +180,9 @@ func (s *Subscriber) SubscribeInitialize(topic string) error {
 	}
 	defer s.leave()
 	if err := s.initialize(topic); err != nil {
+		if closed := context.Cause(s.life); closed != nil {
+			err = closed
+		}
 		return subscribeError(topic, err)
 	}
 	return nil
