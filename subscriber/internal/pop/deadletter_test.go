@@ -165,6 +165,25 @@ func TestDeadLetterIsKeptUntilTheBrokerTells(t *testing.T) {
 	}
 }
 
+// Brokers count deliveries that no handler has seen: the first failure may be the last one.
+func TestLostDeliveriesCount(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.publish("a")
+		r := w.requests()
+		r.all(headers.CodePopMessage, embedded.DelayAnswer(time.Hour))
+		m := w.member(func(cfg *engine.Config) { cfg.Lease, cfg.RequestTimeout = 20*time.Second, 2*time.Second })
+		s := m.subscribe(func(cfg *delivery.Config) { cfg.Redelivery.MaxDeliveries = 3 }, engine.Topic{})
+		time.Sleep(90 * time.Second)
+		r.all(headers.CodePopMessage, embedded.Fault{})
+		msg := s.next()
+		require.GreaterOrEqual(w.t, deliveryOf(msg), 3)
+		msg.Nack()
+		require.Equal(w.t, []string{"a"}, w.deadLetters(1))
+		require.NoError(w.t, s.end(time.Second))
+		m.close()
+	})
+}
+
 // A broker that will never say whether it keeps dead letters is taken to.
 func TestDeadLetterOfABrokerThatDoesNotTell(t *testing.T) {
 	for name, fault := range map[string]embedded.Fault{
