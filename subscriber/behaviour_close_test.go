@@ -8,11 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
 )
 
@@ -255,5 +257,41 @@ func TestCloseWhileTheBrokerIsAway(t *testing.T) {
 		began := time.Now()
 		_ = sub.Close()
 		require.LessOrEqual(t, time.Since(began), cfg.CloseTimeout+3*cfg.RequestTimeout)
+	})
+}
+
+// A subscription that ended with its context before Close may have lost acks: that is logged,
+// and Close says so.
+func TestAcksLostBeforeClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := embeddedWorld(t, embedded.InMemory())
+		topic := unique("lost")
+		logs := watermill.NewCaptureLogger()
+		sub, err := subscriber.New(w.config(subscriber.POP, unique("group")), logs)
+		require.NoError(t, err)
+		defer func() { _ = sub.Close() }()
+		remove := w.embedded.Intercept(func(rq embedded.Request) embedded.Fault {
+			if rq.Code == headers.CodeBatchAckMessage {
+				return embedded.Ignore()
+			}
+			return embedded.Fault{}
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		messages, err := sub.Subscribe(ctx, topic)
+		require.NoError(t, err)
+		publish(t, w.publisher(t), topic, 10)
+		consume(t, messages, 10)
+		cancel()
+		for len(sub.Stats().Subscriptions) > 0 {
+			time.Sleep(time.Second) // on synctest's clock
+		}
+		require.Equal(t, 1, countOf(logs, "Subscription has ended, and brokers have not confirmed all of its acks"))
+		remove()
+		err = sub.Close()
+		var lost *subscriber.CloseError
+		require.ErrorAs(t, err, &lost)
+		require.Equal(t, topic, lost.Topic)
+		require.ErrorContains(t, err, "10 acks")
+		require.Equal(t, err, sub.Close(), "again")
 	})
 }

@@ -3,6 +3,8 @@ package subscriber
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/fanout"
@@ -46,7 +48,8 @@ func (s *Subscriber) stopAll() []*subscription {
 // goroutine and connection of the subscriber; those of a Config.Client are left as they are.
 //
 // A handler that is not done in time finds its context ended with the cause ErrStopped. The
-// error is nil, or wraps a *CloseError for each topic whose acks brokers have not confirmed.
+// error is nil, or wraps a *CloseError for each topic whose acks brokers have not confirmed,
+// also of subscriptions that ended with their context before.
 //
 // A Watermill router closes its subscribers as well, but Run does not wait for that: call
 // Close when Run has returned, or else the process may end before brokers know of the last
@@ -75,7 +78,7 @@ func (s *Subscriber) Close() error {
 		}
 		cancel()
 	}
-	s.closeErr = errors.Join(errs...)
+	s.closeErr = errors.Join(append(errs, s.lostBefore(errs)...)...)
 	s.apart.close()
 	s.creator.Close()
 	s.member.Goodbye(goodbyeTimeout)
@@ -85,4 +88,17 @@ func (s *Subscriber) Close() error {
 	s.member.Leave()
 	close(s.closed)
 	return s.closeErr
+}
+
+// lostBefore returns what brokers have not confirmed of subscriptions that had ended before
+// those whose errors are known.
+func (s *Subscriber) lostBefore(known []error) (errs []error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, topic := range slices.Sorted(maps.Keys(s.lost)) {
+		if err := s.lost[topic]; !slices.Contains(known, err) {
+			errs = append(errs, err)
+		}
+	}
+	return errs
 }

@@ -73,7 +73,9 @@ type Config struct {
 	// the message goes to DeadLetter and is acked then. 16 by default; Endless delivers it
 	// until it is acked. Deliveries are counted as the broker knows them, and those since
 	// the message was last taken from a broker: where a process ends in between, some are
-	// not counted.
+	// not counted. Brokers count deliveries that no handler has seen, too: those of a process
+	// that was killed, those whose answer was lost, and messages that were given back (before
+	// 5.5.0).
 	MaxDeliveries int
 
 	// DeadLetter takes messages whose deliveries are used up, and those that are not

@@ -15,7 +15,7 @@ import (
 
 // failureLogs keep apart what may happen often.
 type failureLogs struct {
-	missing, starting, unreached, leases, slow, deadLetters, buryErrors, unreadable loglimit.Limit
+	missing, starting, unreached, leases, slow, deadLetters, buryErrors, unreadable, unconfirmed loglimit.Limit
 }
 
 // observer tells hooks and the log what happens to the messages of a subscription.

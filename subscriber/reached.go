@@ -7,6 +7,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/loglimit"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
@@ -43,17 +44,26 @@ func (s *Subscriber) untilReached(ctx context.Context, topic string, do func(ctx
 }
 
 // isUnreached reports whether an error says no more than that servers could not be reached,
-// or did not answer in time.
+// did not answer in time, or turn requests away for now.
 func isUnreached(err error) bool {
 	var nameServers *routing.NameServersError
 	var wait *routing.WaitError
 	var noBrokers *routing.NoBrokersError
 	var op *transport.OpError
+	var status *headers.StatusError
 	switch {
 	case errors.Is(err, routing.ErrClosed), errors.Is(err, transport.ErrClosed), verdict.Refusal(err) != nil:
 		return false
 	case errors.As(err, &op):
 		return op.Op != "encode" && op.Op != "decorate"
+	case errors.As(err, &status) && isTurnedAway(status):
+		return true
 	}
 	return errors.As(err, &nameServers) || errors.As(err, &wait) || errors.As(err, &noBrokers)
+}
+
+// isTurnedAway reports whether an answer says that the broker is busy, starts or ends.
+func isTurnedAway(status *headers.StatusError) bool {
+	v := verdict.Of(status)
+	return v.Outcome == verdict.NotSent && v.Again() && v.Broker == verdict.Refuses && status.Code != headers.NoPermission
 }

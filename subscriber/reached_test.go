@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
@@ -67,6 +68,36 @@ func TestSubscribeWaitsForServers(t *testing.T) {
 	}
 }
 
+// A broker that turns requests away for now, as it is busy or starts, is one that cannot be
+// reached yet.
+func TestSubscribeWaitsForBusyBrokers(t *testing.T) {
+	for name, fault := range map[string]embedded.Fault{
+		"busy":    embedded.Answer(headers.SystemBusy, "[REJECTREQUEST]system busy, start flow control for a while"),
+		"late":    embedded.Answer(headers.SystemBusy, "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while"),
+		"not yet": embedded.Answer(headers.ServiceNotAvailable, "the broker is not available now"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, err := embedded.Start(embedded.InMemory(), embedded.WithTopic("orders", 4))
+				require.NoError(t, err)
+				remove := c.Intercept(func(r embedded.Request) embedded.Fault {
+					if r.Code == headers.CodeNotification {
+						return fault
+					}
+					return embedded.Fault{}
+				})
+				sub, err := subscriber.New(subscriber.Config{Cluster: c.Config(), Group: "billing", Engine: subscriber.POP}, nil)
+				require.NoError(t, err)
+				time.AfterFunc(8*time.Second, remove)
+				_, err = sub.Subscribe(t.Context(), "orders")
+				require.NoError(t, err)
+				require.NoError(t, sub.Close())
+				require.NoError(t, c.Close())
+			})
+		})
+	}
+}
+
 // Who has a wrong address is told so, at once by the log and in the end by the error.
 func TestSubscribeGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -95,6 +126,12 @@ func TestSubscribeGivesUp(t *testing.T) {
 		_, err = sub.Subscribe(t.Context(), "orders")
 		require.ErrorIs(t, err, subscriber.ErrClosed)
 		require.Equal(t, time.Second, time.Since(begin))
+		require.ErrorIs(t, sub.SubscribeInitialize("orders"), subscriber.ErrClosed)
+		require.NoError(t, sub.Close())
+
+		sub, err = subscriber.New(subscriber.Config{Cluster: c.Config(), Group: "billing"}, nil)
+		require.NoError(t, err)
+		time.AfterFunc(time.Second, func() { _ = sub.Close() })
 		require.ErrorIs(t, sub.SubscribeInitialize("orders"), subscriber.ErrClosed)
 		require.NoError(t, sub.Close())
 		require.NoError(t, c.Close())

@@ -54,6 +54,9 @@ type Subscriber struct {
 	closing       bool
 	calls         sync.WaitGroup // Subscribe and its like; added to only before stopped
 	subscriptions map[*subscription]struct{}
+	// lost is what brokers have not confirmed of subscriptions that have ended, the last of
+	// each topic.
+	lost map[string]error
 	// closed is closed when Close is over; closeErr is set before.
 	closed   chan struct{}
 	closeErr error
@@ -81,6 +84,7 @@ func New(cfg Config, logger watermill.LoggerAdapter) (*Subscriber, error) {
 		decompressor:  body.NewDecompressor(cfg.MaxInFlight.Bytes),
 		hooks:         joinHooks(cfg.Hooks),
 		subscriptions: make(map[*subscription]struct{}),
+		lost:          make(map[string]error),
 		closed:        make(chan struct{}),
 		cutOff:        make(chan struct{}),
 	}
@@ -176,6 +180,9 @@ func (s *Subscriber) SubscribeInitialize(topic string) error {
 	}
 	defer s.leave()
 	if err := s.initialize(topic); err != nil {
+		if closed := context.Cause(s.life); closed != nil {
+			err = closed
+		}
 		return subscribeError(topic, err)
 	}
 	return nil

@@ -80,7 +80,7 @@ func (sub *subscription) begin(ctx context.Context) error {
 	sub.s.mu.Lock()
 	sub.s.subscriptions[sub] = struct{}{}
 	sub.s.mu.Unlock()
-	unwatch := context.AfterFunc(ctx, func() { _ = sub.end() })
+	unwatch := context.AfterFunc(ctx, sub.endAlone)
 	sub.mu.Lock()
 	sub.unwatch = unwatch
 	sub.mu.Unlock()
@@ -171,6 +171,18 @@ func (sub *subscription) stop() {
 	close(sub.stopped)
 }
 
+// endAlone ends the subscription where nobody waits for that. Close may be far away, so that
+// what brokers have not confirmed is logged, too.
+func (sub *subscription) endAlone() {
+	err := sub.end()
+	if err == nil {
+		return
+	}
+	if missed, ok := sub.s.logs.unconfirmed.Ask(sub.topic, time.Now()); ok {
+		sub.logger.Error("Subscription has ended, and brokers have not confirmed all of its acks", err, watermill.LogFields{loglimit.Unlogged: missed})
+	}
+}
+
 // end ends the subscription, waits for handlers, and tells brokers what they have to know.
 // It may be called by many; each call returns when all is over.
 func (sub *subscription) end() error {
@@ -200,6 +212,9 @@ func (sub *subscription) end() error {
 	sub.mu.Unlock()
 	sub.s.mu.Lock()
 	delete(sub.s.subscriptions, sub)
+	if sub.err != nil {
+		sub.s.lost[sub.topic] = sub.err
+	}
 	sub.s.mu.Unlock()
 	close(sub.ended)
 	return sub.err

@@ -448,6 +448,64 @@ func TestMaxProcessing(t *testing.T) {
 	})
 }
 
+// recorder writes down how deliveries begin and end, and how long handlers had them.
+type recorder struct {
+	silent
+	events []string
+}
+
+func (r *recorder) add(what string, m *Message) {
+	r.events = append(r.events, what+" "+m.Took().Round(time.Second).String())
+}
+
+func (r *recorder) Starting(m *Message, _ *message.Message) context.Context {
+	r.add("start", m)
+	return m.Context()
+}
+
+func (r *recorder) Released(m *Message)                           { r.add("released", m) }
+func (r *recorder) Nacked(m *Message, _ time.Duration, _, _ bool) { r.add("nacked", m) }
+
+// A handler that takes too long has failed, though its lease was lost before.
+func TestMaxProcessingAfterALostLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, seen := testConfig(), &recorder{}
+		cfg.MaxProcessing, cfg.Observer = 2*time.Minute, seen
+		o, s := New(cfg), &source{}
+		m := &Message{Source: s, Deliveries: 1, Lease: time.Now().Add(time.Minute), LeaseTime: time.Minute}
+		require.Equal(t, 1, o.budget.TryTake(1))
+		o.NewLane().Put([]*Message{m})
+		<-o.Channel()
+		time.Sleep(45 * time.Second)
+		require.Equal(t, []string{"renew "}, s.take())
+		m.Renewed(nil, time.Time{}, context.DeadlineExceeded)
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, []string{"release "}, s.take())
+		require.Equal(t, 1, m.Failed)
+		require.Len(t, seen.events, 2)
+		require.Equal(t, "start 0s", seen.events[0])
+		require.Contains(t, seen.events[1], "nacked 2m")
+		drained(t, o)
+	})
+}
+
+// The time that a handler had a message counts anew with each delivery.
+func TestTookIsOfOneDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, seen := testConfig(), &recorder{}
+		cfg.Observer = seen
+		o, s := New(cfg), &source{}
+		put(t, o.NewLane(), s, "a")
+		m := <-o.Channel()
+		time.Sleep(5 * time.Second)
+		m.Nack()
+		time.Sleep(10 * time.Second) // it waits for a receiver again
+		drained(t, o)
+		require.Equal(t, []string{"release a"}, s.take())
+		require.Equal(t, []string{"start 0s", "nacked 5s", "start 0s", "released 0s"}, seen.events)
+	})
+}
+
 // The end of a subscription gives back what was not taken, and waits for handlers.
 // Nothing is kept for a handler that was given up, and may never answer.
 func TestNobodyWaitsForWhoWasGivenUp(t *testing.T) {

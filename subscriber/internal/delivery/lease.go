@@ -142,8 +142,8 @@ func (l *Lane) expire(m *Message) {
 func (l *Lane) giveUp(m *Message) {
 	l.output.cfg.Observer.GaveUp(m)
 	m.delivery.cancel(ErrTooLong)
-	if m.lost {
-		m.Failed++
+	if m.lost { // the broker delivers it again as it is
+		l.nacked(m, 0, false, false)
 		l.conclude(m, release)
 		return
 	}

@@ -127,5 +127,5 @@ func (m *Message) begin() {
 	m.delivery.message, m.delivery.Number = m, m.Deliveries+m.Failed
 	m.delivery.lease.Store(m.Lease.UnixNano())
 	m.context, m.uuid, m.ended = m.delivery, "", false
-	m.given, m.watched = nil, false
+	m.given, m.watched, m.begun = nil, false, time.Time{}
 }

@@ -46,8 +46,8 @@ type Config struct {
 // Observer is told what an engine does. Its methods are called outside of locks by
 // goroutines that wait for them.
 type Observer interface {
-	// Fetched says how many messages an answer of a broker has brought. It is called for
-	// answers that have some.
+	// Fetched says how many messages an answer of a broker has brought, and of which queue:
+	// its ID is -1 if they are of several. It is called for answers that have some.
 	Fetched(topic string, queue routing.MessageQueue, messages int)
 	// Rebalanced says which queues of a topic belong to this member now.
 	Rebalanced(topic string, before, after []routing.MessageQueue)

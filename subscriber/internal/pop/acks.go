@@ -197,7 +197,7 @@ func (a *acks) send() {
 			continue
 		}
 		unknown := isUnsupported(err) && !single // single acks may do
-		if a.takeBack(parts, err, unknown); !unknown {
+		if a.takeBack(parts, err, single, unknown); !unknown {
 			sleep(a.b.e.ctx, failing.grow(), back)
 		}
 	}
@@ -354,8 +354,9 @@ func (a *acks) answered(c *checkPoint, n int, err error) {
 }
 
 // takeBack has acks sent again whose request has failed, unless that is of no use any
-// more. unknown says that the broker does not know the request for several.
-func (a *acks) takeBack(parts []part, err error, unknown bool) {
+// more. single says that each had a request of its own, unknown that the broker does not know
+// the one for several.
+func (a *acks) takeBack(parts []part, err error, single, unknown bool) {
 	if len(parts) == 0 {
 		return
 	}
@@ -368,7 +369,7 @@ func (a *acks) takeBack(parts []part, err error, unknown bool) {
 	switch {
 	case unknown:
 		a.single = true
-	case errors.As(err, &status):
+	case errors.As(err, &status) && !single:
 		a.most = max(1, a.most/2) // one of them may be the reason
 	}
 	now := time.Now()

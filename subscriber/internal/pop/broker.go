@@ -10,6 +10,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/loglimit"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
@@ -86,9 +87,21 @@ func (b *broker) admitted(ctx context.Context, replica routing.Replica) (string,
 		b.addr.Store(&addr)
 	}
 	if err := b.e.cfg.Member.Admit(ctx, replica.Addr); err != nil {
-		return "", err
+		return "", notAsked(err)
 	}
 	return replica.Addr, nil
+}
+
+// notAsked marks the error of a question that comes before a request, which was not sent
+// then: the broker may have got the question.
+func notAsked(err error) error {
+	var version *session.VersionError
+	if !errors.As(err, &version) {
+		return err
+	}
+	v := verdict.Of(version.Err)
+	v.Outcome = verdict.NotSent
+	return verdict.Mark(err, v)
 }
 
 // invoke sends a request about a topic to the broker, and waits for an answer of any code.
@@ -153,12 +166,15 @@ func untouched(err error) bool {
 	return v.Outcome == verdict.NotSent && (v.Again() || !errors.As(err, &status))
 }
 
-// complain logs a failure of the broker, unless it is of one that is closing.
-func (b *broker) complain(limit *loglimit.Limit, what, topic string, err error) {
+// complain logs a failure of the broker, unless it is of one that is closing, or there was
+// such a line a short time ago. It reports whether it has.
+func (b *broker) complain(limit *loglimit.Limit, what, topic string, err error) (logged bool) {
 	if b.e.ctx.Err() != nil {
-		return
+		return false
 	}
-	if missed, ok := limit.Ask(b.name, time.Now()); ok {
+	missed, ok := limit.Ask(b.name, time.Now())
+	if ok {
 		b.e.cfg.Logger.Error(what, err, watermill.LogFields{"broker": b.name, "rocketmq_topic": topic, loglimit.Unlogged: missed})
 	}
+	return ok
 }

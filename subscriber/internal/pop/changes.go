@@ -54,9 +54,19 @@ type changes struct {
 // add takes a change.
 func (s *changes) add(c *change) {
 	c.c.f.unconfirmed.others.Add(1)
+	if !s.list(c) {
+		s.drop(c)
+	}
+}
+
+// list has a change made, unless it is of no use any more.
+func (s *changes) list(c *change) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.kind == renewal {
+		if c.c.f.hasty.Load() { // hasten has been here, or comes when mu is free
+			return false
+		}
 		s.renewals = append(s.renewals, c)
 	} else {
 		s.others = append(s.others, c)
@@ -65,6 +75,7 @@ func (s *changes) add(c *change) {
 		s.workers++
 		s.b.e.wg.Go(s.work)
 	}
+	return true
 }
 
 // next returns a change that is to be made, or nil: then the worker is not needed.
@@ -114,11 +125,25 @@ func (s *changes) make(c *change) error {
 		if err == nil {
 			return nil
 		}
-		over := !time.Now().Before(c.deadline) || c.c.f.abandoned.Load() || hasty()
-		if over || !untouched(err) && c.kind != loneAck || !sleep(s.b.e.ctx, failing.grow(), back) {
+		over := !time.Now().Before(c.deadline) || c.c.f.abandoned.Load() || hasty() || isGone(err)
+		if over || !untouched(err) && c.kind != loneAck {
+			return s.over(c, err)
+		}
+		pause := failing.grow()
+		if c.kind == renewal { // the handler is told when the lease is over, and not later
+			pause = min(pause, time.Until(c.deadline))
+		}
+		if !sleep(s.b.e.ctx, pause, back) {
 			return s.over(c, err)
 		}
 	}
+}
+
+// isGone reports whether a broker says that it does not have the topic: it delivers none of
+// its messages any more, and there are changes of other topics to be made.
+func isGone(err error) bool {
+	status, ok := err.(*headers.StatusError) // one that is wrapped is of another request
+	return ok && status.Code == headers.TopicNotExist
 }
 
 // over gives up a change. Messages that were to be given back are, when their lease is over.
@@ -181,11 +206,22 @@ func actedOn(err error) error {
 
 // abandon gives up the changes of a fetcher that nobody makes yet.
 func (s *changes) abandon(f *Fetcher) {
+	s.dropAll(func(c *change) bool { return c.c.f == f })
+}
+
+// hasten gives up the renewals of a fetcher that nobody makes yet: all workers may be at those
+// of others.
+func (s *changes) hasten(f *Fetcher) {
+	s.dropAll(func(c *change) bool { return c.c.f == f && c.kind == renewal })
+}
+
+// dropAll gives up some of the changes that nobody makes yet.
+func (s *changes) dropAll(which func(c *change) bool) {
 	s.mu.Lock()
 	var dropped []*change
 	for _, list := range [...]*[]*change{&s.renewals, &s.others} {
 		*list = slices.DeleteFunc(*list, func(c *change) bool {
-			if c.c.f != f {
+			if !which(c) {
 				return false
 			}
 			dropped = append(dropped, c)
@@ -194,7 +230,12 @@ func (s *changes) abandon(f *Fetcher) {
 	}
 	s.mu.Unlock()
 	for _, c := range dropped {
-		_ = s.over(c, errUnsent)
-		f.unconfirmed.end(&f.unconfirmed.others, 1, errUnsent)
+		s.drop(c)
 	}
+}
+
+// drop gives up a change that is not listed.
+func (s *changes) drop(c *change) {
+	_ = s.over(c, errUnsent)
+	c.c.f.unconfirmed.end(&c.c.f.unconfirmed.others, 1, errUnsent)
 }

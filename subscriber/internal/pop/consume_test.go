@@ -89,6 +89,26 @@ func TestTrickle(t *testing.T) {
 	}, realNames...)
 }
 
+// An answer is told of once, whatever queues its messages are of.
+func TestFetchedIsToldOnce(t *testing.T) {
+	inBubble(t, 4, func(w *world) {
+		w.publishInOrder(20, 1)
+		m := w.member(nil)
+		s := m.subscribe(nil, engine.Topic{})
+		s.take(20)
+		w.publish("last")
+		s.take(1)
+		answers := m.observer.all()
+		require.Len(w.t, answers, 2)
+		require.Equal(w.t, 20, answers[0].messages)
+		require.EqualValues(w.t, -1, answers[0].queue.QueueID)
+		require.Equal(w.t, 1, answers[1].messages)
+		require.GreaterOrEqual(w.t, answers[1].queue.QueueID, int32(0))
+		require.NoError(w.t, s.end(time.Second))
+		m.close()
+	})
+}
+
 // brokerNacks has all failed messages delivered again by brokers.
 func brokerNacks(cfg *delivery.Config) { cfg.Redelivery.MaxLocalPause = -1 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
@@ -15,10 +16,14 @@ const toDeadLetters = -1
 // deadLetter has the broker that has the message copy it to the dead letter topic of the
 // group.
 func (f *Fetcher) deadLetter(ctx context.Context, c *checkPoint, m *delivery.Message) error {
-	if !c.b.keepsDeadLetters(ctx, f.topic.Name) {
-		return &BrokerError{Topic: f.topic.Name, Broker: c.b.name, Op: "storing a dead letter", Err: engine.ErrNoRetryQueues}
+	keeps, err := c.b.keepsDeadLetters(ctx, f.topic.Name)
+	if err == nil && !keeps {
+		err = engine.ErrNoRetryQueues
 	}
-	_, err := c.b.ask(ctx, f.topic.Name, &headers.ConsumerSendBack{
+	if err != nil {
+		return &BrokerError{Topic: f.topic.Name, Broker: c.b.name, Op: "storing a dead letter", Err: err}
+	}
+	_, err = c.b.ask(ctx, f.topic.Name, &headers.ConsumerSendBack{
 		Offset: m.Stored.CommitLogOffset, ConsumerGroup: f.e.cfg.Group, DelayLevel: toDeadLetters,
 		OriginTopic: f.topic.Name, BrokerName: c.b.name,
 	}, nil)
@@ -28,9 +33,23 @@ func (f *Fetcher) deadLetter(ctx context.Context, c *checkPoint, m *delivery.Mes
 	return nil
 }
 
-// keepsDeadLetters reports whether the broker keeps what the group sends back. One that does
-// not tell is taken to.
-func (b *broker) keepsDeadLetters(ctx context.Context, topic string) bool {
+// keepsDeadLetters reports whether the broker keeps what the group sends back. One that will
+// never tell is taken to. One that does not tell for now is not: a dead letter that it drops
+// is lost without a word.
+func (b *broker) keepsDeadLetters(ctx context.Context, topic string) (bool, error) {
 	answer, err := b.ask(ctx, topic, &headers.GroupRequest{Code: headers.CodeSubscriptionGroup, ConsumerGroup: b.e.cfg.Group}, nil)
-	return err != nil || !headers.DropsReturns(answer.Body)
+	switch {
+	case err == nil:
+		return !headers.DropsReturns(answer.Body), nil
+	case neverTells(err):
+		return true, nil
+	}
+	return false, err
+}
+
+// neverTells reports whether an error is the answer of a broker that will answer the same
+// each time: it does not know the question or the group, or lets the group not ask.
+func neverTells(err error) bool {
+	status, ok := err.(*headers.StatusError) // one that is wrapped is of another request
+	return ok && (status.Code == headers.NoPermission || !verdict.Of(status).Again())
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
@@ -80,37 +81,48 @@ func TestDeadLetter(t *testing.T) {
 	}
 }
 
+// withoutRetryQueues has the group of a member lose what it sends back.
+func (m *member) withoutRetryQueues() {
+	w := m.w
+	w.t.Helper()
+	config := headers.NewSubscriptionGroupConfig(w.group)
+	config.RetryQueues = 0
+	body, err := config.Encode()
+	require.NoError(w.t, err)
+	var route *routing.Route
+	w.patiently(func() (err error) {
+		route, err = m.session.Routes().ReadRoute(w.t.Context(), w.topic)
+		return err
+	})
+	addr := route.Replicas()[0].Addr
+	_, err = headers.Successful(m.session.Client().Invoke(w.t.Context(), addr, headers.CreateSubscriptionGroup{}, body))
+	require.NoError(w.t, err)
+}
+
+// buryOnce has dead letters made after the first delivery, and tells of what has failed.
+func buryOnce(cfg *delivery.Config) <-chan error {
+	failed := make(chan error, 1)
+	cfg.Redelivery.MaxDeliveries = 1
+	cfg.DeadLetter = func(ctx context.Context, m *delivery.Message) error {
+		err := m.Bury(ctx)
+		select {
+		case failed <- err:
+		default:
+		}
+		return err
+	}
+	return failed
+}
+
 // A group without retry queues would lose its dead letters without a word: that is an error,
 // and the messages stay with the member.
 func TestDeadLetterWithoutRetryQueues(t *testing.T) {
 	onAll(t, 1, func(w *world) {
 		m := w.member(nil)
-		config := headers.NewSubscriptionGroupConfig(w.group)
-		config.RetryQueues = 0
-		body, err := config.Encode()
-		require.NoError(w.t, err)
-		var route *routing.Route
-		w.patiently(func() (err error) {
-			route, err = m.session.Routes().ReadRoute(w.t.Context(), w.topic)
-			return err
-		})
-		addr := route.Replicas()[0].Addr
-		_, err = headers.Successful(m.session.Client().Invoke(w.t.Context(), addr, headers.CreateSubscriptionGroup{}, body))
-		require.NoError(w.t, err)
-
+		m.withoutRetryQueues()
 		w.publish("a")
-		failed := make(chan error, 1)
-		s := m.subscribe(func(cfg *delivery.Config) {
-			cfg.Redelivery.MaxDeliveries = 1
-			cfg.DeadLetter = func(ctx context.Context, m *delivery.Message) error {
-				err := m.Bury(ctx)
-				select {
-				case failed <- err:
-				default:
-				}
-				return err
-			}
-		}, engine.Topic{})
+		var failed <-chan error
+		s := m.subscribe(func(cfg *delivery.Config) { failed = buryOnce(cfg) }, engine.Topic{})
 		s.next().Nack()
 		require.ErrorIs(w.t, <-failed, engine.ErrNoRetryQueues)
 		require.NoError(w.t, s.end(0))
@@ -119,4 +131,80 @@ func TestDeadLetterWithoutRetryQueues(t *testing.T) {
 		require.NoError(w.t, s.end(time.Second))
 		m.close()
 	}, "5.5.0", "5.1.4")
+}
+
+// A broker that does not say whether it keeps dead letters, for now, gets none: it is asked
+// again.
+func TestDeadLetterIsKeptUntilTheBrokerTells(t *testing.T) {
+	for name, fault := range map[string]embedded.Fault{
+		"cut": embedded.DropConnection(), "busy": embedded.Answer(headers.SystemBusy, "[TIMEOUT_CLEAN_QUEUE]"),
+		"no answer": embedded.DelayAnswer(time.Hour), "failed": embedded.Answer(headers.SystemError, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(w *world) {
+				m := w.member(nil)
+				m.withoutRetryQueues()
+				w.publish("a")
+				r := w.requests()
+				r.next(headers.CodeSubscriptionGroup, fault)
+				var failed <-chan error
+				s := m.subscribe(func(cfg *delivery.Config) { failed = buryOnce(cfg) }, engine.Topic{})
+				s.next().Nack()
+				err := <-failed
+				require.Error(w.t, err)
+				require.NotErrorIs(w.t, err, engine.ErrNoRetryQueues)
+				require.ErrorIs(w.t, <-failed, engine.ErrNoRetryQueues)
+				require.NoError(w.t, s.end(0))
+				require.Zero(w.t, r.take(headers.CodeConsumerSendBack))
+				s = m.subscribe(nil, engine.Topic{})
+				require.Equal(w.t, []string{"a"}, s.take(1))
+				require.NoError(w.t, s.end(time.Second))
+				m.close()
+			})
+		})
+	}
+}
+
+// Brokers count deliveries that no handler has seen: the first failure may be the last one.
+func TestLostDeliveriesCount(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.publish("a")
+		r := w.requests()
+		r.all(headers.CodePopMessage, embedded.DelayAnswer(time.Hour))
+		m := w.member(func(cfg *engine.Config) { cfg.Lease, cfg.RequestTimeout = 20*time.Second, 2*time.Second })
+		s := m.subscribe(func(cfg *delivery.Config) { cfg.Redelivery.MaxDeliveries = 3 }, engine.Topic{})
+		time.Sleep(90 * time.Second)
+		r.all(headers.CodePopMessage, embedded.Fault{})
+		msg := s.next()
+		require.GreaterOrEqual(w.t, deliveryOf(msg), 3)
+		msg.Nack()
+		require.Equal(w.t, []string{"a"}, w.deadLetters(1))
+		require.NoError(w.t, s.end(time.Second))
+		m.close()
+	})
+}
+
+// A broker that will never say whether it keeps dead letters is taken to.
+func TestDeadLetterOfABrokerThatDoesNotTell(t *testing.T) {
+	for name, fault := range map[string]embedded.Fault{
+		"not known":   embedded.Answer(headers.RequestNotSupported, ""),
+		"no group":    embedded.Answer(headers.SubscriptionGroupNotExist, ""),
+		"not allowed": embedded.Answer(headers.NoPermission, "User:billing has no permission to access Group:billing"),
+		"refused":     embedded.Answer(headers.NoPermission, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(w *world) {
+				w.publish("a")
+				r := w.requests()
+				r.all(headers.CodeSubscriptionGroup, fault)
+				m := w.member(nil)
+				s := m.subscribe(func(cfg *delivery.Config) { cfg.Redelivery.MaxDeliveries = 1 }, engine.Topic{})
+				s.next().Nack()
+				require.Equal(w.t, []string{"a"}, w.deadLetters(1))
+				require.NoError(w.t, s.end(time.Second))
+				m.close()
+				w.nothingLeft(time.Minute)
+			})
+		})
+	}
 }

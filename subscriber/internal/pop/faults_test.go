@@ -217,6 +217,83 @@ func TestNoAcks(t *testing.T) {
 	})
 }
 
+// One ack that a broker does not take holds up no others, where each has a request of its own.
+func TestOneSingleAckIsRefused(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.publish(numbered("m", 100)...)
+		remove := w.embedded.Intercept(func(rq embedded.Request) embedded.Fault {
+			if rq.Code == headers.CodeAckMessage && rq.Command.Fields.String("offset") == "0" {
+				return embedded.Answer(headers.NoMessage, "")
+			}
+			return embedded.Fault{}
+		})
+		m := w.member(func(cfg *engine.Config) { cfg.Lease = 5 * time.Minute })
+		s := m.subscribe(nil, engine.Topic{})
+		s.take(100)
+		time.Sleep(time.Minute) // it is tried again and again
+		require.Equal(w.t, 1, s.Unconfirmed())
+		for _, payload := range numbered("n", 100) { // each of a pop of its own
+			w.publish(payload)
+			s.take(1)
+		}
+		time.Sleep(5 * time.Second)
+		require.Equal(w.t, 1, s.Unconfirmed())
+		remove()
+		require.NoError(w.t, s.end(time.Second))
+		m.close()
+	}, embedded.WithVersion(headers.Version5_1_1))
+}
+
+// Close has acks tried at once that wait after a failure.
+func TestCloseDoesNotPause(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		r := w.requests()
+		r.all(headers.CodeBatchAckMessage, embedded.Answer(headers.SystemBusy, "[REJECTREQUEST]"))
+		m := w.member(nil)
+		s := m.subscribe(nil, engine.Topic{})
+		for _, payload := range numbered("m", 2) { // one for each sender
+			w.publish(payload)
+			s.take(1)
+			time.Sleep(10 * time.Second) // until it is tried seldom
+		}
+		for r.take(headers.CodeBatchAckMessage) > 0 {
+			time.Sleep(time.Second)
+		}
+		r.all(headers.CodeBatchAckMessage, embedded.Fault{})
+		begin := time.Now()
+		require.NoError(w.t, s.end(time.Second))
+		require.Less(w.t, time.Since(begin), 100*time.Millisecond)
+		m.close()
+	})
+}
+
+// That messages come again is logged no more often than that they do not.
+func TestRecoveriesAreLoggedSeldom(t *testing.T) {
+	inBubble(t, 32, func(w *world) {
+		m := w.member(inOrder)
+		s := m.subscribe(func(cfg *delivery.Config) { cfg.Ordered = true }, engine.Topic{})
+		for range 30 {
+			w.embedded.Broker(0).DropConnections()
+			time.Sleep(20 * time.Second) // longer than a wait for messages
+		}
+		synctest.Wait() // nobody logs while the lines are read
+		count := func(level watermill.LogLevel, text string) (n int) {
+			for _, line := range m.logger.Captured()[level] {
+				if line.Msg == text {
+					n++
+				}
+			}
+			return n
+		}
+		failures := count(watermill.ErrorLogLevel, "Cannot take messages from RocketMQ")
+		again := count(watermill.InfoLogLevel, "Taking messages from RocketMQ again")
+		require.NotZero(w.t, again)
+		require.LessOrEqual(w.t, again, failures)
+		require.NoError(w.t, s.end(time.Second))
+		m.close()
+	})
+}
+
 // A topic that has left its broker does not hold up what is to be told of messages of other
 // topics.
 func TestTopicLeaves(t *testing.T) {

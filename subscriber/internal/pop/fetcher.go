@@ -194,6 +194,7 @@ func (f *Fetcher) Stop(ctx context.Context) {
 func (f *Fetcher) Hasten() {
 	f.hasty.Store(true)
 	for _, b := range f.e.allBrokers() {
+		b.changes.hasten(f)
 		b.news.tell()
 	}
 }
@@ -206,6 +207,7 @@ func (f *Fetcher) Close(ctx context.Context) error {
 	brokers := f.e.allBrokers()
 	for _, b := range brokers {
 		b.acks.hurry()
+		b.news.tell() // who pauses after a failure tries once more
 	}
 	if err := f.unconfirmed.wait(ctx); err != nil {
 		f.abandoned.Store(true)
@@ -280,8 +282,12 @@ func (f *Fetcher) pop(b *broker, queueID int32, most int, attempt string, lane *
 
 // deliver puts the messages of an answer into a lane.
 func (f *Fetcher) deliver(b *broker, a *answer, lane *delivery.Lane, most int) {
-	for _, c := range a.points {
-		f.e.cfg.Observer.Fetched(f.topic.Name, routing.MessageQueue{Topic: f.topic.Name, BrokerName: b.name, QueueID: c.queueID}, c.open)
+	if len(a.points) > 0 {
+		queue := routing.MessageQueue{Topic: f.topic.Name, BrokerName: b.name, QueueID: a.points[0].queueID}
+		if len(a.points) > 1 {
+			queue.QueueID = anyQueue
+		}
+		f.e.cfg.Observer.Fetched(f.topic.Name, queue, len(a.messages))
 	}
 	f.filter(a)
 	lane.Put(a.messages)

@@ -35,8 +35,8 @@ type reader struct {
 	mu      sync.Mutex // guards what follows
 	queues  int
 	poppers int
-	zeros   int // answers in a row with the revive queue 0
-	failed  bool
+	zeros   int  // answers in a row with the revive queue 0
+	failed  bool // and the log says so
 	// polls ends with waits, or when there is a reason to pop that no broker tells of.
 	polls    context.Context
 	endPolls context.CancelFunc
@@ -279,8 +279,9 @@ func (r *reader) fails(err error) {
 	if r.waits.Err() != nil {
 		return
 	}
-	r.mu.Lock()
-	r.failed = true
-	r.mu.Unlock()
-	r.b.complain(&r.f.e.logs.pops, "Cannot take messages from RocketMQ", r.f.topic.Name, err)
+	if r.b.complain(&r.f.e.logs.pops, "Cannot take messages from RocketMQ", r.f.topic.Name, err) {
+		r.mu.Lock()
+		r.failed = true
+		r.mu.Unlock()
+	}
 }

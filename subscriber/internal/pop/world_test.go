@@ -3,6 +3,7 @@ package pop_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -211,14 +212,27 @@ func (m *member) close() {
 type observer struct {
 	mu      sync.Mutex
 	fetched int
-	answers []int
+	answers []fetched
 }
 
-func (o *observer) Fetched(_ string, _ routing.MessageQueue, n int) {
+// fetched is an answer.
+type fetched struct {
+	queue    routing.MessageQueue
+	messages int
+}
+
+func (o *observer) Fetched(_ string, queue routing.MessageQueue, n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.fetched += n
-	o.answers = append(o.answers, n)
+	o.answers = append(o.answers, fetched{queue, n})
+}
+
+// all returns the answers.
+func (o *observer) all() []fetched {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.answers)
 }
 
 func (o *observer) Rebalanced(string, []routing.MessageQueue, []routing.MessageQueue) {}
@@ -343,6 +357,16 @@ func (s *subscription) next() *message.Message {
 		require.FailNow(s.m.w.t, "no message comes")
 		return nil
 	}
+}
+
+// nextAll receives n messages.
+func (s *subscription) nextAll(n int) []*message.Message {
+	s.m.w.t.Helper()
+	list := make([]*message.Message, n)
+	for i := range list {
+		list[i] = s.next()
+	}
+	return list
 }
 
 // awaitStop waits until the subscription hands out nothing any more. It returns what comes
