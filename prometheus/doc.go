@@ -23,7 +23,8 @@
 //
 // # Publishers
 //
-//	rocketmq_publisher_messages_total{topic,outcome}          messages whose result is final: stored, not_sent, may_be_stored
+//	rocketmq_publisher_messages_total{topic,outcome}          messages whose result is final: stored, not_sent,
+//	                                                          may_be_stored; oneway for one that was sent and wants no answer
 //	rocketmq_publisher_message_duration_seconds{topic}        from the call until the result, failures too (histogram)
 //	rocketmq_publisher_retried_messages_total{topic}          messages that were to be sent again
 //	rocketmq_publisher_attempts_total{broker,code}            requests by the broker's answer (SUCCESS, SYSTEM_BUSY, ...),

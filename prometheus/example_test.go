@@ -67,6 +67,7 @@ func Example() {
 	// Output:
 	// rocketmq_publisher_messages_total{outcome="may_be_stored",topic="orders"} 0
 	// rocketmq_publisher_messages_total{outcome="not_sent",topic="orders"} 0
+	// rocketmq_publisher_messages_total{outcome="oneway",topic="orders"} 0
 	// rocketmq_publisher_messages_total{outcome="stored",topic="orders"} 1
 	// rocketmq_publisher_waiting_messages 0
 	// rocketmq_subscriber_acks_total{group="billing",topic="orders"} 1

@@ -69,7 +69,7 @@ func TestBounds(t *testing.T) {
 		}
 	}
 	lines := series(t, registry, "rocketmq_publisher_messages_total")
-	require.Len(t, lines, 3*3)
+	require.Len(t, lines, 3*4)
 	require.Contains(t, lines, `rocketmq_publisher_messages_total{outcome="stored",topic="bad�"} 1`)
 	require.Contains(t, lines, `rocketmq_publisher_messages_total{outcome="stored",topic="topic-0"} 2`)
 	require.Contains(t, lines, `rocketmq_publisher_messages_total{outcome="stored",topic="other"} 8`)

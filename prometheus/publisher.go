@@ -42,8 +42,8 @@ type publisherMetrics struct {
 
 // publishedTopic is what messages to a topic count with.
 type publishedTopic struct {
-	stored, notSent, mayBeStored, retried prometheus.Counter
-	duration, batch, size                 prometheus.Observer
+	stored, notSent, mayBeStored, oneway, retried prometheus.Counter
+	duration, batch, size                         prometheus.Observer
 }
 
 // brokerCode is the labels of an attempt.
@@ -52,7 +52,7 @@ type brokerCode struct{ broker, code string }
 func newPublisherMetrics(topics *names) *publisherMetrics {
 	m := &publisherMetrics{
 		messages: newCounter("rocketmq_publisher_messages_total",
-			"Messages whose result is final, by outcome: stored, not_sent or may_be_stored.", "topic", "outcome"),
+			"Messages whose result is final, by outcome: stored, not_sent, may_be_stored, or oneway if it was sent and wants no answer.", "topic", "outcome"),
 		duration: newHistogram("rocketmq_publisher_message_duration_seconds",
 			"Time from when a message was handed over until its result was final, whatever that was.", requestSeconds[:], "topic"),
 		retried: newCounter("rocketmq_publisher_retried_messages_total",
@@ -87,6 +87,7 @@ func (m *publisherMetrics) topic(topic string) *publishedTopic {
 		stored:      m.messages.WithLabelValues(topic, "stored"),
 		notSent:     m.messages.WithLabelValues(topic, "not_sent"),
 		mayBeStored: m.messages.WithLabelValues(topic, "may_be_stored"),
+		oneway:      m.messages.WithLabelValues(topic, "oneway"),
 		retried:     m.retried.WithLabelValues(topic),
 		duration:    m.duration.WithLabelValues(topic),
 		batch:       m.batch.WithLabelValues(topic),
@@ -111,10 +112,12 @@ func (m *publisherMetrics) hooks() publisher.Hooks {
 
 func (m *publisherMetrics) published(r *publisher.Result) {
 	t := m.topics.of(r.Topic)
-	switch r.Outcome {
-	case publisher.Stored:
+	switch {
+	case r.Outcome == publisher.Stored:
 		t.stored.Inc()
-	case publisher.MayBeStored:
+	case r.Outcome == publisher.MayBeStored && r.Err == nil:
+		t.oneway.Inc()
+	case r.Outcome == publisher.MayBeStored:
 		t.mayBeStored.Inc()
 	default:
 		t.notSent.Inc()

@@ -46,23 +46,26 @@ func TestPublisher(t *testing.T) {
 		undo()
 		require.Error(t, p.Publish(orders, msg))
 		cancel()
+		require.NoError(t, p.PublishOneway(orders, newMessage("x")))
 
 		w.require(`
 			rocketmq_publisher_messages_total{outcome="may_be_stored",topic="orders"} 1
 			rocketmq_publisher_messages_total{outcome="not_sent",topic="orders"} 1
+			rocketmq_publisher_messages_total{outcome="oneway",topic="orders"} 1
 			rocketmq_publisher_messages_total{outcome="stored",topic="orders"} 3
 		`, "rocketmq_publisher_messages_total")
 		w.require(`
 			rocketmq_publisher_attempts_total{broker="broker-a",code="SUCCESS"} 3
 			rocketmq_publisher_attempts_total{broker="broker-a",code="SYSTEM_BUSY"} 1
 			rocketmq_publisher_attempts_total{broker="broker-a",code="no_answer"} 1
+			rocketmq_publisher_attempts_total{broker="broker-a",code="oneway"} 1
 		`, "rocketmq_publisher_attempts_total")
 		seconds := series(t, w.registry, "rocketmq_publisher_message_duration_seconds")
-		require.Contains(t, seconds, `rocketmq_publisher_message_duration_seconds_bucket{topic="orders",le="0.5"} 3`)
-		require.Contains(t, seconds, `rocketmq_publisher_message_duration_seconds_bucket{topic="orders",le="1"} 5`)
+		require.Contains(t, seconds, `rocketmq_publisher_message_duration_seconds_bucket{topic="orders",le="0.5"} 4`)
+		require.Contains(t, seconds, `rocketmq_publisher_message_duration_seconds_bucket{topic="orders",le="1"} 6`)
 		attempts := series(t, w.registry, "rocketmq_publisher_attempt_duration_seconds")
-		require.Contains(t, attempts, `rocketmq_publisher_attempt_duration_seconds_bucket{broker="broker-a",le="0.5"} 3`)
-		require.Contains(t, attempts, `rocketmq_publisher_attempt_duration_seconds_count{broker="broker-a"} 5`)
+		require.Contains(t, attempts, `rocketmq_publisher_attempt_duration_seconds_bucket{broker="broker-a",le="0.5"} 4`)
+		require.Contains(t, attempts, `rocketmq_publisher_attempt_duration_seconds_count{broker="broker-a"} 6`)
 	})
 }
 

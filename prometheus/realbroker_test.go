@@ -90,6 +90,7 @@ func testCounts(w *world) {
 		rocketmq_publisher_attempts_total{broker="broker-a",code="SUCCESS"} 2
 		rocketmq_publisher_messages_total{outcome="may_be_stored",topic="orders"} 0
 		rocketmq_publisher_messages_total{outcome="not_sent",topic="orders"} 0
+		rocketmq_publisher_messages_total{outcome="oneway",topic="orders"} 0
 		rocketmq_publisher_messages_total{outcome="stored",topic="orders"} 3
 		rocketmq_subscriber_deliveries_total{delivery="again",group="billing",topic="orders"} 1
 		rocketmq_subscriber_deliveries_total{delivery="first",group="billing",topic="orders"} 3

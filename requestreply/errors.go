@@ -73,8 +73,8 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 type ReplyError struct {
 	// CorrelationID is that of the request, and UUID its Watermill UUID.
 	CorrelationID, UUID string
-	// Gone says that the brokers that answered do not know the requester: it has ended, or
-	// has lost its connection and not come back in time.
+	// Gone says that brokers do not know the requester: it has ended, or has lost its
+	// connection and not come back in time. Others could not be asked, if there are any.
 	Gone bool
 	// Attempts is how often it was tried.
 	Attempts int

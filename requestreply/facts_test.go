@@ -17,58 +17,124 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/requestreply"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber"
+	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
+
+// place is where a broker has the replies for a client go.
+type place struct {
+	client *rocketmq.Client
+	member *session.Member // in a producer group
+	group  string
+	addr   string
+}
+
+func newPlace(t *testing.T, w *world) *place {
+	t.Helper()
+	client, err := rocketmq.Connect(w.cluster, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	group := unique("stays")
+	member := client.Session().NewMember(session.Role{Producer: group})
+	require.NoError(t, member.Join())
+	t.Cleanup(member.Leave)
+	topic := unique("place")
+	w.createTopic(t, topic)
+	route, err := member.Routes().Route(t.Context(), topic)
+	require.NoError(t, err)
+	return &place{client: client, member: member, group: group, addr: route.Brokers()[0].Addr}
+}
+
+// beat has the broker hear of the client.
+func (p *place) beat(t *testing.T) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // a heartbeat has 3 s
+		assert.NoError(c, p.member.Beat(t.Context(), []string{p.addr}))
+	}, patience, time.Millisecond)
+}
+
+// renew has the broker take the client's connection for a new one, and know it by that.
+func (p *place) renew(t *testing.T) {
+	t.Helper()
+	p.beat(t) // it has to be connected
+	for begin := time.Now(); ; {
+		if p.member.Renew(t.Context(), []string{p.addr}) == nil && p.isKnown(t) {
+			return
+		}
+		require.Less(t, time.Since(begin), patience)
+	}
+}
+
+// isKnown reports whether the broker finds the client, which refuses the reply: it has no
+// Requester.
+func (p *place) isKnown(t *testing.T) bool {
+	t.Helper()
+	h := &headers.SendMessage{
+		Reply: true, ProducerGroup: "repliers", Topic: headers.ReplyTopic("DefaultCluster"), DefaultTopic: headers.DefaultTopic,
+		DefaultTopicQueues: 4, BornTimestamp: time.Now().UnixMilli(),
+	}
+	id := p.client.Session().ID()
+	for _, p := range []headers.Property{
+		{Name: "MSG_TYPE", Value: "reply"}, {Name: "CORRELATION_ID", Value: "id"}, {Name: "REPLY_TO_CLIENT", Value: id},
+	} {
+		h.Properties = headers.AppendProperty(h.Properties, p.Name, p.Value)
+	}
+	_, err := headers.Successful(p.member.Client().Invoke(t.Context(), p.addr, h, []byte("pong")))
+	var status *headers.StatusError
+	require.ErrorAs(t, err, &status)
+	require.Equal(t, headers.SystemError, status.Code)
+	known := "push reply message to " + id + "fail."
+	require.Contains(t, []string{known, "push reply message fail, channel of <" + id + "> not found."}, status.Remark)
+	return status.Remark == known
+}
 
 // Why a Requester has a Client of its own: a broker that was told goodbye for one producer
 // group of a client does not find the client any more, though the others go on, and their
 // heartbeats do not help.
 func TestBrokersForgetClients(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world) {
-		client, err := rocketmq.Connect(w.cluster, nil)
-		require.NoError(t, err)
-		defer closing(t, client.Close)
-		member := client.Session().NewMember(session.Role{Producer: unique("stays")})
-		require.NoError(t, member.Join())
-		defer member.Leave()
-		brokers, err := member.Routes().ClusterBrokers(t.Context())
-		require.NoError(t, err)
-		addr := brokers[0].Addr
-		beat := func() {
-			require.EventuallyWithT(t, func(c *assert.CollectT) { // a heartbeat has 3 s
-				assert.NoError(c, member.Beat(t.Context(), []string{addr}))
-			}, patience, time.Millisecond)
-		}
-		remark := func() string {
-			h := &headers.SendMessage{
-				Reply: true, ProducerGroup: "repliers", Topic: headers.ReplyTopic("DefaultCluster"), DefaultTopic: headers.DefaultTopic,
-				DefaultTopicQueues: 4, BornTimestamp: time.Now().UnixMilli(),
-			}
-			for _, p := range []headers.Property{
-				{Name: "MSG_TYPE", Value: "reply"}, {Name: "CORRELATION_ID", Value: "id"}, {Name: "REPLY_TO_CLIENT", Value: client.Session().ID()},
-			} {
-				h.Properties = headers.AppendProperty(h.Properties, p.Name, p.Value)
-			}
-			_, err := headers.Successful(member.Client().Invoke(t.Context(), addr, h, []byte("pong")))
-			var status *headers.StatusError
-			require.ErrorAs(t, err, &status)
-			require.Equal(t, headers.SystemError, status.Code)
-			return status.Remark
-		}
-		// The client is found, and refuses the push: it has no Requester.
-		known, unknown := "push reply message to "+client.Session().ID()+"fail.", "push reply message fail, channel of <"+client.Session().ID()+"> not found."
-		beat()
-		require.Equal(t, known, remark())
+		p := newPlace(t, w)
+		p.beat(t)
+		require.True(t, p.isKnown(t))
 
 		cfg := w.publisherConfig()
-		cfg.Cluster, cfg.Client, cfg.ProducerGroup, cfg.CreateTopics.Enabled = rocketmq.Cluster{}, client, unique("goes"), true
+		cfg.Cluster, cfg.Client, cfg.ProducerGroup, cfg.CreateTopics.Enabled = rocketmq.Cluster{}, p.client, unique("goes"), true
 		pub, err := publisher.New(cfg, nil)
 		require.NoError(t, err)
 		require.NoError(t, pub.Publish(unique("any"), newRequest("x")))
-		beat()
-		require.Equal(t, known, remark())
+		p.beat(t)
+		require.True(t, p.isKnown(t))
 		require.NoError(t, pub.Close())
-		beat()
-		require.Equal(t, unknown, remark())
+		p.beat(t)
+		require.False(t, p.isKnown(t))
+	})
+}
+
+// Why a Requester has brokers note it anew after a loss: a broker that hears of the end of
+// an older connection does not find the client any more, and heartbeats do not help. A
+// goodbye and a heartbeat do.
+func TestBrokersForgetClientsOfOlderConnections(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world) {
+		w.cluster.HeartbeatInterval = time.Hour
+		p := newPlace(t, w)
+		older, err := transport.New(transport.Config{Dial: w.cluster.Dial, DialTimeout: patience})
+		require.NoError(t, err)
+		defer closing(t, older.Close)
+		data := headers.HeartbeatData{ClientID: p.client.Session().ID(), Producers: []headers.ProducerData{{Group: p.group}}}
+		body, err := data.Encode()
+		require.NoError(t, err)
+		beatOn := func(connection *transport.Client) { // without a limit, which may cost the connection
+			_, err := headers.Successful(connection.Invoke(t.Context(), p.addr, headers.Heartbeat{}, body))
+			require.NoError(t, err)
+		}
+		beatOn(older)
+		p.renew(t)
+		require.NoError(t, older.Close())
+		for begin := time.Now(); p.isKnown(t); {
+			require.Less(t, time.Since(begin), patience)
+		}
+		beatOn(p.member.Client())
+		require.False(t, p.isKnown(t))
+		p.renew(t)
 	})
 }
 

@@ -24,9 +24,8 @@ const (
 // does not know to whom it goes. Heartbeats to brokers that are connected to later, or
 // again, and every 30 s, are the session's.
 type introduction struct {
-	session *session.Session
-	member  *session.Member
-	turn    chan struct{} // whoever has put a token there introduces
+	member *session.Member
+	turn   chan struct{} // whoever has put a token there introduces
 
 	mu sync.Mutex // guards what follows
 	// told are the brokers that have had a heartbeat, or have not answered one.
@@ -37,18 +36,19 @@ type introduction struct {
 	routes map[string]*routing.Route
 }
 
-func newIntroduction(own *session.Session, member *session.Member) *introduction {
+func newIntroduction(member *session.Member) *introduction {
 	return &introduction{
-		session: own, member: member, turn: make(chan struct{}, 1),
+		member: member, turn: make(chan struct{}, 1),
 		told: make(map[string]bool), failed: make(map[string]time.Time), routes: make(map[string]*routing.Route),
 	}
 }
 
-// forget is told that a connection has ended, and with it what the broker knew.
-func (i *introduction) forget(addr string) {
+// forget is told that a connection has ended, and with it what the broker at one of these
+// addresses knew.
+func (i *introduction) forget(addrs []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for _, at := range i.session.BrokerAddrs(addr) {
+	for _, at := range addrs {
 		delete(i.told, at) // those that never come back stay: a cluster has few addresses
 	}
 	clear(i.routes)

@@ -15,12 +15,15 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 	"github.com/watermill-rocketmq/watermill-rocketmq/publisher"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
 const (
 	// minPause and maxPause are the pauses between two rounds of attempts.
 	minPause = 20 * time.Millisecond
 	maxPause = 500 * time.Millisecond
+	// minAttempt is the least time that a broker has for an attempt.
+	minAttempt = 100 * time.Millisecond
 )
 
 // goneRemark is in the answer of a broker that does not know the requester
@@ -83,9 +86,11 @@ func isGone(err error) bool {
 	return errors.As(err, &status) && status.Code == headers.SystemError && strings.HasPrefix(status.Remark, goneRemark)
 }
 
-// round tries each broker of the cluster once, first the one of that name. The error is
-// that of the last attempt, but for one that says that the requester is gone: another
-// broker that could not be asked does not make that less true.
+// round tries each broker of the cluster once, first the one of that name. Each but the
+// last has half of the time that is left, so that one that hangs does not keep the reply
+// from the others. The error is that of the last attempt, but for one that says that the
+// requester is gone: another broker that could not be asked does not make that less true.
+// One that was asked and has not answered does, as it may have handed on the reply.
 func (r *Responder) round(ctx context.Context, first string, h headers.SendMessage, body []byte, failed *ReplyError) error {
 	route, err := r.member.Routes().Route(ctx, h.Topic)
 	if err != nil {
@@ -104,16 +109,18 @@ func (r *Responder) round(ctx context.Context, first string, h headers.SendMessa
 		return 0
 	})
 	var last error
-	for _, b := range brokers {
+	unanswered := false
+	for i, b := range brokers {
 		failed.Attempts++
 		h.BrokerName = b.Name
-		err := r.push(ctx, b.Addr, &h, body)
+		sent, err := r.push(ctx, share(ctx, i == len(brokers)-1), b.Addr, &h, body)
 		if err == nil {
 			return nil
 		}
-		if last == nil || !isGone(last) {
+		if sent || !unanswered && !isGone(last) {
 			last = err
 		}
+		unanswered = unanswered || sent
 		if !isGone(err) {
 			r.member.Routes().Refresh(h.Topic) // the broker may be elsewhere by now
 		}
@@ -124,17 +131,30 @@ func (r *Responder) round(ctx context.Context, first string, h headers.SendMessa
 	return last
 }
 
-// push sends the reply to one broker, and waits until the requester has it.
-func (r *Responder) push(ctx context.Context, addr string, h *headers.SendMessage, body []byte) error {
+// share is the time for an attempt.
+func share(ctx context.Context, isLast bool) time.Duration {
+	end, _ := ctx.Deadline() // reply sets one
+	if isLast {
+		return time.Until(end)
+	}
+	return max(time.Until(end)/2, minAttempt)
+}
+
+// push sends the reply to one broker, and waits for so long at most until the requester has
+// it. unanswered says that the broker may have the reply, and has not answered.
+func (r *Responder) push(ctx context.Context, limit time.Duration, addr string, h *headers.SendMessage, body []byte) (unanswered bool, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errReplyTimeout)
+	defer cancel()
 	addr = r.session.SendAddr(addr)
 	if err := r.member.Client().Connect(ctx, addr); err != nil {
-		return err
+		return false, err
 	}
 	if err := r.member.Admit(ctx, addr); err != nil {
-		return err
+		return false, err
 	}
-	_, err := headers.Successful(r.member.Client().Invoke(ctx, addr, h, body))
-	return err
+	_, err = headers.Successful(r.member.Client().Invoke(ctx, addr, h, body))
+	var op *transport.OpError
+	return errors.As(err, &op) && op.Sent, err
 }
 
 // marshal makes the reply's message (MessageUtil.createReplyMessage, 4.9.7 and 5.5.0).

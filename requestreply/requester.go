@@ -2,6 +2,7 @@ package requestreply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ type Requester struct {
 	member *session.Member
 	pub    *publisher.Publisher
 	intro  *introduction
+	renew  *renewal
 	reader receive.Reader
 	room   *receive.Room // for replies that are decompressed
 	// turns has a token for each request that is under way.
@@ -95,14 +97,15 @@ func (r *Requester) open() error {
 	if r.pub, err = publisher.New(cfg, r.logger); err != nil {
 		return err
 	}
-	own := r.client.Session()
-	r.member = own.NewMember(r.role())
-	r.intro = newIntroduction(own, r.member)
+	r.member = r.client.Session().NewMember(r.role())
+	r.intro, r.renew = newIntroduction(r.member), newRenewal(r.member)
 	if err = r.member.Join(); err != nil {
 		r.member.Leave()
 		_ = r.pub.Close() // nothing was published
+		return err
 	}
-	return err
+	go r.renew.run()
+	return nil
 }
 
 // String is the requester's name in logs and metrics, the same for every one.
@@ -117,8 +120,15 @@ func (r *Requester) role() session.Role {
 		Requests: map[headers.RequestCode]session.RequestHandler{
 			headers.CodePushReplyMessage: {Claim: r.claim, Handle: r.replied},
 		},
-		Events: session.Events{Disconnected: func(addr string, _ error) { r.intro.forget(addr) }},
+		Events: session.Events{Disconnected: r.disconnected},
 	}
+}
+
+// disconnected is told that a connection has ended.
+func (r *Requester) disconnected(addr string, _ error) {
+	at := r.client.Session().BrokerAddrs(addr)
+	r.intro.forget(at)
+	r.renew.lose(at)
 }
 
 // seek finds all brokers of the cluster: a responder in Java sends its reply to any of
@@ -189,9 +199,14 @@ func (r *Requester) Close() error {
 	select {
 	case <-r.drained:
 	case <-timer.C:
-		r.closeErr = ErrCloseTimeout
+		select {
+		case <-r.drained: // this goroutine has not run in time, but requests have ended
+		default:
+			r.closeErr = ErrCloseTimeout
+		}
 	}
 	close(r.cut)
+	r.renew.stop()
 	r.member.Leave() // ends lookups of routes that requests wait for
 	<-r.drained
 	// What it has to send was for requests that have ended, whose contexts are over.
@@ -238,6 +253,9 @@ func (r *Requester) Request(ctx context.Context, topic string, msg *message.Mess
 		if reply, err = r.read(w.ctx, p); err == nil {
 			return reply, nil
 		}
+	}
+	if outcome != publisher.NotSent && errors.Is(err, context.DeadlineExceeded) {
+		r.renew.doubt()
 	}
 	return nil, &RequestError{Topic: topic, UUID: msg.UUID, CorrelationID: w.id, Outcome: outcome, Err: err}
 }

@@ -21,7 +21,8 @@ type RequesterConfig struct {
 	// which it takes the Cluster alone. A broker finds the one who waits for a reply by his
 	// client id, and forgets that when any producer group of the client says goodbye
 	// (ProducerManager.unregisterProducer, 4.9.7 and 5.5.0): a publisher that is closed
-	// would make a requester on the same Client deaf.
+	// would make a requester on the same Client deaf. The Requester itself says goodbye to a
+	// broker, and is heard of again at once, some times after a connection to it was lost.
 	//
 	// Each request goes alone, whatever Publisher.Batch says (property WAIT), since brokers
 	// from 5.4.0 on do not tell responders the cluster of a message in a batch.

@@ -149,8 +149,8 @@ func (r *Responder) note(kind string, msg *message.Message, request Request) {
 }
 
 // Reply sends the reply to a received request, for those who do not use Handler. ctx bounds
-// it beside ResponderConfig.ReplyTimeout and the time that the requester waits. Nil means
-// that the requester has it. The error is a *ReplyError; a message that is no request is
+// it beside ResponderConfig.ReplyTimeout and, without ResponderConfig.HandleExpired, the
+// time that the requester waits. Nil means that the requester has it. The error is a *ReplyError; a message that is no request is
 // ErrNotRequest in it. The reply is read and not changed.
 func (r *Responder) Reply(ctx context.Context, request, reply *message.Message) error {
 	what, ok := RequestFromContext(request.Context())

@@ -39,8 +39,8 @@ type ResponderConfig struct {
 	// brokers have as well.
 	MaxReplySize int
 
-	// ReplyTimeout bounds the sending of a reply, with all attempts. 3 s by default. It
-	// never lasts longer than the requester waits.
+	// ReplyTimeout bounds the sending of a reply, with all attempts. 3 s by default. It ends
+	// when the requester waits no longer, unless HandleExpired is set.
 	ReplyTimeout time.Duration
 
 	// HandleExpired has requests handled that nobody waits for any more, as the Java client

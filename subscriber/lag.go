@@ -9,6 +9,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/fanout"
+	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
 
@@ -36,7 +37,8 @@ type QueueLag struct {
 	End int64
 	// Assigned says that the queue belongs to this Subscriber (Pull).
 	Assigned bool
-	// Err is why the broker could not be asked. The offsets are 0 then.
+	// Err is why the broker could not be asked. The offsets are 0 then. If it is not known
+	// which queues a retry topic has, there is one QueueLag for it, which names no broker.
 	Err error
 }
 
@@ -58,7 +60,11 @@ func (l Lag) Err() error {
 	var errs []error
 	for _, q := range l.Queues {
 		if q.Err != nil {
-			errs = append(errs, fmt.Errorf("%s, queue %d: %w", q.Queue.BrokerName, q.Queue.QueueID, q.Err))
+			where := q.Queue.BrokerName
+			if where == "" {
+				where = q.Queue.Topic
+			}
+			errs = append(errs, fmt.Errorf("%s, queue %d: %w", where, q.Queue.QueueID, q.Err))
 		}
 	}
 	return errors.Join(errs...)
@@ -122,16 +128,23 @@ func (s *Subscriber) lag(ctx context.Context, topic string) (Lag, error) {
 	for _, name := range append([]string{what.Name}, e.RetryTopics(what.Name)...) {
 		route, err := s.routes.ReadRoute(ctx, name)
 		if err != nil {
-			if name == what.Name {
+			switch {
+			case name == what.Name:
 				return Lag{}, err
+			case !isWithoutQueues(err): // else nothing was to be retried yet
+				l.Queues = append(l.Queues, QueueLag{Queue: routing.MessageQueue{Topic: name}, Err: verdict.Bare(err)})
 			}
-			continue // nothing was to be retried yet
+			continue
 		}
 		for _, q := range route.ReadQueues() {
 			l.Queues = append(l.Queues, QueueLag{Queue: q})
 		}
 	}
-	fanout.Each(len(l.Queues), lagAtOnce, func(i int) { s.measure(ctx, &l.Queues[i]) })
+	fanout.Each(len(l.Queues), lagAtOnce, func(i int) {
+		if l.Queues[i].Err == nil {
+			s.measure(ctx, &l.Queues[i])
+		}
+	})
 	retries := e.RetryQueues()
 	for i := range l.Queues {
 		l.Queues[i].Assigned = slices.Contains(retries, l.Queues[i].Queue)
@@ -148,6 +161,17 @@ func (s *Subscriber) lag(ctx context.Context, topic string) (Lag, error) {
 		}
 	}
 	return l, nil
+}
+
+// isWithoutQueues reports whether an error says that there is nothing to read in a topic.
+func isWithoutQueues(err error) bool {
+	var wait *routing.WaitError
+	var noRoute *routing.NoRouteError
+	var noQueue *routing.NoQueueError
+	if errors.As(err, &wait) {
+		return false // what is in it is about a lookup before
+	}
+	return errors.As(err, &noRoute) || errors.As(err, &noQueue)
 }
 
 // has reports whether the subscription reads a queue.

@@ -41,6 +41,9 @@ type flight struct {
 type beat struct {
 	done chan struct{} // closed when err is set
 	err  error
+	// anew says that the connection is to be new to the broker, see Member.Renew. It is
+	// guarded by beats.mu until the heartbeat begins.
+	anew bool
 }
 
 func newBeats(s *Session) *beats {
@@ -52,10 +55,24 @@ func newBeats(s *Session) *beats {
 // send has a heartbeat begin that says what the session says now, or later, and waits for
 // the broker's answer. Without anybody to speak for it returns nil and sends nothing.
 func (b *beats) send(ctx context.Context, addr string) error {
-	one, err := b.join(addr)
+	one, err := b.join(addr, false)
 	if err != nil {
 		return err
 	}
+	return one.wait(ctx)
+}
+
+// renew is send for a heartbeat that makes the connection new to the broker.
+func (b *beats) renew(ctx context.Context, addr string) error {
+	one, err := b.join(addr, true)
+	if err != nil {
+		return err
+	}
+	return one.wait(ctx)
+}
+
+// wait waits for the broker's answer.
+func (one *beat) wait(ctx context.Context) error {
 	select {
 	case <-one.done:
 		return one.err
@@ -65,7 +82,7 @@ func (b *beats) send(ctx context.Context, addr string) error {
 }
 
 // join returns the next heartbeat to addr, which has not begun.
-func (b *beats) join(addr string) (*beat, error) {
+func (b *beats) join(addr string, anew bool) (*beat, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -80,6 +97,7 @@ func (b *beats) join(addr string) (*beat, error) {
 	if f.next == nil {
 		f.next = &beat{done: make(chan struct{})}
 	}
+	f.next.anew = f.next.anew || anew
 	return f.next, nil
 }
 
@@ -97,9 +115,9 @@ func (b *beats) fly(addr string, f *flight) {
 		ctx := b.ctx
 		b.mu.Unlock()
 
-		one.err = b.invoke(ctx, addr)
+		one.err = b.invoke(ctx, addr, one.anew)
 		if one.err != nil && b.isOwed(addr, f, one.err) {
-			_, _ = b.join(addr) // it fails only if there is nobody to speak for any more
+			_, _ = b.join(addr, false) // it fails only if there is nobody to speak for any more
 		}
 		close(one.done)
 	}
@@ -107,13 +125,18 @@ func (b *beats) fly(addr string, f *flight) {
 
 // invoke sends one heartbeat. What it says is asked for now: a goodbye waits for what is
 // under way, see await, and not for what begins later.
-func (b *beats) invoke(ctx context.Context, addr string) error {
+func (b *beats) invoke(ctx context.Context, addr string, anew bool) error {
 	body := b.s.heartbeatBody()
 	if body == nil {
 		return nil // nobody to speak for
 	}
 	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
 	defer cancel()
+	if anew && slices.Contains(b.s.client.Connected(), addr) { // else it is new anyway
+		if err := b.s.leaveProducers(ctx, addr); err != nil {
+			return err
+		}
+	}
 	_, err := headers.Successful(b.s.client.Invoke(ctx, addr, headers.Heartbeat{}, body))
 	return err
 }

@@ -193,9 +193,14 @@ func (m *Member) Heartbeat(ctx context.Context, addr string) error {
 // before it that is under way to the same broker. While no member has a group nothing is
 // sent. The error is a *BeatError that has the brokers that failed.
 func (m *Member) Beat(ctx context.Context, addrs []string) error {
+	return m.s.heartbeat.each(addrs, func(addr string) error { return m.Heartbeat(ctx, addr) })
+}
+
+// each tells each of the addresses, several at once. The error is a *BeatError.
+func (h *heartbeat) each(addrs []string, tell func(addr string) error) error {
 	errs := make([]error, len(addrs))
 	fanout.Each(len(addrs), atOnce, func(i int) {
-		errs[i] = m.Heartbeat(ctx, addrs[i])
+		errs[i] = tell(addrs[i])
 	})
 	var failed []*HeartbeatError
 	for i, err := range errs {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -129,13 +128,7 @@ func (s *Session) isEnding() bool {
 
 // say makes the body of heartbeats anew. mu is held.
 func (s *Session) say() error {
-	data := headers.HeartbeatData{ClientID: s.id}
-	for _, m := range s.members {
-		group := headers.ProducerData{Group: m.role.Producer}
-		if !m.silent && group.Group != "" && !slices.Contains(data.Producers, group) {
-			data.Producers = append(data.Producers, group)
-		}
-	}
+	data := headers.HeartbeatData{ClientID: s.id, Producers: s.producers()}
 	var err error
 	if data.Consumers, err = s.consumers(); err != nil {
 		return err

@@ -32,6 +32,7 @@ const (
 	lost    = "lost"    // its messages are never answered
 	busy    = "busy"    // its broker is busy every other time
 	missing = "missing" // does not exist
+	oneway  = "oneway"  // is published to one-way
 )
 
 // What becomes of a message is its payload.
@@ -66,7 +67,7 @@ func runPipeline(t *testing.T, scrape func(testing.TB, prometheus.Gatherer)) (en
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic(orders, 4), embedded.WithTopic(lost, 1), embedded.WithTopic(busy, 1), embedded.WithoutAutoCreateTopic())
+		cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic(orders, 4), embedded.WithTopic(lost, 1), embedded.WithTopic(busy, 1), embedded.WithTopic(oneway, 1), embedded.WithoutAutoCreateTopic())
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, cluster.Close()) })
 		registry := prometheus.NewPedanticRegistry()
@@ -104,6 +105,7 @@ func (p *pipeline) fail() {
 			if sends.Add(1)%2 == 1 {
 				return embedded.Answer(headers.SystemBusy, "busy")
 			}
+		case r.Send.Topic == oneway:
 		case r.Send.Topic == orders:
 			return embedded.DelayAnswer(10 * time.Millisecond)
 		default: // message trace
@@ -139,6 +141,7 @@ func (p *pipeline) publish() {
 	})
 	p.every(time.Second, func() { assert.NoError(p, pub.Publish(busy, newMessage(good))) })
 	p.every(time.Millisecond, func() { assert.Error(p, pub.Publish(lost, newMessage(good))) })
+	p.every(time.Second, func() { assert.NoError(p, pub.PublishOneway(oneway, newMessage(good))) })
 	p.every(time.Second, func() { assert.Error(p, pub.Publish(missing, newMessage(good))) })
 }
 
