@@ -51,7 +51,7 @@ func (b *Broker) openFolder() error {
 func (b *Broker) takeState(state store.State, contents *store.Contents) {
 	for name, t := range state.Topics {
 		added := b.putTopicLocked(name, max(0, t.ReadQueues), max(0, t.WriteQueues), t.Perm)
-		added.attributes, added.ordered = t.Attributes, t.Order
+		added.attributes, added.ordered, added.made = t.Attributes, t.Order, 0
 	}
 	for name, byID := range contents.Queues {
 		t := b.topics[name]
@@ -162,10 +162,18 @@ func (b *Broker) save() error {
 	}, b.millis())
 }
 
-// saveChanges writes what requests have changed of topics and groups. Whoever is told of a
-// topic finds it after a crash.
+// saveChanges writes what has been changed of topics and groups.
 func (b *Broker) saveChanges() error {
 	if b.keeper == nil || b.keeper.Saved(b.changes.Load()) {
+		return nil
+	}
+	return b.save()
+}
+
+// keepTopic has a topic saved before a message is stored in it, or to be put into it later:
+// after a crash a topic that is not saved counts as deleted.
+func (b *Broker) keepTopic(t *topic) error {
+	if b.keeper == nil || b.keeper.Saved(t.made) {
 		return nil
 	}
 	return b.save()

@@ -410,6 +410,66 @@ func TestDirWhileTheDiskIsFull(t *testing.T) {
 	}
 }
 
+// ackAll acknowledges what a pop of the topic orders has brought.
+func ackAll(t *testing.T, c *client, group string, popped headers.Command) {
+	t.Helper()
+	result, err := headers.ParsePopResult(&popped)
+	require.NoError(t, err)
+	for i := range result.Queues {
+		for j := range result.Queues[i].Offsets {
+			handle := result.Handle("broker-a", &result.Queues[i], j)
+			c.succeed(&headers.AckMessage{ConsumerGroup: group, Topic: "orders", QueueID: handle.QueueID, Handle: handle.String(), Offset: handle.Offset}, nil)
+		}
+	}
+}
+
+// blockTopics keeps the file of topics from being written until the returned function is
+// called.
+func blockTopics(t *testing.T, dir string) (unblock func()) {
+	t.Helper()
+	inTheWay := filepath.Join(dir, "config", "topics.json.tmp")
+	require.NoError(t, os.Mkdir(inTheWay, 0o755))
+	return func() { require.NoError(t, os.Remove(inTheWay)) }
+}
+
+// A topic that cannot be saved refuses its own sends and what asks for a change of topics, and
+// nothing else: other topics and groups go on, also groups that are new. When it can be saved
+// it is there, also after a crash.
+func TestDirWhileATopicCannotBeSaved(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 1))
+	c := dial(t, first, first.Broker(0).Addr())
+	id := fields(c.succeed(message("orders"), []byte("0")))["msgId"]
+	c.succeed(message("orders"), []byte("1"))
+	pull := &headers.PullMessage{ConsumerGroup: "old", Topic: "orders", MaxMessages: 1, SysFlag: headers.PullSubscription, Subscription: "*"}
+	require.Equal(t, []string{"0"}, bodies(t, c.call(pull, nil)))
+
+	unblock := blockTopics(t, dir)
+	for range 2 {
+		require.EqualValues(t, headers.SystemError, c.call(message("new"), []byte("never")).Code)
+	}
+	require.EqualValues(t, headers.SystemError, c.call(&headers.CreateTopic{Topic: "asked-for", ReadQueues: 1, WriteQueues: 1, Perm: 6}, nil).Code)
+	require.Error(t, first.Broker(0).CreateTopic("created", 1))
+	require.Equal(t, []string{"0"}, bodies(t, c.call(pull, nil)))
+	c.succeed(message("orders"), []byte("2"))
+	pop := &headers.PopMessage{ConsumerGroup: "young", Topic: "orders", QueueID: -1, MaxMessages: 32, InvisibleMillis: 60_000}
+	popped := c.call(pop, nil)
+	require.Equal(t, []string{"0", "1", "2"}, bodies(t, popped))
+	ackAll(t, c, "young", popped)
+	require.Empty(t, bodiesOf(t, first, "new"), "what was refused is not stored")
+	back := &headers.ConsumerSendBack{ConsumerGroup: "young", Offset: offsetIn(t, id), OriginTopic: "orders", DelayLevel: 1}
+	require.EqualValues(t, headers.SystemError, c.call(back, nil).Code, "its retry topic would be gone after a crash")
+
+	unblock()
+	c.succeed(message("new"), []byte("stored"))
+	c.succeed(back, nil)
+	topics, err := settings.ReadTopics(dir)
+	require.NoError(t, err)
+	for _, name := range []string{"new", "created", "orders", "%RETRY%young"} {
+		require.Contains(t, topics.Table, name)
+	}
+}
+
 // What cannot be opened is said, and a log that is damaged is opened up to the damage.
 func TestDirThatIsDamaged(t *testing.T) {
 	dir := t.TempDir()

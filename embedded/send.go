@@ -33,6 +33,9 @@ func (b *Broker) sendMessage(rq *request) answer {
 		return b.storeBatch(rq, &h, t)
 	}
 	if dead := b.deadLetter(&h); dead != nil {
+		if err := b.keepTopic(dead); err != nil {
+			return notStored(err)
+		}
 		t = dead
 	}
 	return b.storeSingle(rq, &h, t)
@@ -50,7 +53,13 @@ func (b *Broker) acceptSend(rq *request) (h headers.SendMessage, t *topic, refus
 	if b.cluster.behaviour.Five && len(rq.cmd.Body) == 0 {
 		return h, nil, refuse(headers.SystemError, "java.lang.NullPointerException: the send request has no body")
 	}
-	if t, refusal = b.checkSend(rq, &h); t != nil && h.QueueID < 0 {
+	if t, refusal = b.checkSend(rq, &h); t == nil {
+		return h, nil, refusal
+	}
+	if err := b.keepTopic(t); err != nil {
+		return h, nil, notStored(err)
+	}
+	if h.QueueID < 0 {
 		h.QueueID = b.anyQueue(t)
 	}
 	return h, t, refusal

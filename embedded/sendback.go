@@ -79,6 +79,9 @@ func (b *Broker) storeAgain(m *body.StoredMessage, set *properties.Set, level in
 	if target == nil {
 		return refuse(headers.SystemError, "topic["+m.Topic+"] not exist")
 	}
+	if err := b.keepTopic(target); err != nil {
+		return notStored(err)
+	}
 	wait, e := delays.Delay{Level: level}, entry{TagHash: headers.HashCode(string(set.Get(headers.PropertyTags)))}
 	if level > 0 {
 		delays.DropTimer(set)

@@ -58,15 +58,12 @@ func (b *Broker) whenStored(rq *request, w store.Write, hasty bool, made func() 
 		b.log.Go()
 		return s.Await()
 	}
-	unsaved, size := b.saveChanges(), int64(len(rq.cmd.Body)+unansweredEach)
+	size := int64(len(rq.cmd.Body) + unansweredEach)
 	b.unanswered.Add(size)
 	rq.conn.unwritten = true
 	r := rq.reply()
 	s.Then(func(a answer) {
 		b.unanswered.Add(-size)
-		if unsaved != nil { // its topic may be gone after a crash
-			a = notStored(unsaved)
-		}
 		r.conn.send(r, a)
 		r.conn.FlushLater()
 	})
