@@ -51,7 +51,7 @@ func (b *Broker) awaitDelay(d delays.Delay, raw []byte) {
 
 // atItsTime has a message that waits delivered then. Those of a level keep their order.
 func (b *Broker) atItsTime(d delays.Delay, m *body.StoredMessage, raw []byte) {
-	due := d.Due(m.StoreTimestamp, b.cluster.cfg.delayLevels)
+	due := d.Due(m.StoreTimestamp, b.millis(), b.cluster.cfg.delayLevels)
 	line := b.lines.Join(d.Level, m.QueueOffset, due, raw)
 	b.cluster.timers.At(due, func() { b.deliverDue(line) })
 }

@@ -50,6 +50,9 @@ func (b *Broker) openFolder() error {
 // takeState takes in what a folder has. The caller holds b.mu.
 func (b *Broker) takeState(state store.State, contents *store.Contents) {
 	for name, t := range state.Topics {
+		if name == headers.DefaultTopic && !b.cluster.cfg.autoCreate {
+			continue
+		}
 		added := b.putTopicLocked(name, max(0, t.ReadQueues), max(0, t.WriteQueues), t.Perm)
 		added.attributes, added.ordered, added.made = t.Attributes, t.Order, 0
 	}
@@ -171,9 +174,15 @@ func (b *Broker) saveChanges() error {
 }
 
 // keepTopic has a topic saved before a message is stored in it, or to be put into it later:
-// after a crash a topic that is not saved counts as deleted.
+// after a crash a topic that is not saved counts as deleted. It fails for one whose messages a
+// folder cannot have.
 func (b *Broker) keepTopic(t *topic) error {
-	if b.keeper == nil || b.keeper.Saved(t.made) {
+	switch {
+	case b.keeper == nil:
+		return nil
+	case len(t.name) > store.LongestTopic:
+		return store.ErrLongTopic
+	case b.keeper.Saved(t.made):
 		return nil
 	}
 	return b.save()

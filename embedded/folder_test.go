@@ -18,6 +18,7 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/commitlog"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/settings"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/view"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
@@ -172,6 +173,74 @@ func TestDirWithTransactions(t *testing.T) {
 	require.NoError(t, second.Close())
 	third := opened(t, dir)
 	require.Zero(t, third.Broker(0).CheckTransactions())
+}
+
+// A folder that a cluster with auto-creation has left does not bring it back.
+func TestDirWithoutAutoCreation(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, opened(t, dir).Close())
+	second := opened(t, dir, embedded.WithoutAutoCreateTopic())
+	require.EqualValues(t, headers.TopicNotExist, dial(t, second, second.Broker(0).Addr()).call(message("misspelt"), []byte("a")).Code)
+	require.EqualValues(t, headers.TopicNotExist, dial(t, second, second.NameServers()[0]).call(routeOf(headers.DefaultTopic), nil).Code)
+}
+
+// The level of a message counts from now at the latest, though the log has messages of a clock
+// that was ahead, which store times do not go behind.
+func TestDirOfAClockThatWasAhead(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 1))
+	first.Advance(24 * time.Hour)
+	dial(t, first, first.Broker(0).Addr()).succeed(message("orders", with("DELAY", "1")), []byte("before"))
+	require.NoError(t, first.Close())
+	second := opened(t, dir)
+	dial(t, second, second.Broker(0).Addr()).succeed(message("orders", with("DELAY", "1")), []byte("behind"))
+	second.Advance(2 * time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := second.AwaitMessages(ctx, "orders", 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"before", "behind"}, bodiesOf(t, second, "orders"))
+}
+
+// A group that has popped in order and acknowledged all, or was moved on, is not taken back.
+func TestDirWithPopsInOrder(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 1))
+	c := dial(t, first, first.Broker(0).Addr())
+	for i := range 10 {
+		c.succeed(message("orders"), fmt.Appendf(nil, "%d", i))
+	}
+	for group, moved := range map[string]func(group string){
+		"reset": func(group string) {
+			c.succeed(&headers.ResetOffset{Topic: "orders", ConsumerGroup: group, QueueID: 0, Timestamp: -1, HasOffset: true, Offset: 8}, nil)
+		},
+		"pulls": func(group string) {
+			c.succeed(&headers.UpdateConsumerOffset{ConsumerGroup: group, Topic: "orders", CommitOffset: 8}, nil)
+		},
+	} {
+		pop := &headers.PopMessage{ConsumerGroup: group, Topic: "orders", QueueID: 0, MaxMessages: 5, InvisibleMillis: 60_000, Order: true}
+		ackAll(t, c, group, c.call(pop, nil))
+		unacked := func() int64 {
+			for _, g := range first.Broker(0).Groups() {
+				if g.Name == group {
+					return g.Positions[0].Unacked
+				}
+			}
+			return 0
+		}
+		require.Equal(t, view.None, unacked(), "all is acknowledged")
+		c.call(pop, nil)
+		require.EqualValues(t, 5, unacked())
+		moved(group)
+		require.Equal(t, view.None, unacked(), "the group is behind it")
+	}
+	require.NoError(t, first.Close())
+	second := opened(t, dir)
+	for _, group := range []string{"reset", "pulls"} {
+		offset, ok := second.Broker(0).ConsumerOffset(group, "orders", 0)
+		require.True(t, ok)
+		require.EqualValues(t, 8, offset, group)
+	}
 }
 
 // prepareOpen stores a half message, OPEN in the topic orders, that nobody decides about.
@@ -555,8 +624,11 @@ func TestDirWithLongTopics(t *testing.T) {
 	long := strings.Repeat("g", 125)
 	id := fields(c.succeed(message("orders"), []byte("a")))["msgId"]
 	require.EqualValues(t, headers.MessageIllegal, c.call(message("%RETRY%"+long), []byte("b")).Code)
-	back := &headers.ConsumerSendBack{ConsumerGroup: long, Offset: offsetIn(t, id), OriginTopic: "orders", DelayLevel: -1}
-	require.EqualValues(t, headers.MessageIllegal, c.call(back, nil).Code)
+	require.EqualValues(t, headers.MessageIllegal, c.call(message("%RETRY%"+long, with("DELAY", "1")), []byte("b")).Code, "not in time, either")
+	for _, level := range []int32{-1, 0, 1} {
+		back := &headers.ConsumerSendBack{ConsumerGroup: long, Offset: offsetIn(t, id), OriginTopic: "orders", DelayLevel: level}
+		require.EqualValues(t, headers.MessageIllegal, c.call(back, nil).Code)
+	}
 	pop := &headers.PopMessage{ConsumerGroup: long, Topic: "orders", QueueID: -1, MaxMessages: 1, InvisibleMillis: 60_000}
 	require.EqualValues(t, headers.MessageIllegal, c.call(pop, nil).Code)
 	pop.ConsumerGroup = long[:100]

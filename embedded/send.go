@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
@@ -217,14 +216,11 @@ func (b *Broker) storeBatch(rq *request, h *headers.SendMessage, t *topic) answe
 	}
 	var set properties.Set
 	set.Parse(h.Properties, nil)
-	if level := set.Get(headers.PropertyDelayLevel); level != nil {
-		n, err := strconv.ParseInt(string(level), 10, 32)
-		if err != nil {
-			return refuse(headers.SystemError, "java.lang.NumberFormatException: For input string: \""+string(level)+"\"")
-		}
-		if n > 0 {
-			return b.tooLarge()
-		}
+	switch level, err := delays.Level(&set); {
+	case err != nil:
+		return refuse(headers.SystemError, err.Error())
+	case level > 0:
+		return b.tooLarge()
 	}
 	if len(rq.cmd.Body) > b.cluster.cfg.maxMessageSize {
 		if v.Five {
