@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/properties"
@@ -57,10 +56,16 @@ func (b *Broker) atItsTime(d delays.Delay, m *body.StoredMessage, raw []byte) {
 }
 
 // deliverDue delivers what waits in a line and is due. A broker that does not run does so
-// when it is started again. What cannot be stored is tried every second.
+// when it is started again.
 func (b *Broker) deliverDue(line *delays.Line) {
-	if b.srv.Running() && !line.Deliver(b.cluster.timers.Now(), b.deliver) {
-		b.cluster.timers.After(time.Second, func() { b.deliverDue(line) })
+	if !b.srv.Running() {
+		return
+	}
+	if again, ready := line.Deliver(b.cluster.timers.Now(), b.deliver); ready != nil {
+		b.cluster.timers.At(again, func() {
+			ready()
+			b.deliverDue(line)
+		})
 	}
 }
 

@@ -1,8 +1,8 @@
 package sockets
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"sync"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
