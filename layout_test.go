@@ -65,7 +65,7 @@ var allowed = map[string]struct{ packages, modules []string }{
 	"internal/tracelog":                    {nil, []string{watermill}},
 	"internal/receive":                     {[]string{"headers", "internal/body", "marshaler"}, []string{watermill}},
 	"embedded/control":                     {[]string{"embedded", "headers", "marshaler"}, []string{watermill}},
-	"embedded/internal/view":               {[]string{"embedded/internal/keys", "embedded/internal/offsets", "headers", "internal/body", "marshaler"}, nil},
+	"embedded/internal/view":               {[]string{"embedded/internal/keys", "embedded/internal/offsets", "embedded/internal/queues", "headers", "internal/body", "marshaler"}, nil},
 	"embedded/internal/versions":           {[]string{"headers"}, nil},
 	"embedded/internal/fields":             {[]string{"headers"}, nil},
 	"embedded/internal/info":               {[]string{"embedded/internal/access", "embedded/internal/counts", "headers"}, nil},

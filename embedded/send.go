@@ -170,7 +170,7 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 			OffsetMessageID: body.OffsetMessageID(m.StoreHost, s.LogOffsets[0]),
 			QueueID:         queueID,
 			QueueOffset:     s.FirstOffset,
-			RecallHandle:    b.recallHandle(topic, uniqueKey, wait),
+			RecallHandle:    wait.RecallHandle(topic, b.name, uniqueKey, v.Version),
 		}
 		if v.Five {
 			result.TransactionID = uniqueKey
