@@ -10,7 +10,6 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/keeper"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/messages"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/commitlog"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/settings"
@@ -18,8 +17,7 @@ import (
 )
 
 const (
-	keepFiles  = 72 * time.Hour      // MessageStoreConfig.fileReservedTime
-	transGroup = "CID_RMQ_SYS_TRANS" // TransactionalMessageUtil.buildConsumerGroup
+	keepFiles  = 72 * time.Hour // MessageStoreConfig.fileReservedTime
 	timerQueue = 0
 	halfQueue  = 0
 )
@@ -77,7 +75,7 @@ func (b *Broker) takeState(state store.State, contents *store.Contents) {
 	}
 	b.offsets.Save()
 	b.pop.Restore()
-	b.halves.Set(contents.OpenHalves(state.Offsets[offsets.Queue{Group: transGroup, Topic: headers.HalfTopic, ID: halfQueue}]))
+	b.halves.Set(contents.OpenHalves(state.Offsets[keeper.Halves()]))
 	for level := range len(b.cluster.cfg.delayLevels) {
 		b.awaitFrom(headers.ScheduleTopic, int32(level), state.Delays[level+1], contents)
 	}
@@ -132,18 +130,14 @@ func (b *Broker) state() store.State {
 	for name, t := range b.topics {
 		s.Topics[name] = settings.Topic{ReadQueues: t.read, WriteQueues: t.write, Perm: t.perm, Order: t.ordered, Attributes: t.attributes}
 	}
-	for q, offset := range b.pop.Unacked() {
-		if at, ok := s.Offsets[q]; ok {
-			s.Offsets[q] = min(at, offset)
-		}
-	}
 	half := b.topics[headers.HalfTopic].look(halfQueue).Next()
 	for _, offset := range b.halves.All() {
 		if m, _, ok := b.storedAt(offset); ok {
 			half = min(half, m.QueueOffset)
 		}
 	}
-	s.Offsets[offsets.Queue{Group: transGroup, Topic: headers.HalfTopic, ID: halfQueue}] = half
+	s.Offsets[keeper.Halves()] = half
+	k.Behind(s.Offsets, b.pop.Unacked())
 	if t := b.topics[headers.ScheduleTopic]; t != nil {
 		for id, q := range t.queues {
 			s.Delays[int(id)+1] = k.NextOfLevel(headers.ScheduleTopic, id, len(b.cluster.cfg.delayLevels), &q.Queue)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/commitlog"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/settings"
@@ -476,6 +477,79 @@ func TestDirWhileTheDiskIsFull(t *testing.T) {
 		require.ElementsMatch(t, want, got)
 		require.NoError(t, first.Close())
 		first = opened(t, dir)
+	}
+}
+
+// What was popped and is to be delivered again comes after a restart, though the disk had no
+// room for its copy.
+func TestDirWithPopsThatAreNotStoredAgain(t *testing.T) {
+	dir := t.TempDir()
+	disk := &fullDisk{}
+	first := opened(t, dir, embedded.WithTopic("orders", 1), embedded.WithFiles(disk.open))
+	c := dial(t, first, first.Broker(0).Addr())
+	c.succeed(message("orders"), []byte("a"))
+	pop := &headers.PopMessage{ConsumerGroup: "billing", Topic: "orders", QueueID: -1, MaxMessages: 32, InvisibleMillis: 1000}
+	require.Equal(t, []string{"a"}, bodies(t, c.call(pop, nil)))
+	disk.full.Store(true)
+	first.Advance(10 * time.Second)
+	_ = first.Close() // it says that the disk is full, or not, as far as it had to write
+	second := opened(t, dir)
+	require.Equal(t, []string{"a"}, bodies(t, dial(t, second, second.Broker(0).Addr()).call(pop, nil)))
+	require.NoError(t, second.Close())
+
+	third := opened(t, dir)
+	d := dial(t, third, third.Broker(0).Addr())
+	require.Equal(t, []string{"a"}, bodies(t, d.call(pop, nil)))
+	third.Advance(10 * time.Second)
+	_, err := third.AwaitMessages(t.Context(), "%RETRY%billing_orders", 1)
+	require.NoError(t, err)
+	require.NoError(t, third.Close())
+	offsets, err := settings.ReadOffsets(dir)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, offsets.Table[queueOf("billing", "orders")], "it is in the retry topic now")
+}
+
+func queueOf(group, topic string) offsets.Queue { return offsets.Queue{Group: group, Topic: topic} }
+
+// A half message is not passed over as long as the disk has neither what became of it nor the
+// copy that counts a check.
+func TestDirWithTransactionsThatAreNotStored(t *testing.T) {
+	for _, checked := range []bool{false, true} {
+		dir := t.TempDir()
+		first := opened(t, dir, embedded.WithTopic("orders", 1))
+		half := message("orders", with("UNIQ_KEY", "HALF", "TRAN_MSG", "true", "PGROUP", "group"))
+		half.SysFlag = headers.SysFlagPrepared
+		end := prepare(dial(t, first, first.Broker(0).Addr()), first, half)
+		require.NoError(t, first.Close())
+
+		cluster, disk := onHangingDisk(t, dir)
+		disk.hang()
+		checks := make(chan int, 1)
+		c := dial(t, cluster, cluster.Broker(0).Addr())
+		if checked {
+			go func() { checks <- cluster.Broker(0).CheckTransactions() }()
+		} else {
+			c.send(end, nil)
+		}
+		require.Eventually(t, func() bool { return len(bodiesOnDisk(t, dir)) > 1 }, patience, time.Millisecond)
+		saved := func() int64 {
+			offsets, err := settings.ReadOffsets(dir)
+			require.NoError(t, err)
+			return offsets.Table[queueOf("CID_RMQ_SYS_TRANS", headers.HalfTopic)]
+		}
+		cluster.Advance(5 * time.Second)
+		require.Zero(t, saved())
+		disk.goOn()
+		if checked {
+			require.Zero(t, <-checks, "nobody is there to be asked")
+		} else {
+			answer := c.receive()
+			require.NoError(t, answer.Err())
+			_, err := cluster.AwaitMessages(t.Context(), "orders", 1)
+			require.NoError(t, err)
+		}
+		require.NoError(t, cluster.Close())
+		require.EqualValues(t, 1, saved())
 	}
 }
 

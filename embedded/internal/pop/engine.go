@@ -75,6 +75,8 @@ type Config struct {
 	BlockedRest bool
 	// OriginGroup has messages that are delivered again tell their group.
 	OriginGroup bool
+	// RetryWithoutFlag has messages that are delivered again lose their flag, as before 5.1.1.
+	RetryWithoutFlag bool
 	// Most is how many check points are kept, and how many batches.
 	Most int
 }
@@ -87,6 +89,8 @@ func ConfigOf(v headers.Version) Config {
 		Attempts:       v >= headers.Version5_1_1,
 		BlockedRest:    v < headers.Version5_3_1,
 		OriginGroup:    v >= versions.OriginGroup,
+
+		RetryWithoutFlag: v < headers.Version5_1_1,
 	}
 }
 
