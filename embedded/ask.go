@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sockets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -20,16 +21,9 @@ func (b *Broker) AskClients(ctx context.Context, code headers.RequestCode, ext h
 			asked = append(asked, answers)
 		}
 	}
-	var all []headers.Command
-	for _, answers := range asked {
-		select {
-		case answer, ok := <-answers:
-			if ok {
-				all = append(all, answer)
-			}
-		case <-ctx.Done():
-			return nil, fmt.Errorf("embedded: no answer to %s: %w", code, context.Cause(ctx))
-		}
+	all, err := sockets.Gather(ctx, asked)
+	if err != nil {
+		return nil, fmt.Errorf("embedded: no answer to %s: %w", code, err)
 	}
 	return all, nil
 }

@@ -283,13 +283,16 @@ func (b *Broker) host() netip.AddrPort {
 	return b.storeHost
 }
 
-// handle answers a request. What it has changed of topics and groups is kept by then.
+// handle answers a request. What it has changed of topics and groups is kept by then, or the
+// answer says so if it was asked for that. What is changed on the way to something else is
+// tried again by keepUp: the answer may have messages, or the place of one.
 func (b *Broker) handle(rq *request) answer {
+	before := b.changes.Load()
 	a := b.dispatch(rq)
-	if a.none { // who is told later is not told twice
+	if a.none || b.changes.Load() == before { // who is told later is not told twice
 		return a
 	}
-	if err := b.saveChanges(); err != nil {
+	if err := b.saveChanges(); err != nil && fields.IsChange(rq.code()) {
 		return notStored(err)
 	}
 	return a

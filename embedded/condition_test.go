@@ -43,8 +43,12 @@ func TestHanging(t *testing.T) {
 		b.SetCondition(embedded.Hanging)
 		opaque := c.send(message("topic"), []byte("late"))
 		gone.send(message("topic"), []byte("lost"))
+		beat := headers.HeartbeatData{ClientID: "gone", Producers: []headers.ProducerData{{Group: "group"}}}
+		raw, err := beat.Encode()
+		require.NoError(t, err)
+		gone.send(headers.Heartbeat{}, raw)
 		require.Eventually(t, func() bool {
-			return cluster.Stats().Requests(headers.CodeSendMessage, headers.CodeSendMessageV2) == 2
+			return cluster.Stats().Requests(headers.CodeSendMessage, headers.CodeSendMessageV2, headers.CodeHeartbeat) == 3
 		}, patience, time.Millisecond)
 		require.NoError(t, gone.conn.Close())
 		require.Eventually(t, func() bool { return cluster.Stats()[b.Name()].Open == 1 }, patience, time.Millisecond)
@@ -58,6 +62,7 @@ func TestHanging(t *testing.T) {
 			stored = append(stored, string(m.Body))
 		}
 		require.ElementsMatch(t, []string{"late", "lost"}, stored, "also that of a client that has left")
+		require.Empty(t, b.Producers("group"), "nobody would ever take it out")
 	})
 }
 

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/properties"
@@ -51,16 +50,22 @@ func (b *Broker) awaitDelay(d delays.Delay, raw []byte) {
 
 // atItsTime has a message that waits delivered then. Those of a level keep their order.
 func (b *Broker) atItsTime(d delays.Delay, m *body.StoredMessage, raw []byte) {
-	due := d.Due(m.StoreTimestamp, b.cluster.cfg.delayLevels)
+	due := d.Due(m.StoreTimestamp, b.millis(), b.cluster.cfg.delayLevels)
 	line := b.lines.Join(d.Level, m.QueueOffset, due, raw)
 	b.cluster.timers.At(due, func() { b.deliverDue(line) })
 }
 
 // deliverDue delivers what waits in a line and is due. A broker that does not run does so
-// when it is started again. What cannot be stored is tried every second.
+// when it is started again.
 func (b *Broker) deliverDue(line *delays.Line) {
-	if b.srv.Running() && !line.Deliver(b.cluster.timers.Now(), b.deliver) {
-		b.cluster.timers.After(time.Second, func() { b.deliverDue(line) })
+	if !b.srv.Running() {
+		return
+	}
+	if again, ready := line.Deliver(b.cluster.timers.Now(), b.deliver); ready != nil {
+		b.cluster.timers.At(again, func() {
+			ready()
+			b.deliverDue(line)
+		})
 	}
 }
 

@@ -111,7 +111,8 @@ func (f Fault) After(d time.Duration) Fault {
 // For one connection the calls are in the order of arrival; for different ones
 // they are concurrent, so fn must be safe for that. No lock is held: fn may use
 // the cluster, and stop or kill a broker. It must not call Cluster.Close, which
-// waits for fn.
+// waits for fn. Answers to earlier requests are on their way when fn is called, but
+// those that wait for the disk, with WithSyncFlush, or for a message.
 func (c *Cluster) Intercept(fn func(Request) Fault) (remove func()) {
 	return c.interceptors.Add(fn)
 }
@@ -136,7 +137,8 @@ func (c *Cluster) faultFor(from *conn, frame []byte, cmd *headers.Command) (Faul
 			rq.Send = &h
 		}
 	}
-	from.Settle() // they may look at what was stored before
+	from.Settle() // they may look at what was stored before,
+	from.Flush()  // and wait for its answers to arrive
 	var first Fault
 	for _, fn := range list {
 		if f := fn(rq); first.kind == noFault {

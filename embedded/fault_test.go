@@ -23,6 +23,41 @@ func sends(f embedded.Fault) func(embedded.Request) embedded.Fault {
 	}
 }
 
+// What decides about a request may wait for the answer to one before it, though both came at
+// once.
+func TestInterceptMayWaitForAnEarlierAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := start(t, embedded.InMemory(), embedded.WithTopic("topic", 1))
+		answered := make(chan struct{})
+		n := 0
+		cluster.Intercept(func(r embedded.Request) embedded.Fault {
+			if n++; n == 2 {
+				select {
+				case <-answered:
+				case <-time.After(patience):
+					return embedded.Answer(headers.SystemBusy, "the first one was not answered")
+				}
+			}
+			return embedded.Fault{}
+		})
+		c := dial(t, cluster, cluster.Broker(0).Addr())
+		var raw []byte
+		for i := range 3 {
+			var err error
+			raw, err = headers.AppendRequest(raw, headers.JSON, int32(i), false, message("topic"), []byte("body"))
+			require.NoError(t, err)
+		}
+		c.writeBytes(raw)
+		for i := range 3 {
+			answer := c.receive()
+			require.NoError(t, answer.Err())
+			if i == 0 {
+				close(answered)
+			}
+		}
+	})
+}
+
 func TestFaults(t *testing.T) {
 	onBothNetworks(t, func(t *testing.T, network embedded.Option) {
 		for _, test := range []struct {

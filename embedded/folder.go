@@ -10,7 +10,6 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/keeper"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/messages"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/commitlog"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/settings"
@@ -18,8 +17,7 @@ import (
 )
 
 const (
-	keepFiles  = 72 * time.Hour      // MessageStoreConfig.fileReservedTime
-	transGroup = "CID_RMQ_SYS_TRANS" // TransactionalMessageUtil.buildConsumerGroup
+	keepFiles  = 72 * time.Hour // MessageStoreConfig.fileReservedTime
 	timerQueue = 0
 	halfQueue  = 0
 )
@@ -50,8 +48,11 @@ func (b *Broker) openFolder() error {
 // takeState takes in what a folder has. The caller holds b.mu.
 func (b *Broker) takeState(state store.State, contents *store.Contents) {
 	for name, t := range state.Topics {
+		if name == headers.DefaultTopic && !b.cluster.cfg.autoCreate {
+			continue
+		}
 		added := b.putTopicLocked(name, max(0, t.ReadQueues), max(0, t.WriteQueues), t.Perm)
-		added.attributes, added.ordered = t.Attributes, t.Order
+		added.attributes, added.ordered, added.made = t.Attributes, t.Order, 0
 	}
 	for name, byID := range contents.Queues {
 		t := b.topics[name]
@@ -74,7 +75,7 @@ func (b *Broker) takeState(state store.State, contents *store.Contents) {
 	}
 	b.offsets.Save()
 	b.pop.Restore()
-	b.halves.Set(contents.OpenHalves(state.Offsets[offsets.Queue{Group: transGroup, Topic: headers.HalfTopic, ID: halfQueue}]))
+	b.halves.Set(contents.OpenHalves(state.Offsets[keeper.Halves()]))
 	for level := range len(b.cluster.cfg.delayLevels) {
 		b.awaitFrom(headers.ScheduleTopic, int32(level), state.Delays[level+1], contents)
 	}
@@ -129,18 +130,14 @@ func (b *Broker) state() store.State {
 	for name, t := range b.topics {
 		s.Topics[name] = settings.Topic{ReadQueues: t.read, WriteQueues: t.write, Perm: t.perm, Order: t.ordered, Attributes: t.attributes}
 	}
-	for q, offset := range b.pop.Unacked() {
-		if at, ok := s.Offsets[q]; ok {
-			s.Offsets[q] = min(at, offset)
-		}
-	}
 	half := b.topics[headers.HalfTopic].look(halfQueue).Next()
 	for _, offset := range b.halves.All() {
 		if m, _, ok := b.storedAt(offset); ok {
 			half = min(half, m.QueueOffset)
 		}
 	}
-	s.Offsets[offsets.Queue{Group: transGroup, Topic: headers.HalfTopic, ID: halfQueue}] = half
+	s.Offsets[keeper.Halves()] = half
+	k.Behind(s.Offsets, b.pop.Unacked())
 	if t := b.topics[headers.ScheduleTopic]; t != nil {
 		for id, q := range t.queues {
 			s.Delays[int(id)+1] = k.NextOfLevel(headers.ScheduleTopic, id, len(b.cluster.cfg.delayLevels), &q.Queue)
@@ -162,10 +159,24 @@ func (b *Broker) save() error {
 	}, b.millis())
 }
 
-// saveChanges writes what requests have changed of topics and groups. Whoever is told of a
-// topic finds it after a crash.
+// saveChanges writes what has been changed of topics and groups.
 func (b *Broker) saveChanges() error {
 	if b.keeper == nil || b.keeper.Saved(b.changes.Load()) {
+		return nil
+	}
+	return b.save()
+}
+
+// keepTopic has a topic saved before a message is stored in it, or to be put into it later:
+// after a crash a topic that is not saved counts as deleted. It fails for one whose messages a
+// folder cannot have.
+func (b *Broker) keepTopic(t *topic) error {
+	switch {
+	case b.keeper == nil:
+		return nil
+	case len(t.name) > store.LongestTopic:
+		return store.ErrLongTopic
+	case b.keeper.Saved(t.made):
 		return nil
 	}
 	return b.save()

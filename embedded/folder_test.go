@@ -15,9 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/commitlog"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store/settings"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/view"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
@@ -172,6 +174,74 @@ func TestDirWithTransactions(t *testing.T) {
 	require.NoError(t, second.Close())
 	third := opened(t, dir)
 	require.Zero(t, third.Broker(0).CheckTransactions())
+}
+
+// A folder that a cluster with auto-creation has left does not bring it back.
+func TestDirWithoutAutoCreation(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, opened(t, dir).Close())
+	second := opened(t, dir, embedded.WithoutAutoCreateTopic())
+	require.EqualValues(t, headers.TopicNotExist, dial(t, second, second.Broker(0).Addr()).call(message("misspelt"), []byte("a")).Code)
+	require.EqualValues(t, headers.TopicNotExist, dial(t, second, second.NameServers()[0]).call(routeOf(headers.DefaultTopic), nil).Code)
+}
+
+// The level of a message counts from now at the latest, though the log has messages of a clock
+// that was ahead, which store times do not go behind.
+func TestDirOfAClockThatWasAhead(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 1))
+	first.Advance(24 * time.Hour)
+	dial(t, first, first.Broker(0).Addr()).succeed(message("orders", with("DELAY", "1")), []byte("before"))
+	require.NoError(t, first.Close())
+	second := opened(t, dir)
+	dial(t, second, second.Broker(0).Addr()).succeed(message("orders", with("DELAY", "1")), []byte("behind"))
+	second.Advance(2 * time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := second.AwaitMessages(ctx, "orders", 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"before", "behind"}, bodiesOf(t, second, "orders"))
+}
+
+// A group that has popped in order and acknowledged all, or was moved on, is not taken back.
+func TestDirWithPopsInOrder(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 1))
+	c := dial(t, first, first.Broker(0).Addr())
+	for i := range 10 {
+		c.succeed(message("orders"), fmt.Appendf(nil, "%d", i))
+	}
+	for group, moved := range map[string]func(group string){
+		"reset": func(group string) {
+			c.succeed(&headers.ResetOffset{Topic: "orders", ConsumerGroup: group, QueueID: 0, Timestamp: -1, HasOffset: true, Offset: 8}, nil)
+		},
+		"pulls": func(group string) {
+			c.succeed(&headers.UpdateConsumerOffset{ConsumerGroup: group, Topic: "orders", CommitOffset: 8}, nil)
+		},
+	} {
+		pop := &headers.PopMessage{ConsumerGroup: group, Topic: "orders", QueueID: 0, MaxMessages: 5, InvisibleMillis: 60_000, Order: true}
+		ackAll(t, c, group, c.call(pop, nil))
+		unacked := func() int64 {
+			for _, g := range first.Broker(0).Groups() {
+				if g.Name == group {
+					return g.Positions[0].Unacked
+				}
+			}
+			return 0
+		}
+		require.Equal(t, view.None, unacked(), "all is acknowledged")
+		c.call(pop, nil)
+		require.EqualValues(t, 5, unacked())
+		moved(group)
+		require.Equal(t, view.None, unacked(), "the group is behind it")
+	}
+	require.NoError(t, first.Close())
+	second := opened(t, dir)
+	for _, group := range []string{"reset", "pulls"} {
+		offset, ok := second.Broker(0).ConsumerOffset(group, "orders", 0)
+		require.True(t, ok)
+		require.EqualValues(t, 8, offset, group)
+	}
 }
 
 // prepareOpen stores a half message, OPEN in the topic orders, that nobody decides about.
@@ -410,6 +480,139 @@ func TestDirWhileTheDiskIsFull(t *testing.T) {
 	}
 }
 
+// What was popped and is to be delivered again comes after a restart, though the disk had no
+// room for its copy.
+func TestDirWithPopsThatAreNotStoredAgain(t *testing.T) {
+	dir := t.TempDir()
+	disk := &fullDisk{}
+	first := opened(t, dir, embedded.WithTopic("orders", 1), embedded.WithFiles(disk.open))
+	c := dial(t, first, first.Broker(0).Addr())
+	c.succeed(message("orders"), []byte("a"))
+	pop := &headers.PopMessage{ConsumerGroup: "billing", Topic: "orders", QueueID: -1, MaxMessages: 32, InvisibleMillis: 1000}
+	require.Equal(t, []string{"a"}, bodies(t, c.call(pop, nil)))
+	disk.full.Store(true)
+	first.Advance(10 * time.Second)
+	_ = first.Close() // it says that the disk is full, or not, as far as it had to write
+	second := opened(t, dir)
+	require.Equal(t, []string{"a"}, bodies(t, dial(t, second, second.Broker(0).Addr()).call(pop, nil)))
+	require.NoError(t, second.Close())
+
+	third := opened(t, dir)
+	d := dial(t, third, third.Broker(0).Addr())
+	require.Equal(t, []string{"a"}, bodies(t, d.call(pop, nil)))
+	third.Advance(10 * time.Second)
+	_, err := third.AwaitMessages(t.Context(), "%RETRY%billing_orders", 1)
+	require.NoError(t, err)
+	require.NoError(t, third.Close())
+	offsets, err := settings.ReadOffsets(dir)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, offsets.Table[queueOf("billing", "orders")], "it is in the retry topic now")
+}
+
+func queueOf(group, topic string) offsets.Queue { return offsets.Queue{Group: group, Topic: topic} }
+
+// A half message is not passed over as long as the disk has neither what became of it nor the
+// copy that counts a check.
+func TestDirWithTransactionsThatAreNotStored(t *testing.T) {
+	for _, checked := range []bool{false, true} {
+		dir := t.TempDir()
+		first := opened(t, dir, embedded.WithTopic("orders", 1))
+		half := message("orders", with("UNIQ_KEY", "HALF", "TRAN_MSG", "true", "PGROUP", "group"))
+		half.SysFlag = headers.SysFlagPrepared
+		end := prepare(dial(t, first, first.Broker(0).Addr()), first, half)
+		require.NoError(t, first.Close())
+
+		cluster, disk := onHangingDisk(t, dir)
+		disk.hang()
+		checks := make(chan int, 1)
+		c := dial(t, cluster, cluster.Broker(0).Addr())
+		if checked {
+			go func() { checks <- cluster.Broker(0).CheckTransactions() }()
+		} else {
+			c.send(end, nil)
+		}
+		require.Eventually(t, func() bool { return len(bodiesOnDisk(t, dir)) > 1 }, patience, time.Millisecond)
+		saved := func() int64 {
+			offsets, err := settings.ReadOffsets(dir)
+			require.NoError(t, err)
+			return offsets.Table[queueOf("CID_RMQ_SYS_TRANS", headers.HalfTopic)]
+		}
+		cluster.Advance(5 * time.Second)
+		require.Zero(t, saved())
+		disk.goOn()
+		if checked {
+			require.Zero(t, <-checks, "nobody is there to be asked")
+		} else {
+			answer := c.receive()
+			require.NoError(t, answer.Err())
+			_, err := cluster.AwaitMessages(t.Context(), "orders", 1)
+			require.NoError(t, err)
+		}
+		require.NoError(t, cluster.Close())
+		require.EqualValues(t, 1, saved())
+	}
+}
+
+// ackAll acknowledges what a pop of the topic orders has brought.
+func ackAll(t *testing.T, c *client, group string, popped headers.Command) {
+	t.Helper()
+	result, err := headers.ParsePopResult(&popped)
+	require.NoError(t, err)
+	for i := range result.Queues {
+		for j := range result.Queues[i].Offsets {
+			handle := result.Handle("broker-a", &result.Queues[i], j)
+			c.succeed(&headers.AckMessage{ConsumerGroup: group, Topic: "orders", QueueID: handle.QueueID, Handle: handle.String(), Offset: handle.Offset}, nil)
+		}
+	}
+}
+
+// blockTopics keeps the file of topics from being written until the returned function is
+// called.
+func blockTopics(t *testing.T, dir string) (unblock func()) {
+	t.Helper()
+	inTheWay := filepath.Join(dir, "config", "topics.json.tmp")
+	require.NoError(t, os.Mkdir(inTheWay, 0o755))
+	return func() { require.NoError(t, os.Remove(inTheWay)) }
+}
+
+// A topic that cannot be saved refuses its own sends and what asks for a change of topics, and
+// nothing else: other topics and groups go on, also groups that are new. When it can be saved
+// it is there, also after a crash.
+func TestDirWhileATopicCannotBeSaved(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 1))
+	c := dial(t, first, first.Broker(0).Addr())
+	id := fields(c.succeed(message("orders"), []byte("0")))["msgId"]
+	c.succeed(message("orders"), []byte("1"))
+	pull := &headers.PullMessage{ConsumerGroup: "old", Topic: "orders", MaxMessages: 1, SysFlag: headers.PullSubscription, Subscription: "*"}
+	require.Equal(t, []string{"0"}, bodies(t, c.call(pull, nil)))
+
+	unblock := blockTopics(t, dir)
+	for range 2 {
+		require.EqualValues(t, headers.SystemError, c.call(message("new"), []byte("never")).Code)
+	}
+	require.EqualValues(t, headers.SystemError, c.call(&headers.CreateTopic{Topic: "asked-for", ReadQueues: 1, WriteQueues: 1, Perm: 6}, nil).Code)
+	require.Error(t, first.Broker(0).CreateTopic("created", 1))
+	require.Equal(t, []string{"0"}, bodies(t, c.call(pull, nil)))
+	c.succeed(message("orders"), []byte("2"))
+	pop := &headers.PopMessage{ConsumerGroup: "young", Topic: "orders", QueueID: -1, MaxMessages: 32, InvisibleMillis: 60_000}
+	popped := c.call(pop, nil)
+	require.Equal(t, []string{"0", "1", "2"}, bodies(t, popped))
+	ackAll(t, c, "young", popped)
+	require.Empty(t, bodiesOf(t, first, "new"), "what was refused is not stored")
+	back := &headers.ConsumerSendBack{ConsumerGroup: "young", Offset: offsetIn(t, id), OriginTopic: "orders", DelayLevel: 1}
+	require.EqualValues(t, headers.SystemError, c.call(back, nil).Code, "its retry topic would be gone after a crash")
+
+	unblock()
+	c.succeed(message("new"), []byte("stored"))
+	c.succeed(back, nil)
+	topics, err := settings.ReadTopics(dir)
+	require.NoError(t, err)
+	for _, name := range []string{"new", "created", "orders", "%RETRY%young"} {
+		require.Contains(t, topics.Table, name)
+	}
+}
+
 // What cannot be opened is said, and a log that is damaged is opened up to the damage.
 func TestDirThatIsDamaged(t *testing.T) {
 	dir := t.TempDir()
@@ -495,8 +698,11 @@ func TestDirWithLongTopics(t *testing.T) {
 	long := strings.Repeat("g", 125)
 	id := fields(c.succeed(message("orders"), []byte("a")))["msgId"]
 	require.EqualValues(t, headers.MessageIllegal, c.call(message("%RETRY%"+long), []byte("b")).Code)
-	back := &headers.ConsumerSendBack{ConsumerGroup: long, Offset: offsetIn(t, id), OriginTopic: "orders", DelayLevel: -1}
-	require.EqualValues(t, headers.MessageIllegal, c.call(back, nil).Code)
+	require.EqualValues(t, headers.MessageIllegal, c.call(message("%RETRY%"+long, with("DELAY", "1")), []byte("b")).Code, "not in time, either")
+	for _, level := range []int32{-1, 0, 1} {
+		back := &headers.ConsumerSendBack{ConsumerGroup: long, Offset: offsetIn(t, id), OriginTopic: "orders", DelayLevel: level}
+		require.EqualValues(t, headers.MessageIllegal, c.call(back, nil).Code)
+	}
 	pop := &headers.PopMessage{ConsumerGroup: long, Topic: "orders", QueueID: -1, MaxMessages: 1, InvisibleMillis: 60_000}
 	require.EqualValues(t, headers.MessageIllegal, c.call(pop, nil).Code)
 	pop.ConsumerGroup = long[:100]

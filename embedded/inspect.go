@@ -107,11 +107,18 @@ func (b *Broker) MessagesAt(topic string, queueID int32, offset int64, n int) []
 
 // FindMessages returns the messages of a topic on this broker that have a name, the oldest
 // first, at most n: their unique id, one of their KEYS, their Watermill UUID, or the id that
-// their send was answered with. It looks at every message of the topic.
+// their send was answered with. It looks at every message that the topic has when it is called,
+// one after the other, until there are enough.
 func (b *Broker) FindMessages(topic, name string, n int) []Message {
-	raws := b.raws(topic)
-	queues.SortRaws(raws)
-	return b.decode(view.Find(raws, name, n))
+	var units []queues.Unit
+	b.mu.Lock()
+	if t := b.topics[topic]; t != nil {
+		for _, q := range t.queues {
+			units = append(units, q.Units...)
+		}
+	}
+	b.mu.Unlock()
+	return b.decode(view.Find(&b.mu, b.log, units, name, n))
 }
 
 // Condition is how the broker is doing.

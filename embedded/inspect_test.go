@@ -2,6 +2,8 @@ package embedded_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -103,4 +105,28 @@ func TestInspect(t *testing.T) {
 			require.Equal(t, group.Members[0].Addr, client.Addr)
 		})
 	}
+}
+
+// A search for a message does not have its topic in memory.
+func TestFindMessagesInAFolder(t *testing.T) {
+	const n, size = 64, 128 << 10
+	cluster := opened(t, t.TempDir(), embedded.WithTopic("orders", 2))
+	broker := cluster.Broker(0)
+	c := dial(t, cluster, broker.Addr())
+	payload := make([]byte, size)
+	for i := range n {
+		c.succeed(message("orders", toQueue(int32(i%2)), with("KEYS", fmt.Sprint("twice ", i))), payload)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	found := broker.FindMessages("orders", "0", 1)
+	runtime.ReadMemStats(&after)
+	require.Len(t, found, 1)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(n*size/2))
+	found = broker.FindMessages("orders", "twice", 4)
+	require.Len(t, found, 4)
+	for i, m := range found {
+		require.Equal(t, fmt.Sprint("twice ", i), m.Keys, "the oldest first, of both queues")
+	}
+	require.Len(t, broker.FindMessages("orders", "twice", n+1), n)
 }

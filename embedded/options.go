@@ -128,7 +128,8 @@ func WithNameServers(n int) Option { return func(c *config) { c.nameServers = n 
 // broker-a, broker-b and so on, and each is a master.
 func WithBrokers(n int) Option { return func(c *config) { c.brokers = n } }
 
-// WithTopic creates a topic on every broker, with as many queues on each.
+// WithTopic creates a topic on every broker, with as many queues on each. One that a folder has,
+// see Dir, stays as it is.
 func WithTopic(name string, queues int) Option {
 	return func(c *config) { c.topics = append(c.topics, topicSpec{name, queues}) }
 }

@@ -20,20 +20,10 @@ const poppedQueues = 1024
 const popLate = 500 // ms
 
 func (c *Cluster) popConfig(brokerName string) pop.Config {
-	v := c.cfg.version
-	return pop.Config{
-		BrokerName:     brokerName,
-		ReviveLag:      c.cfg.reviveLag.Milliseconds(),
-		MaxInvisible:   c.cfg.maxDelay.Milliseconds(),
-		KV:             c.cfg.popKV,
-		RetryV2:        c.cfg.retryTopicV2,
-		YoungFromFirst: v >= headers.Version5_1_4,
-		NamedAcks:      v >= versions.NamedAcks,
-		Attempts:       v >= headers.Version5_1_1,
-		BlockedRest:    v < headers.Version5_3_1,
-		OriginGroup:    v >= versions.OriginGroup,
-		Most:           keptMost,
-	}
+	cfg := pop.ConfigOf(c.cfg.version)
+	cfg.BrokerName, cfg.Most, cfg.KV, cfg.RetryV2 = brokerName, keptMost, c.cfg.popKV, c.cfg.retryTopicV2
+	cfg.ReviveLag, cfg.MaxInvisible = c.cfg.reviveLag.Milliseconds(), c.cfg.maxDelay.Milliseconds()
+	return cfg
 }
 
 // popStore is a broker as its pop engine sees it. The broker's mu is held.

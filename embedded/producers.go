@@ -18,6 +18,9 @@ const codeProducers headers.RequestCode = 204
 func (b *Broker) registerProducers(rq *request, beat *groups.Heartbeat) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if rq.conn.Closed() {
+		return true // it would never be forgotten
+	}
 	for _, data := range beat.ProducerDataSet {
 		group := data.GroupName
 		switch {

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/fields"
@@ -14,15 +13,6 @@ import (
 // refuseRecall is the answer to a recall that is not done.
 func refuseRecall(code headers.ResponseCode, remark string) answer {
 	return answer{code: code, remark: remark, fields: fields.Recall{}}
-}
-
-// recallHandle is what the answer to the send of a timer message says
-// (SendMessageProcessor.attachRecallHandle), empty where there is none.
-func (b *Broker) recallHandle(topic, uniqueKey string, d delays.Delay) string {
-	if d.Out == 0 || b.cluster.behaviour.Version < headers.Version5_3_3 || strings.HasPrefix(topic, headers.RetryTopicPrefix) {
-		return ""
-	}
-	return headers.RecallHandle{Topic: topic, BrokerName: b.name, Timestamp: d.Out + 1, UniqueKey: uniqueKey}.String()
 }
 
 // recallMessage answers RECALL_MESSAGE (RecallMessageProcessor of 5.3.3). It

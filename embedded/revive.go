@@ -6,10 +6,8 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/pop"
-	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/versions"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
-	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
 
 // armRevive has revive run when the time of the next check point has come. The caller
@@ -58,14 +56,7 @@ func (b *Broker) reviveLocked(r *pop.Revival) woken {
 	if raw == nil || !hasRoom(b.topics, name) {
 		return woken{}
 	}
-	m, err := b.pop.RetryCopy(raw, r, b.storeHost)
-	if err != nil {
-		return woken{} // the store made it: there is no such case
-	}
-	if b.cluster.cfg.version < headers.Version5_1_1 {
-		m.Flag = 0 // its reviveRetry leaves it out
-	}
-	again, err := body.AppendStored(make([]byte, 0, m.Size()), &m)
+	again, tag, err := b.pop.RetryCopy(raw, r, b.storeHost)
 	if err != nil {
 		return woken{} // properties over the limit: a real broker tries again, in vain
 	}
@@ -77,10 +68,11 @@ func (b *Broker) reviveLocked(r *pop.Revival) woken {
 	if _, ok := b.offsets.Get(q); !ok {
 		b.offsets.Commit(q, 0)
 	}
-	tag := tags.HashOf(m.Properties)
 	e := entry{Raw: again, TagHash: tag}
 	s, w, err := b.putLocked(t, 0, []entry{e})
-	w.writes = append(w.writes, pendingWrite{s.Write, err, func() { b.insistLater(t, 0, e) }})
+	b.keeper.Move(r.Queue, r.Offset)
+	stored := func() { b.moved(r.Queue, r.Offset) }
+	w.writes = append(w.writes, pendingWrite{s.Write, err, stored, func() { b.insistLater(t, 0, e, stored) }})
 	passes := func(f *filters.Filter) bool { return f.PassesHash(tag) && f.PassesRecord(again) }
 	any := offsets.Queue{Group: group, Topic: base, ID: pop.AnyQueue}
 	if p, ok := b.pops.Wake(any, passes); ok {

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
@@ -33,6 +32,9 @@ func (b *Broker) sendMessage(rq *request) answer {
 		return b.storeBatch(rq, &h, t)
 	}
 	if dead := b.deadLetter(&h); dead != nil {
+		if err := b.keepTopic(dead); err != nil {
+			return notStored(err)
+		}
 		t = dead
 	}
 	return b.storeSingle(rq, &h, t)
@@ -50,7 +52,13 @@ func (b *Broker) acceptSend(rq *request) (h headers.SendMessage, t *topic, refus
 	if b.cluster.behaviour.Five && len(rq.cmd.Body) == 0 {
 		return h, nil, refuse(headers.SystemError, "java.lang.NullPointerException: the send request has no body")
 	}
-	if t, refusal = b.checkSend(rq, &h); t != nil && h.QueueID < 0 {
+	if t, refusal = b.checkSend(rq, &h); t == nil {
+		return h, nil, refusal
+	}
+	if err := b.keepTopic(t); err != nil {
+		return h, nil, notStored(err)
+	}
+	if h.QueueID < 0 {
 		h.QueueID = b.anyQueue(t)
 	}
 	return h, t, refusal
@@ -162,7 +170,7 @@ func (b *Broker) storeSingle(rq *request, h *headers.SendMessage, t *topic) answ
 			OffsetMessageID: body.OffsetMessageID(m.StoreHost, s.LogOffsets[0]),
 			QueueID:         queueID,
 			QueueOffset:     s.FirstOffset,
-			RecallHandle:    b.recallHandle(topic, uniqueKey, wait),
+			RecallHandle:    wait.RecallHandle(topic, b.name, uniqueKey, v.Version),
 		}
 		if v.Five {
 			result.TransactionID = uniqueKey
@@ -208,14 +216,11 @@ func (b *Broker) storeBatch(rq *request, h *headers.SendMessage, t *topic) answe
 	}
 	var set properties.Set
 	set.Parse(h.Properties, nil)
-	if level := set.Get(headers.PropertyDelayLevel); level != nil {
-		n, err := strconv.ParseInt(string(level), 10, 32)
-		if err != nil {
-			return refuse(headers.SystemError, "java.lang.NumberFormatException: For input string: \""+string(level)+"\"")
-		}
-		if n > 0 {
-			return b.tooLarge()
-		}
+	switch level, err := delays.Level(&set); {
+	case err != nil:
+		return refuse(headers.SystemError, err.Error())
+	case level > 0:
+		return b.tooLarge()
 	}
 	if len(rq.cmd.Body) > b.cluster.cfg.maxMessageSize {
 		if v.Five {

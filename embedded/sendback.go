@@ -3,21 +3,17 @@ package embedded
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/delays"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/properties"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/sends"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
 
-// firstRetryLevel is the delay level of a message that is sent back for the first time.
-const firstRetryLevel = 3
-
-// sendBack answers CONSUMER_SEND_MSG_BACK
-// (AbstractSendMessageProcessor.consumerSendMsgBack of 5.5.0): the message goes to the
-// group's retry topic, after a delay, or to its dead letters.
+// sendBack answers CONSUMER_SEND_MSG_BACK: the message goes to the group's retry topic, after
+// a delay, or to its dead letters.
 func (b *Broker) sendBack(rq *request) answer {
 	h, err := headers.ParseConsumerSendBack(&rq.cmd)
 	if err != nil {
@@ -27,27 +23,7 @@ func (b *Broker) sendBack(rq *request) answer {
 	if !ok {
 		return a
 	}
-	var set properties.Set
-	set.Parse(m.Properties, nil)
-	if set.Get(headers.PropertyRetryTopic) == nil {
-		set.Set(headers.PropertyRetryTopic, m.Topic)
-	}
-	set.Set(headers.PropertyWait, "false")
-	if set.Get(headers.PropertyOriginMessageID) == nil {
-		set.Set(headers.PropertyOriginMessageID, body.OffsetMessageID(m.StoreHost, m.CommitLogOffset))
-	}
-	level := int(h.DelayLevel)
-	switch {
-	case m.ReconsumeTimes >= most || level < 0:
-		level, m.Topic = 0, headers.DeadLetterTopicPrefix+h.ConsumerGroup
-	case level == 0:
-		level = firstRetryLevel + int(m.ReconsumeTimes)
-		fallthrough
-	default:
-		m.Topic = headers.RetryTopicPrefix + h.ConsumerGroup
-	}
-	set.Set(headers.PropertyDelayLevel, strconv.Itoa(level))
-	m.ReconsumeTimes++
+	set, level := sends.Back(&m, &h, most)
 	return b.storeAgain(&m, &set, min(level, len(b.cluster.cfg.delayLevels)))
 }
 
@@ -102,6 +78,9 @@ func (b *Broker) storeAgain(m *body.StoredMessage, set *properties.Set, level in
 	b.mu.Unlock()
 	if target == nil {
 		return refuse(headers.SystemError, "topic["+m.Topic+"] not exist")
+	}
+	if err := b.keepTopic(target); err != nil {
+		return notStored(err)
 	}
 	wait, e := delays.Delay{Level: level}, entry{TagHash: headers.HashCode(string(set.Get(headers.PropertyTags)))}
 	if level > 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/messages"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
@@ -58,15 +59,12 @@ func (b *Broker) whenStored(rq *request, w store.Write, hasty bool, made func() 
 		b.log.Go()
 		return s.Await()
 	}
-	unsaved, size := b.saveChanges(), int64(len(rq.cmd.Body)+unansweredEach)
+	size := int64(len(rq.cmd.Body) + unansweredEach)
 	b.unanswered.Add(size)
 	rq.conn.unwritten = true
 	r := rq.reply()
 	s.Then(func(a answer) {
 		b.unanswered.Add(-size)
-		if unsaved != nil { // its topic may be gone after a crash
-			a = notStored(unsaved)
-		}
 		r.conn.send(r, a)
 		r.conn.FlushLater()
 	})
@@ -74,19 +72,28 @@ func (b *Broker) whenStored(rq *request, w store.Write, hasty bool, made func() 
 }
 
 // insist is put for a message that nobody sends again: until it is stored, it is tried
-// every second.
-func (b *Broker) insist(t *topic, queueID int32, e entry) {
+// every second. Then stored is called, or when its topic is gone.
+func (b *Broker) insist(t *topic, queueID int32, e entry, stored func()) {
 	s, err := b.put(t, queueID, []entry{e})
 	if err == nil {
 		err = s.Write.Wait()
 	}
 	if err != nil && !errors.Is(err, store.ErrNoTopic) {
-		b.insistLater(t, queueID, e)
+		b.insistLater(t, queueID, e, stored)
+		return
 	}
+	stored()
 }
 
-func (b *Broker) insistLater(t *topic, queueID int32, e entry) {
-	b.cluster.timers.After(time.Second, func() { b.insist(t, queueID, e) })
+func (b *Broker) insistLater(t *topic, queueID int32, e entry, stored func()) {
+	b.cluster.timers.After(time.Second, func() { b.insist(t, queueID, e, stored) })
+}
+
+// moved is [keeper.Keeper.Moved] for who does not hold b.mu.
+func (b *Broker) moved(q offsets.Queue, offset int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.keeper.Moved(q, offset)
 }
 
 // woken are requests that waited for a message, which has come.
@@ -96,12 +103,12 @@ type woken struct {
 	writes []pendingWrite
 }
 
-// pendingWrite is a message on its way into the log, and what is to be done if it is not
-// stored.
+// pendingWrite is a message on its way into the log, and what is to be done when it is stored,
+// and if it is not.
 type pendingWrite struct {
-	write  store.Write
-	err    error
-	failed func()
+	write          store.Write
+	err            error
+	stored, failed func()
 }
 
 func (w *woken) add(other woken) {
@@ -121,6 +128,8 @@ func (b *Broker) wake(w woken) {
 	for _, one := range w.writes {
 		if one.err != nil || one.write.Wait() != nil {
 			one.failed()
+		} else {
+			one.stored()
 		}
 	}
 }

@@ -19,6 +19,7 @@ type topic struct {
 	read  int
 	write int
 	perm  int
+	made  int64 // the change that made it, which does not change itself; 0 if it was in the folder
 	// ordered: see SetOrderTopic.
 	ordered bool
 	// unlisted topics are not in routes, see NameServer.removeTopic.
@@ -82,7 +83,7 @@ func (b *Broker) putTopic(name string, read, write, perm int) {
 func (b *Broker) putTopicLocked(name string, read, write, perm int) *topic {
 	t := b.topics[name]
 	if t == nil {
-		t = &topic{name: name}
+		t = &topic{name: name, made: b.changes.Load() + 1}
 		b.topics[name] = t
 	}
 	t.read, t.write, t.perm, t.unlisted = read, write, perm, false

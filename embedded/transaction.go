@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/keeper"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/transactions"
@@ -97,6 +98,8 @@ func (b *Broker) checkHalf(offset int64, now bool) bool {
 	if discarded {
 		w.add(b.decide(offset))
 	}
+	before := m.QueueOffset
+	b.keeper.Move(keeper.Halves(), before)
 	b.halves.Remove(offset)
 	if !discarded {
 		b.halves.Add(s.LogOffsets[0])
@@ -108,6 +111,7 @@ func (b *Broker) checkHalf(offset int64, now bool) bool {
 	}
 	b.mu.Unlock()
 	b.wake(w)
+	defer b.moved(keeper.Halves(), before)
 	if s.Write.Wait() != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -183,6 +187,7 @@ func (b *Broker) endTransaction(rq *request) answer {
 	if err == nil {
 		w.add(b.decide(h.CommitLogOffset))
 		b.halves.Remove(h.CommitLogOffset)
+		b.keeper.Move(keeper.Halves(), m.QueueOffset)
 	}
 	b.mu.Unlock()
 	switch {
@@ -196,6 +201,7 @@ func (b *Broker) endTransaction(rq *request) answer {
 		if err != nil {
 			b.openHalf(h.CommitLogOffset) // it is as it was
 		}
+		b.moved(keeper.Halves(), m.QueueOffset)
 	})
 	if err := s.Write.WaitFor(b.cluster.cfg.syncFlushTimeout); err != nil && !errors.Is(err, store.ErrUnsynced) {
 		return notStored(err)

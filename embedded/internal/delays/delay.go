@@ -34,11 +34,12 @@ type Delay struct {
 func (d Delay) IsZero() bool { return d == Delay{} }
 
 // Due is when a message that was stored at a time is to be delivered. A level counts from
-// that time. A timer's second is worked on when it is over (TimerMessageStore.dequeue), so
+// that time, or from now if the clock was ahead and is not any more
+// (ScheduleMessageService.correctDeliverTimestamp). A timer's second is worked on when it is over (TimerMessageStore.dequeue), so
 // it is due a second after TIMER_OUT_MS.
-func (d Delay) Due(storedInMilli int64, levels []time.Duration) time.Time {
+func (d Delay) Due(storedInMilli, nowInMilli int64, levels []time.Duration) time.Time {
 	if d.Level > 0 {
-		return time.UnixMilli(storedInMilli).Add(levels[d.Level-1])
+		return time.UnixMilli(min(storedInMilli, nowInMilli)).Add(levels[d.Level-1])
 	}
 	return time.UnixMilli(d.Out).Add(Precision)
 }
@@ -69,13 +70,11 @@ type Rules struct {
 // (HookUtils.handleScheduleMessage of 5.5.0, CommitLog.asyncPutMessage of 4.9.7).
 // A level wins over a timer, whose properties are taken away then.
 func (r Rules) Of(set *properties.Set) (d Delay, refusal *Refusal) {
-	if text := set.Get(headers.PropertyDelayLevel); text != nil {
-		n, err := strconv.ParseInt(string(text), 10, 32)
-		if err != nil {
-			return Delay{}, &Refusal{headers.SystemError, "java.lang.NumberFormatException: For input string: \"" + string(text) + "\"", false}
-		}
-		d.Level = max(0, min(int(n), r.Levels))
+	level, err := Level(set)
+	if err != nil {
+		return Delay{}, &Refusal{headers.SystemError, err.Error(), false}
 	}
+	d.Level = max(0, min(level, r.Levels))
 	if !r.Five {
 		return d, nil
 	}
@@ -84,6 +83,20 @@ func (r Rules) Of(set *properties.Set) (d Delay, refusal *Refusal) {
 		return d, nil
 	}
 	return r.timer(set)
+}
+
+// Level is the delay level that a message asks for, 0 without one. The error is in the words
+// of Java.
+func Level(set *properties.Set) (int, error) {
+	text := set.Get(headers.PropertyDelayLevel)
+	if text == nil {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(string(text), 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("java.lang.NumberFormatException: For input string: \"%s\"", text)
+	}
+	return int(n), nil
 }
 
 // DropTimer takes away what makes a timer of a message.

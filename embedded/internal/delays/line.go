@@ -60,7 +60,10 @@ type Line struct {
 	// turn has room for one token: whoever has put it there delivers.
 	turn chan struct{}
 
-	waiting []waiting // by offset; guarded by lines.mu
+	// The following is guarded by lines.mu.
+	waiting  []waiting // by offset
+	retrying bool      // somebody was told to call Deliver again, as it has failed,
+	putOff   bool      // or as it came too early
 }
 
 // waiting is a message.
@@ -82,18 +85,31 @@ func (l *Line) join(w waiting) {
 // deliveredAtOnce is how many messages are delivered together.
 const deliveredAtOnce = 1000
 
+// retryAfter is when what could not be delivered is tried again.
+const retryAfter = time.Second
+
 // Deliver calls deliver with the first messages as long as they are due. deliver returns the
-// indexes of those that it could not deliver: they go on waiting, before all others, and
-// Deliver reports false. It returns when that is done, by itself or by a call that was under
-// way.
-func (l *Line) Deliver(now time.Time, deliver func(raws [][]byte) (undone []int)) bool {
+// indexes of those that it could not deliver: they go on waiting, before all others, and until
+// it is tried again further calls do nothing. Deliver returns when that is done, by itself or
+// by a call that was under way.
+//
+// If ready is not nil the caller is to call it at the time again, and then Deliver: something
+// could not be delivered, or nothing is due, as the clock was set back since the caller was
+// told to come. For either one caller at a time is told.
+func (l *Line) Deliver(now time.Time, deliver func(raws [][]byte) (undone []int)) (again time.Time, ready func()) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
-	for {
+	if l.isRetrying() {
+		return again, nil
+	}
+	for early := true; ; early = false {
 		taken := l.take(now)
+		if len(taken) == 0 && early {
+			return l.comeLater()
+		}
 		if len(taken) == 0 {
 			l.forget()
-			return true
+			return again, nil
 		}
 		raws := make([][]byte, len(taken))
 		for i := range taken {
@@ -101,8 +117,36 @@ func (l *Line) Deliver(now time.Time, deliver func(raws [][]byte) (undone []int)
 		}
 		if undone := deliver(raws); len(undone) > 0 {
 			l.putBack(taken, undone)
-			return false
+			return now.Add(retryAfter), l.clear(&l.retrying)
 		}
+	}
+}
+
+func (l *Line) isRetrying() bool {
+	l.lines.mu.Lock()
+	defer l.lines.mu.Unlock()
+	return l.retrying
+}
+
+// comeLater is what Deliver returns if nobody was due: when the first one is. The caller has
+// the turn.
+func (l *Line) comeLater() (again time.Time, ready func()) {
+	l.forget()
+	l.lines.mu.Lock()
+	defer l.lines.mu.Unlock()
+	if len(l.waiting) == 0 || l.putOff {
+		return again, nil
+	}
+	l.putOff = true
+	return l.waiting[0].due, l.clear(&l.putOff)
+}
+
+// clear returns a func that takes back that somebody was told to come again.
+func (l *Line) clear(told *bool) func() {
+	return func() {
+		l.lines.mu.Lock()
+		defer l.lines.mu.Unlock()
+		*told = false
 	}
 }
 
@@ -119,13 +163,14 @@ func (l *Line) take(now time.Time) []waiting {
 	return taken
 }
 
-// putBack has messages wait again, of those that were taken.
+// putBack has messages wait again, of those that were taken, until it is tried again.
 func (l *Line) putBack(taken []waiting, undone []int) {
 	l.lines.mu.Lock()
 	defer l.lines.mu.Unlock()
 	for _, i := range undone {
 		l.join(taken[i])
 	}
+	l.retrying = true
 }
 
 // forget forgets a line in which nobody waits: the next one makes another. The caller has

@@ -52,7 +52,7 @@ func TestLineKeepsItsOrder(t *testing.T) {
 			time.AfterFunc(time.Second, func() { l.Deliver(time.Now(), d.deliver) })
 		}
 		require.Len(t, lines.All(), 1)
-		require.True(t, lines.All()[0].Deliver(time.Now(), d.deliver))
+		lines.All()[0].Deliver(time.Now(), d.deliver)
 		require.Empty(t, d.all())
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -83,13 +83,71 @@ func TestLineKeepsWhatIsNotDelivered(t *testing.T) {
 	for i := range 4 {
 		l = lines.Join(2, int64(i), now, []byte(strconv.Itoa(i)))
 	}
-	require.False(t, l.Deliver(now, d.deliver))
+	again, ready := l.Deliver(now, d.deliver)
+	require.Equal(t, now.Add(retryAfter), again)
 	require.Equal(t, []string{"0", "3"}, d.all())
 	require.Equal(t, []*Line{l}, lines.All())
 	lines.Join(2, 4, now, []byte("4"))
 	d.fails = nil
-	require.True(t, l.Deliver(now, d.deliver))
+	ready()
+	_, ready = l.Deliver(again, d.deliver)
+	require.Nil(t, ready)
 	require.Equal(t, []string{"0", "3", "1", "2", "4"}, d.all())
+}
+
+// As long as nothing can be stored one call a second tries it, however many messages are due,
+// each of which has an alarm.
+func TestLineIsTriedOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines Lines
+		tries := 0
+		deliver := func(raws [][]byte) (undone []int) {
+			tries++
+			for i := range raws {
+				undone = append(undone, i)
+			}
+			return undone
+		}
+		var alarm func(l *Line)
+		alarm = func(l *Line) {
+			if again, ready := l.Deliver(time.Now(), deliver); ready != nil {
+				time.AfterFunc(time.Until(again), func() { ready(); alarm(l) })
+			}
+		}
+		due := time.Now().Add(time.Second)
+		for i := range 3 * deliveredAtOnce {
+			l := lines.Join(1, int64(i), due, nil)
+			time.AfterFunc(time.Second, func() { alarm(l) })
+		}
+		time.Sleep(10*time.Second + retryAfter/2)
+		synctest.Wait()
+		require.Equal(t, 10, tries)
+		deliver = func([][]byte) []int { return nil }
+		time.Sleep(retryAfter)
+		synctest.Wait()
+		require.Empty(t, lines.All())
+	})
+}
+
+// An alarm that comes before its time, since the clock was set back meanwhile, is put off to
+// the time; one is enough for a line.
+func TestLineWhoseClockWasSetBack(t *testing.T) {
+	var lines Lines
+	var d delivered
+	due := time.Now()
+	l := lines.Join(0, 0, due, []byte("late"))
+	again, ready := l.Deliver(due.Add(-time.Minute), d.deliver)
+	require.Equal(t, due, again)
+	_, another := l.Deliver(due.Add(-time.Minute), d.deliver)
+	require.Nil(t, another)
+	ready()
+	again, ready = l.Deliver(due.Add(-time.Second), d.deliver)
+	require.Equal(t, due, again)
+	ready()
+	_, ready = l.Deliver(due, d.deliver)
+	require.Nil(t, ready)
+	require.Equal(t, []string{"late"}, d.all())
+	require.Empty(t, lines.All())
 }
 
 // Timers that are due at different times do not wait for each other.
@@ -100,7 +158,8 @@ func TestTimersHaveALineForEachTime(t *testing.T) {
 	late := lines.Join(0, 0, now.Add(time.Hour), []byte("late"))
 	soon := lines.Join(0, 1, now, []byte("soon"))
 	require.NotSame(t, late, soon)
-	require.True(t, soon.Deliver(now, d.deliver))
+	_, ready := soon.Deliver(now, d.deliver)
+	require.Nil(t, ready)
 	require.Equal(t, []string{"soon"}, d.all())
 	require.Equal(t, []*Line{late}, lines.All())
 }

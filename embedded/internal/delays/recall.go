@@ -16,6 +16,15 @@ const (
 	RecallBody = "0"
 )
 
+// RecallHandle is what the answer to the send of a message says
+// (SendMessageProcessor.attachRecallHandle), empty if it cannot be recalled.
+func (d Delay) RecallHandle(topic, broker, uniqueKey string, v headers.Version) string {
+	if d.Out == 0 || v < headers.Version5_3_3 || strings.HasPrefix(topic, headers.RetryTopicPrefix) {
+		return ""
+	}
+	return headers.RecallHandle{Topic: topic, BrokerName: broker, Timestamp: d.Out + 1, UniqueKey: uniqueKey}.String()
+}
+
 // Recall names a timer message that is not to be delivered: topic, unique key and TIMER_OUT_MS
 // (TimerMessageStore.buildDeleteKey, and the slot of the wheel that the mark is in).
 type Recall struct {

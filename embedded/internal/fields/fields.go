@@ -100,6 +100,16 @@ func IsSend(code headers.RequestCode) bool {
 	return false
 }
 
+// IsChange reports whether a request asks for another topic or group, or for one less. Others
+// may make some on the way.
+func IsChange(code headers.RequestCode) bool {
+	switch code {
+	case headers.CodeCreateTopic, headers.CodeDeleteTopic, headers.CodeCreateSubscriptionGroup, headers.CodeDeleteSubscriptionGroup:
+		return true
+	}
+	return false
+}
+
 // Push is a request of a broker to a client. Fields may be nil.
 type Push struct {
 	Code   headers.RequestCode

@@ -5,6 +5,7 @@ package keeper
 import (
 	"sync/atomic"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/queues"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/store"
 )
@@ -17,6 +18,9 @@ type Keeper struct {
 	saved atomic.Int64
 	// waiting are the messages that wait, by their offsets. The broker guards it.
 	waiting map[parkedIn]map[int64]struct{}
+	// moving are the messages that are on the move, by their offsets, and how often. The broker
+	// guards it.
+	moving map[offsets.Queue]map[int64]int
 }
 
 // parkedIn is a queue of messages that wait for their time.
@@ -27,7 +31,7 @@ type parkedIn struct {
 
 // New makes one.
 func New(s *store.Store) *Keeper {
-	k := &Keeper{Store: s, turn: make(chan struct{}, 1), waiting: make(map[parkedIn]map[int64]struct{})}
+	k := &Keeper{Store: s, turn: make(chan struct{}, 1), waiting: make(map[parkedIn]map[int64]struct{}), moving: make(map[offsets.Queue]map[int64]int)}
 	k.turn <- struct{}{}
 	return k
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/offsets"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/versions"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 )
 
@@ -74,8 +75,23 @@ type Config struct {
 	BlockedRest bool
 	// OriginGroup has messages that are delivered again tell their group.
 	OriginGroup bool
+	// RetryWithoutFlag has messages that are delivered again lose their flag, as before 5.1.1.
+	RetryWithoutFlag bool
 	// Most is how many check points are kept, and how many batches.
 	Most int
+}
+
+// ConfigOf is what depends on the version that is played.
+func ConfigOf(v headers.Version) Config {
+	return Config{
+		YoungFromFirst: v >= headers.Version5_1_4,
+		NamedAcks:      v >= versions.NamedAcks,
+		Attempts:       v >= headers.Version5_1_1,
+		BlockedRest:    v < headers.Version5_3_1,
+		OriginGroup:    v >= versions.OriginGroup,
+
+		RetryWithoutFlag: v < headers.Version5_1_1,
+	}
 }
 
 // Engine is the state of one broker. It is not safe for concurrent use.

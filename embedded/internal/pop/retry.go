@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/properties"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/tags"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 )
@@ -49,11 +50,12 @@ func BaseTopic(group, topic string) string {
 }
 
 // RetryCopy is the message in the form in which it is delivered again
-// (PopReviveService.reviveRetry of 5.5.0): host is the broker's.
-func (e *Engine) RetryCopy(raw []byte, r *Revival, host netip.AddrPort) (body.StoredMessage, error) {
+// (PopReviveService.reviveRetry of 5.5.0), and the hash of its tag: host is the broker's. It
+// fails for properties that become too long.
+func (e *Engine) RetryCopy(raw []byte, r *Revival, host netip.AddrPort) (again []byte, tag int32, err error) {
 	m, _, err := body.ParseStored(raw)
 	if err != nil {
-		return m, err
+		return nil, 0, err
 	}
 	var set properties.Set
 	set.Parse(m.Properties, nil)
@@ -69,7 +71,11 @@ func (e *Engine) RetryCopy(raw []byte, r *Revival, host netip.AddrPort) (body.St
 	}
 	m.Topic, m.QueueID = e.RetryTopic(r.Queue.Group, r.Queue.Topic), 0
 	m.BornHost, m.StoreHost = host, host
-	return m, nil
+	if e.cfg.RetryWithoutFlag {
+		m.Flag = 0
+	}
+	again, err = body.AppendStored(make([]byte, 0, m.Size()), &m)
+	return again, tags.HashOf(m.Properties), err
 }
 
 // asOriginal is a message of a retry topic as it is handed out: in the topic that was

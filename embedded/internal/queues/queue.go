@@ -3,9 +3,7 @@
 package queues
 
 import (
-	"cmp"
 	"math"
-	"slices"
 	"sort"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/filters"
@@ -191,9 +189,4 @@ func (q *Queue) Search(millis int64, upper, five bool) int64 {
 		at = n - 1
 	}
 	return q.First + int64(at)
-}
-
-// SortRaws brings messages in the stored layout into the order of the log.
-func SortRaws(raws [][]byte) {
-	slices.SortFunc(raws, func(x, y []byte) int { return cmp.Compare(body.LogOffsetOf(x), body.LogOffsetOf(y)) })
 }

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"bytes"
+	"context"
 	"sync"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
@@ -57,4 +58,21 @@ func (q *Questions) Close() {
 	for _, answers := range waiting {
 		close(answers)
 	}
+}
+
+// Gather waits for the answers that are to come by channels. One that is closed has none. If
+// ctx ends before all are there the error is its cause.
+func Gather(ctx context.Context, asked []chan headers.Command) ([]headers.Command, error) {
+	var all []headers.Command
+	for _, answers := range asked {
+		select {
+		case answer, ok := <-answers:
+			if ok {
+				all = append(all, answer)
+			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return all, nil
 }

@@ -1,7 +1,12 @@
 package view
 
 import (
+	"cmp"
+	"slices"
+	"sync"
+
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/keys"
+	"github.com/watermill-rocketmq/watermill-rocketmq/embedded/internal/queues"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/body"
 	"github.com/watermill-rocketmq/watermill-rocketmq/marshaler"
 )
@@ -30,12 +35,18 @@ func hasKey(properties []byte, key string) bool {
 	return false
 }
 
-// Find returns the messages that have a name, see IsCalled, at most so many.
-func Find(raws [][]byte, name string, most int) (found [][]byte) {
-	for _, raw := range raws {
+// Find returns the messages that have a name, see IsCalled, the oldest first, at most so many.
+// It has one message at a time in memory, beside those that it has found, and mu held while it
+// reads one. It sorts units.
+func Find(mu sync.Locker, log queues.Log, units []queues.Unit, name string, most int) (found [][]byte) {
+	slices.SortFunc(units, func(x, y queues.Unit) int { return cmp.Compare(x.Offset, y.Offset) })
+	for _, u := range units {
 		if len(found) >= most {
 			break
 		}
+		mu.Lock()
+		raw := log.View(u.Offset, int(u.Size))
+		mu.Unlock()
 		if m, _, err := body.ParseStored(raw); err == nil && IsCalled(&m, name) {
 			found = append(found, raw)
 		}
