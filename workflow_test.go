@@ -64,3 +64,19 @@ func TestWorkflow(t *testing.T) {
 	require.Regexp(t, `^\d+\.\d+\.\d+\+\d+$`, versions["java-version"])
 	require.True(t, strings.Contains(readText(t, ".ci/run"), "make test\n"))
 }
+
+// TestTimeouts: what `make test` runs has a time limit of its own, but for what runs some
+// tests by name. That of Go is 10 minutes, which real brokers on a busy machine do not keep.
+func TestTimeouts(t *testing.T) {
+	_, target, ok := strings.Cut(readText(t, "Makefile"), "\ntest:\n")
+	require.True(t, ok)
+	target, _, _ = strings.Cut(target, "\n\n")
+	var found int
+	for line := range strings.Lines(target) {
+		if strings.HasPrefix(line, "\tgo test ") && !strings.Contains(line, " -run ") {
+			found++
+			require.Contains(t, line, " -timeout ")
+		}
+	}
+	require.NotZero(t, found)
+}

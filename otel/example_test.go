@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"slices"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -30,6 +31,8 @@ func Example() {
 	pub, err := publisher.New(publisher.Config{
 		Cluster: cluster.Config(),
 		Hooks:   []publisher.Hooks{otelrocketmq.PublisherHooks(otelrocketmq.WithTracerProvider(provider))},
+		// One attempt each, on a busy machine as well: one more would be a span more.
+		SendTimeout: time.Minute, AttemptTimeout: time.Minute,
 	}, nil)
 	if err != nil {
 		log.Fatal(err)

@@ -158,8 +158,8 @@ func TestPublishFails(t *testing.T) {
 		return embedded.Fault{}
 	})
 	require.Error(t, p.Publish("orders", newMessage("illegal")))
-	w.cluster.Intercept(func(embedded.Request) embedded.Fault { return embedded.Ignore() })
 	hasty := w.publisher(t, func(c *publisher.Config) { c.SendTimeout = 50 * time.Millisecond })
+	w.cluster.Intercept(func(embedded.Request) embedded.Fault { return embedded.Ignore() })
 	require.Error(t, hasty.Publish("receipts", newMessage("late")))
 	for uuid, want := range map[string]string{"bad": "*publisher.MarshalError", "illegal": "MESSAGE_ILLEGAL", "late": "timeout"} {
 		for _, s := range append(w.named("send orders"), w.named("send receipts")...) {

@@ -27,6 +27,7 @@ func TestReadme(t *testing.T) {
 	router, err := message.NewRouter(message.RouterConfig{}, nil)
 	require.NoError(t, err)
 	observe(&forPublisher, &forSubscriber, router)
+	forPublisher.SendTimeout, forPublisher.AttemptTimeout = patience, patience
 	pub, err := publisher.New(forPublisher, nil)
 	require.NoError(t, err)
 	require.NoError(t, pub.Publish("orders", newMessage("1")))

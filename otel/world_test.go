@@ -94,6 +94,10 @@ func (w *world) publisher(t testing.TB, change ...func(c *publisher.Config)) *pu
 	p, err := publisher.New(cfg, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	if w.cluster != nil { // it has no other connection: the first heartbeat is over now
+		_, err := p.Check(t.Context())
+		require.NoError(t, err)
+	}
 	return p
 }
 
@@ -107,8 +111,9 @@ func (w *world) subscriber(t testing.TB, hooks subscriber.Hooks, change ...func(
 		Redelivery: subscriber.RedeliveryConfig{MinPause: time.Millisecond, MaxPause: time.Millisecond},
 		Hooks:      []subscriber.Hooks{hooks},
 	}
+	cfg.StartTimeout, cfg.RequestTimeout = patience, patience
 	if w.cluster == nil {
-		cfg.StartTimeout, cfg.RequestTimeout = patience, realTimeout
+		cfg.RequestTimeout = realTimeout
 	}
 	for _, f := range change {
 		f(&cfg)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -34,6 +35,7 @@ func Example() {
 	pub, err := publisher.New(publisher.Config{
 		Cluster:       cluster.Config(),
 		ProducerGroup: "shop", // the program's own: see TransactionConfig.Check
+		SendTimeout:   time.Minute,
 		Transaction:   publisher.TransactionConfig{Check: box.Check},
 	}, nil)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,8 +33,9 @@ func Example() {
 	}
 
 	pub, err := publisher.New(publisher.Config{
-		Cluster: cluster.Config(),
-		Hooks:   []publisher.Hooks{metrics.PublisherHooks()},
+		Cluster:     cluster.Config(),
+		Hooks:       []publisher.Hooks{metrics.PublisherHooks()},
+		SendTimeout: time.Minute,
 	}, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -41,9 +43,10 @@ func Example() {
 	defer pub.Close()
 	metrics.AddPublisher(pub)
 	sub, err := subscriber.New(subscriber.Config{
-		Cluster: cluster.Config(),
-		Group:   "billing",
-		Hooks:   []subscriber.Hooks{metrics.SubscriberHooks()},
+		Cluster:        cluster.Config(),
+		Group:          "billing",
+		Hooks:          []subscriber.Hooks{metrics.SubscriberHooks()},
+		RequestTimeout: time.Minute,
 	}, nil)
 	if err != nil {
 		log.Fatal(err)

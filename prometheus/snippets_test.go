@@ -23,6 +23,8 @@ import (
 // What stands between the marks is in docs/observability.md as well.
 
 func observed(ctx context.Context, cluster rocketmq.Cluster, registry *prometheus.Registry, logger watermill.LoggerAdapter) error {
+	get := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	http := http.NewServeMux() // a program has one, here each run of the test
 	// SNIPPET:
 	metrics, err := promrocketmq.New(promrocketmq.Config{Registerer: registry})
 	if err != nil {
@@ -54,7 +56,7 @@ func observed(ctx context.Context, cluster rocketmq.Cluster, registry *prometheu
 	go metrics.PollLag(ctx, sub, promrocketmq.LagConfig{})
 	// :SNIPPET
 	answer := httptest.NewRecorder()
-	http.DefaultServeMux.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	http.ServeHTTP(answer, get)
 	if !strings.Contains(answer.Body.String(), "\nrocketmq_client_connections 0\n") {
 		return errors.New(answer.Body.String())
 	}

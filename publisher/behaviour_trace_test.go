@@ -35,7 +35,9 @@ func TestTraceSwitchedOffByBroker(t *testing.T) {
 	topic := newTopic(t, "untraced")
 	w.createTopic(t, topic, 4)
 	p, err := publisher.New(publisher.Config{
-		Cluster: rocketmq.Cluster{NameServers: w.nameServers}, SendTimeout: time.Minute, AttemptTimeout: time.Minute, CloseTimeout: time.Minute,
+		// A heartbeat that runs out of time has messages sent again that are on its connection.
+		Cluster:     rocketmq.Cluster{NameServers: w.nameServers, VIPChannel: true},
+		SendTimeout: time.Minute, AttemptTimeout: time.Minute, CloseTimeout: time.Minute,
 		Trace: publisher.TraceConfig{Enabled: true},
 		Hooks: []publisher.Hooks{{TracesDropped: func(n int, cause error) { t.Error(n, "traces lost:", cause) }}},
 	}, nil)

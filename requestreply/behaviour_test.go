@@ -137,12 +137,13 @@ func TestRequesterIsGone(t *testing.T) {
 		// The responder asks after the requester until its time is over.
 		responder := w.responder(t, func(cfg *requestreply.ResponderConfig) { cfg.ReplyTimeout = 3 * time.Second })
 		requester := w.requester(t, func(cfg *requestreply.RequesterConfig) { cfg.CloseTimeout = time.Nanosecond })
-		got, replied, handled := make(chan struct{}), make(chan error, 1), make(chan error, 1)
+		// There is room for what a broker delivers again.
+		got, replied, handled := make(chan struct{}, 16), make(chan error, 16), make(chan error, 16)
 		gate := make(chan struct{})
 		gone := sync.OnceFunc(func() { close(gate) })
 		stop := w.serve(t, topic, func(msg *message.Message) error {
 			err := responder.Handler(func(request *message.Message) (*message.Message, error) {
-				close(got)
+				got <- struct{}{}
 				<-gate
 				reply, err := echo(request)
 				result := responder.Reply(request.Context(), request, reply)
@@ -227,10 +228,10 @@ func TestCloseWaits(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world) {
 		topic := unique("close")
 		responder, requester := w.responder(t), w.requester(t, func(cfg *requestreply.RequesterConfig) { cfg.CloseTimeout = patience })
-		got, gate := make(chan struct{}), make(chan struct{})
+		got, gate := make(chan struct{}, 16), make(chan struct{}) // with room for what a broker delivers again
 		reply := sync.OnceFunc(func() { close(gate) })
 		stop := w.serve(t, topic, responder.Handler(func(request *message.Message) (*message.Message, error) {
-			close(got)
+			got <- struct{}{}
 			<-gate
 			return echo(request)
 		}))

@@ -94,6 +94,9 @@ func (w *world) requesterConfig() requestreply.RequesterConfig {
 	if !w.inBubble { // on the real clock a busy machine takes its time
 		cfg.Timeout, cfg.Publisher.SendTimeout, cfg.Publisher.AttemptTimeout = patience, patience, patience
 	}
+	// A heartbeat that runs out of time ends the connection that it was on, and what is sent
+	// on that one is sent again: requests have another.
+	cfg.Publisher.Cluster.VIPChannel = w.real != nil
 	return cfg
 }
 
@@ -182,7 +185,9 @@ func (w *world) createTopic(t *testing.T, topic string) {
 
 // publisherConfig is that of a publisher that a busy machine does not have send twice.
 func (w *world) publisherConfig() publisher.Config {
-	return publisher.Config{Cluster: w.cluster, SendTimeout: patience, AttemptTimeout: patience}
+	cfg := publisher.Config{Cluster: w.cluster, SendTimeout: patience, AttemptTimeout: patience}
+	cfg.Cluster.VIPChannel = w.real != nil // as that of requests
+	return cfg
 }
 
 // requestError is the *RequestError that err has to be.

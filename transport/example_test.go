@@ -32,7 +32,7 @@ func ExampleClient_Invoke() {
 	}
 	defer client.Close()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	answer, err := client.Invoke(ctx, "broker-a:10911", headers.Heartbeat{}, []byte("ping"))
 	fmt.Println(string(answer.Body), answer.Err(), err)

@@ -88,7 +88,7 @@ func TestTCPLoneCallerMeetsAFullSocket(t *testing.T) {
 	l := listen(t)
 	var dials atomic.Int32
 	opaque := guesser(t, l, nil)
-	c := newClient(t, transport.Config{Dial: smallSockets(&dials), DialTimeout: time.Minute, WriteTimeout: 20 * time.Second})
+	c := newClient(t, transport.Config{Dial: smallSockets(&dials), DialTimeout: time.Minute, WriteTimeout: time.Hour})
 	op := fill(t, c, l.addr(), opaque, 2*time.Second)
 	require.Equal(t, "wait", op.Op)
 	require.ErrorIs(t, op, context.DeadlineExceeded)
@@ -101,7 +101,7 @@ func TestTCPLoneCallerHasTheWriteTimeout(t *testing.T) {
 	var dials atomic.Int32
 	opaque := guesser(t, l, nil)
 	c := newClient(t, transport.Config{Dial: smallSockets(&dials), DialTimeout: time.Minute, WriteTimeout: 500 * time.Millisecond})
-	op := fill(t, c, l.addr(), opaque, 10*time.Second)
+	op := fill(t, c, l.addr(), opaque, time.Minute)
 	require.Equal(t, "write", op.Op)
 	require.ErrorIs(t, op, os.ErrDeadlineExceeded)
 	require.False(t, op.Sent)
@@ -116,7 +116,7 @@ func TestTLSLoneCallerMeetsAFullSocket(t *testing.T) {
 	var dials atomic.Int32
 	opaque := guesser(t, l, &tls.Config{Certificates: []tls.Certificate{ours.issue("127.0.0.1")}})
 	c := newClient(t, transport.Config{
-		Dial: smallSockets(&dials), DialTimeout: time.Minute, TLS: &tls.Config{RootCAs: ours.Pool()}, WriteTimeout: 20 * time.Second,
+		Dial: smallSockets(&dials), DialTimeout: time.Minute, TLS: &tls.Config{RootCAs: ours.Pool()}, WriteTimeout: time.Hour,
 	})
 	op := fill(t, c, l.addr(), opaque, 10*time.Second)
 	require.False(t, op.Sent)

@@ -22,7 +22,7 @@ import (
 // transactions are rolled back in every way, and checks come in between.
 func testFaults(t *testing.T, d database) {
 	cluster, err := embedded.Start(embedded.InMemory(), embedded.WithTopic(topic, 2), embedded.WithBrokers(2),
-		embedded.WithTransactionCheck(200*time.Millisecond, 150*time.Millisecond, 1000))
+		embedded.WithTransactionCheck(200*time.Millisecond, 150*time.Millisecond, manyChecks))
 	must(t, err)
 	defer cluster.Close()
 	calm := cluster.Intercept(func(r embedded.Request) embedded.Fault {
@@ -82,7 +82,7 @@ func testFaults(t *testing.T, d database) {
 
 	pub = start()
 	defer pub.Close()
-	awaitDecisions(cluster, "shop")
+	awaitDecisions(t, cluster, "shop")
 	stored, published := namesIn(t, db), slices.Compact(bodies(t, cluster))
 	if !slices.Equal(stored, published) {
 		t.Errorf("%d orders in the database, %d messages:\n%q\n%q", len(stored), len(published), stored, published)

@@ -53,7 +53,7 @@ func takeOrders(run string, args []string) error {
 // Programs that are killed at any moment publish what is in the database, each
 // once, and nothing else.
 func testKilledAtAnyMoment(t *testing.T, d database) {
-	cluster, err := embedded.Start(embedded.WithTransactionCheck(time.Second, time.Second, 1000))
+	cluster, err := embedded.Start(embedded.WithTransactionCheck(time.Second, time.Second, manyChecks))
 	must(t, err)
 	defer cluster.Close()
 	s := settings{cluster.NameServers()[0], d, topic, "shop"}
@@ -86,25 +86,34 @@ func testKilledAtAnyMoment(t *testing.T, d database) {
 	db2, _, pub, err := s.open(t.Context(), nil)
 	must(t, err)
 	defer db2.Close()
-	awaitDecisions(cluster, s.group)
+	awaitDecisions(t, cluster, s.group)
 	must(t, pub.Close())
 	if stored, published := namesIn(t, db), bodies(t, cluster); !slices.Equal(stored, published) {
 		t.Errorf("%d orders in the database, %d messages:\n%q\n%q", len(stored), len(published), stored, published)
 	}
 }
 
+// manyChecks are more than brokers make while awaitDecisions waits: a database that stands
+// still answers none of them.
+const manyChecks = 100_000
+
 // awaitDecisions has the brokers check until nothing is open. A program of the group
 // has to be running.
-func awaitDecisions(cluster *embedded.Cluster, group string) {
+func awaitDecisions(t *testing.T, cluster *embedded.Cluster, group string) {
+	t.Helper()
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
 	// Twice: the first time, a broker may have known only a program that has ended,
 	// and have had nobody to ask a moment later.
+	began := time.Now()
 	for quiet := 0; quiet < 2; <-poll.C {
 		quiet++
 		for _, b := range cluster.Brokers() {
 			known := len(b.Producers(group)) > 0
 			asked := b.CheckTransactions()
+			if time.Since(began) > 10*time.Minute {
+				t.Fatalf("%s still asks about %d messages, and the group is known there: %v", b.Name(), asked, known)
+			}
 			if !known || asked > 0 || len(b.Producers(group)) == 0 {
 				quiet = 0
 			}

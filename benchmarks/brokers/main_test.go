@@ -30,7 +30,7 @@ func TestWithoutRocketMQ(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "page.md")
 	var table strings.Builder
-	require.NoError(t, run(t.Context(), []string{"-rocketmq", "", "-rounds", "2", "-length", "100ms", "-folder-mib", "1", "-out", path}, nil, &table))
+	require.NoError(t, run(t.Context(), []string{"-rocketmq", "", "-rounds", "2", "-length", "1s", "-folder-mib", "1", "-out", path}, nil, &table))
 	for _, want := range []string{
 		"with a folder and async flush, messages/s by those in memory", "opening a folder", "heap for a message of a folder that was opened",
 		"| embedded, in memory | ", "| embedded, folder, sync flush | ",

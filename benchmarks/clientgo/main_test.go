@@ -15,6 +15,9 @@ import (
 
 // What is produced is consumed, with its fields, and a message that fails comes again.
 func TestProduceAndConsume(t *testing.T) {
+	if raceDetector {
+		t.Skip("rocketmq-client-go has races of its own")
+	}
 	rlog.SetLogLevel("fatal")
 	cluster, err := embedded.Start()
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -81,7 +82,10 @@ func names(properties []byte) (all []string) {
 // published has the publisher send n messages and returns the frame.
 func published(t *testing.T, payload []byte, n int) []byte {
 	tap := new(tap)
-	p, err := publisher.New(publisher.Config{Cluster: rocketmq.Cluster{NameServers: []string{startNull(t).Addr()}, Dial: tap.dial}}, nil)
+	p, err := publisher.New(publisher.Config{
+		Cluster:     rocketmq.Cluster{NameServers: []string{startNull(t).Addr()}, Dial: tap.dial, DialTimeout: time.Minute},
+		SendTimeout: time.Minute, AttemptTimeout: time.Minute,
+	}, nil)
 	require.NoError(t, err)
 	require.NoError(t, p.Publish("topic", newMessages(n, payload)...))
 	require.NoError(t, p.Close())

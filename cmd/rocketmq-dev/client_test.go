@@ -53,10 +53,18 @@ func roundTrip(t testing.TB, cluster rocketmq.Cluster, topic string) {
 	require.Equal(t, []string{"1"}, receive(t, cluster, topic, 1))
 }
 
+// readers is for a Subscriber that a busy machine does not have give up: Close waits for
+// the last acks to be confirmed.
+func readers(cluster rocketmq.Cluster) subscriber.Config {
+	return subscriber.Config{
+		Cluster: cluster, Group: "readers", StartTimeout: patience, RequestTimeout: patience, CloseTimeout: patience,
+	}
+}
+
 // receive returns the UUIDs of the first messages of a topic, in their order.
 func receive(t testing.TB, cluster rocketmq.Cluster, topic string, count int) []string {
 	t.Helper()
-	sub, err := subscriber.New(subscriber.Config{Cluster: cluster, Group: "readers", StartTimeout: patience}, nil)
+	sub, err := subscriber.New(readers(cluster), nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, sub.Close()) }()
 	ctx := within(t)

@@ -180,7 +180,7 @@ func endUnderLoad(t *testing.T, signal syscall.Signal, code int, args ...string)
 	}
 	p := startProcess(t, "-data", dir)
 	missing := maps.Clone(acknowledged)
-	sub, err := subscriber.New(subscriber.Config{Cluster: clusterAt(p.nameServer), Group: "readers", StartTimeout: patience}, nil)
+	sub, err := subscriber.New(readers(clusterAt(p.nameServer)), nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, sub.Close()) }()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)

@@ -122,6 +122,7 @@ func TestTopics(t *testing.T) {
 	w := newWorld(t, embedded.WithRetention(2))
 	w.ok(http.MethodPut, "/v1/topics/returns", `{"queues":1}`)
 	pub := w.publisher()
+	w.introduce(pub)
 	for range 3 {
 		require.NoError(t, pub.Publish("returns", message.NewMessage("1", []byte("x"))))
 	}
@@ -192,11 +193,13 @@ func TestGroupsAndClients(t *testing.T) {
 	require.Empty(t, read[groups](w, "/v1/groups").Groups)
 	require.Empty(t, read[clients](w, "/v1/clients").Clients)
 	pub := w.publisher()
+	w.introduce(pub)
 	for range 40 {
 		require.NoError(t, pub.Publish("orders", message.NewMessage("1", []byte("x"))))
 	}
 	sub, err := subscriber.New(subscriber.Config{
-		Cluster: w.cluster.Config(), Group: "billing-eu", Engine: subscriber.Pull, CommitInterval: 50 * time.Millisecond, StartTimeout: patience,
+		Cluster: w.cluster.Config(), Group: "billing-eu", Engine: subscriber.Pull, CommitInterval: 50 * time.Millisecond,
+		StartTimeout: patience, RequestTimeout: patience,
 	}, nil)
 	require.NoError(t, err)
 	defer sub.Close()
@@ -320,6 +323,7 @@ func TestMessages(t *testing.T) {
 	pub := w.publisherOf(publisher.Config{
 		AttemptTimeout: patience, Compression: publisher.CompressionConfig{Threshold: 1000},
 	})
+	w.introduce(pub)
 	payloads := []string{`{"id": 12345678901234567890}`, "plain <b>", "\x00\xff", "", long, `"quoted"`}
 	formats := []string{"json", "text", "binary", "none", "text", "text"}
 	for i, payload := range payloads {

@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -121,14 +122,21 @@ func TestServerCloseWithSlowClient(t *testing.T) {
 	cluster, err := embedded.Start(embedded.InMemory())
 	require.NoError(t, err)
 	defer cluster.Close()
-	server, err := control.Listen(cluster, "127.0.0.1:0", control.Config{})
-	require.NoError(t, err)
-	slow, err := net.Dial("tcp", server.Addr().String())
-	require.NoError(t, err)
-	defer slow.Close()
-	_, err = io.WriteString(slow, "POST /v1/faults HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
-	require.NoError(t, err)
-	_, err = io.ReadFull(slow, make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n")))
-	require.NoError(t, err, "the body is being read")
-	require.NoError(t, server.Close())
+	thrice(t, func() error {
+		server, err := control.Listen(cluster, "127.0.0.1:0", control.Config{})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, server.Close()) }()
+		slow, err := net.Dial("tcp", server.Addr().String())
+		require.NoError(t, err)
+		defer slow.Close()
+		_, err = io.WriteString(slow, "POST /v1/faults HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadFull(slow, make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n")))
+		if err != nil {
+			return fmt.Errorf("the body is not being read: %w", err)
+		}
+		return server.Close()
+	})
 }

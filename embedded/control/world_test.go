@@ -116,6 +116,15 @@ func (w *world) publisherOf(c publisher.Config) *publisher.Publisher {
 	return pub
 }
 
+// introduce has the brokers know a Publisher. A heartbeat that runs out of time ends the
+// connection that it was on, and what is sent on that one is sent again: the next heartbeat
+// comes after half a minute.
+func (w *world) introduce(pub *publisher.Publisher) {
+	w.Helper()
+	_, err := pub.Check(w.Context())
+	require.NoError(w, err)
+}
+
 func (w *world) publish(topic string, messages ...*message.Message) {
 	w.Helper()
 	require.NoError(w, w.publisher().Publish(topic, messages...))

@@ -16,6 +16,9 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
+// patience is more than a busy machine takes for anything here.
+const patience = 3 * time.Minute
+
 func start(t *testing.T) *nullbroker.Broker {
 	b, err := nullbroker.Start()
 	require.NoError(t, err)
@@ -25,9 +28,8 @@ func start(t *testing.T) *nullbroker.Broker {
 
 func TestAnswersOurPublisher(t *testing.T) {
 	b := start(t)
-	const patience = 3 * time.Minute // an attempt whose time is over would be made again
 	p, err := publisher.New(publisher.Config{
-		Cluster: rocketmq.Cluster{NameServers: []string{b.Addr()}, DialTimeout: patience}, SendTimeout: patience, AttemptTimeout: patience,
+		Cluster: rocketmq.Cluster{NameServers: []string{b.Addr()}, DialTimeout: patience}, SendTimeout: patience, AttemptTimeout: patience, // an attempt whose time is over would be made again
 	}, nil)
 	require.NoError(t, err)
 	var messages []*message.Message
@@ -43,7 +45,7 @@ func TestAnswersOurPublisher(t *testing.T) {
 }
 
 func stored(t *testing.T, b *nullbroker.Broker, topic string) (total int64) {
-	client, err := transport.New(transport.Config{Serialization: headers.Binary})
+	client, err := transport.New(transport.Config{Serialization: headers.Binary, DialTimeout: patience})
 	require.NoError(t, err)
 	defer client.Close()
 	for queue := range int32(nullbroker.Queues) {
@@ -61,7 +63,7 @@ func stored(t *testing.T, b *nullbroker.Broker, topic string) (total int64) {
 
 func TestRefusesWhatItDoesNotKnow(t *testing.T) {
 	b := start(t)
-	client, err := transport.New(transport.Config{})
+	client, err := transport.New(transport.Config{DialTimeout: patience})
 	require.NoError(t, err)
 	defer client.Close()
 	for want, rq := range map[headers.ResponseCode]headers.Request{

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/_examples/internal/tries"
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 )
 
@@ -34,15 +35,16 @@ func TestPrintsWhatIsExpected(t *testing.T) {
 	if !ok {
 		t.Fatal("no expected_output")
 	}
-	cluster, err := embedded.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	log.SetOutput(io.MultiWriter(os.Stderr, until{strings.Trim(expected, `"`), cancel}))
-	defer log.SetOutput(os.Stderr)
-	if err := run(ctx, cluster.NameServers()[0]); err != nil {
-		t.Fatal(err)
-	}
+	tries.Thrice(t, func() error {
+		cluster, err := embedded.Start()
+		if err != nil {
+			return err
+		}
+		defer cluster.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		log.SetOutput(io.MultiWriter(os.Stderr, until{strings.Trim(expected, `"`), cancel}))
+		defer log.SetOutput(os.Stderr)
+		return run(ctx, cluster.NameServers()[0])
+	})
 }

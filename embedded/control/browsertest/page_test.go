@@ -402,7 +402,10 @@ func (w *world) populate(t *testing.T) {
 		require.NoError(t, w.pub.Publish("orders", message.NewMessage("order-"+itoa(int64(i)), []byte(`{"order": `+itoa(int64(i))+`}`))))
 	}
 
-	sub, err := subscriber.New(subscriber.Config{Cluster: w.cluster.Config(), Group: "billing", Engine: subscriber.Pull, StartTimeout: patience}, nil)
+	sub, err := subscriber.New(subscriber.Config{
+		Cluster: w.cluster.Config(), Group: "billing", Engine: subscriber.Pull,
+		StartTimeout: patience, RequestTimeout: patience, CloseTimeout: patience,
+	}, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sub.Close()) })
 	messages, err := sub.Subscribe(t.Context(), "orders")

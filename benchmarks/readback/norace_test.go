@@ -1,0 +1,6 @@
+//go:build !race
+
+package readback
+
+// raceDetector is off.
+const raceDetector = false
