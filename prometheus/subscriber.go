@@ -49,7 +49,7 @@ func newSubscriberMetrics(topics *names) *subscriberMetrics {
 			"Time that a handler had a message until it was acked or nacked.", processingSeconds[:], "topic", "group"),
 		acks:         counter("acks_total", "Messages that were acked."),
 		nacks:        counter("nacks_total", "Messages that were nacked, or whose handler took too long."),
-		releases:     counter("releases_total", "Messages that went back unanswered: nobody received them in time, or their subscription, queue or lease ended."),
+		releases:     counter("releases_total", "Messages that went back unanswered: nobody received them in time, their subscription ended, or their queue went to another member."),
 		renewals:     counter("lease_renewals_total", "Leases of messages that were renewed (POP)."),
 		losses:       counter("lease_losses_total", "Leases of messages that were lost, so that others may get them while their handlers work."),
 		dead:         counter("dead_letters_total", "Messages that became dead letters, or were dropped for want of a group."),

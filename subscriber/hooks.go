@@ -34,13 +34,13 @@ type Hooks struct {
 	Received func(ctx context.Context, e MessageEvent)
 	// Acked and Nacked are called when the message's answer is seen. That of an ack says
 	// nothing of the broker. Nacked is also called for a handler that has taken longer than
-	// Config.MaxProcessing, unless its lease or queue was lost before: Released then.
+	// Config.MaxProcessing.
 	Acked  func(ctx context.Context, e MessageEvent)
 	Nacked func(ctx context.Context, e NackEvent)
 	// Released is called for a message that goes back unanswered: nobody received it before
 	// much of its lease was over (POP), which happens where handlers are slower than what is
-	// fetched; its subscription ended, or its queue went to another member; or its lease
-	// was lost, and it was not answered in time. It may not have come as far as DeliveryStart.
+	// fetched; or its subscription ended, or its queue went to another member. It may not
+	// have come as far as DeliveryStart.
 	Released func(ctx context.Context, e MessageEvent)
 	// Renewed is called when a lease was renewed, LeaseLost when it was not.
 	Renewed   func(ctx context.Context, e MessageEvent)
