@@ -66,7 +66,9 @@ func (b *Broker) takeState(state store.State, contents *store.Contents) {
 		}
 		for id, q := range byID {
 			q.Log = b.log
-			t.queue(id).Queue = *q
+			kept := t.queue(id)
+			kept.Queue = *q
+			b.forget(kept)
 		}
 	}
 	maps.Copy(b.configs, state.Groups)

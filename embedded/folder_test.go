@@ -244,6 +244,22 @@ func TestDirWithPopsInOrder(t *testing.T) {
 	}
 }
 
+// What was dropped because there were newer messages is not back after a restart.
+func TestDirWithRetention(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 1), embedded.WithRetention(2))
+	c := dial(t, first, first.Broker(0).Addr())
+	for i := range 5 {
+		c.succeed(message("orders"), fmt.Appendf(nil, "%d", i))
+	}
+	want := []string{"3", "4"}
+	require.Equal(t, want, bodiesOf(t, first, "orders"))
+	require.NoError(t, first.Close())
+	second := opened(t, dir, embedded.WithRetention(2))
+	require.Equal(t, want, bodiesOf(t, second, "orders"))
+	require.EqualValues(t, 3, second.Broker(0).Queues("orders")[0].MinOffset)
+}
+
 // prepareOpen stores a half message, OPEN in the topic orders, that nobody decides about.
 func prepareOpen(t *testing.T, c *embedded.Cluster) {
 	t.Helper()

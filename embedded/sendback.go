@@ -137,10 +137,7 @@ func (b *Broker) deadLetter(h *headers.SendMessage) *topic {
 	}
 	h.Topic, h.QueueID = name, 0
 	if five { // before, it waits for its delay first
-		var set properties.Set
-		set.Parse(h.Properties, nil)
-		set.Set(headers.PropertyDelayLevel, "-1")
-		h.Properties = set.Append(nil, true)
+		h.Properties = delays.WithoutLevel(h.Properties)
 	}
 	return b.deadLetters(name)
 }

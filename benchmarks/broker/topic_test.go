@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
@@ -21,10 +22,16 @@ func TestTopicCountsWhatItsBrokerHas(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.Close()) }()
 	ctx := context.Background()
-	topic, err := b.CreateTopic(ctx, "bench", 3)
-	require.NoError(t, err)
-	n, err := topic.Stored(ctx)
-	require.NoError(t, err)
+	var topic *Topic
+	var n int64
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // a name server has a second
+		var err error
+		topic, err = b.CreateTopic(ctx, "bench", 3)
+		if assert.NoError(c, err) {
+			n, err = topic.Stored(ctx)
+			assert.NoError(c, err)
+		}
+	}, 3*time.Minute, time.Millisecond)
 	require.Zero(t, n)
 
 	p, err := publisher.New(publisher.Config{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/components/delay"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
@@ -210,12 +211,13 @@ func TestGroupsAndClients(t *testing.T) {
 		require.True(t, ok)
 		msg.Ack()
 	}
-	require.Eventually(t, func() bool {
-		g := read[group](w, "/v1/groups/billing%2Deu")
-		return g.Lag == 25 && len(g.Members) == 1 && len(g.Members[0].Brokers) == 2
+	var g group
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // the two are read one after the other
+		g = read[group](w, "/v1/groups/billing%2Deu")
+		assert.EqualValues(c, 25, g.Lag)
+		assert.True(c, len(g.Members) == 1 && len(g.Members[0].Brokers) == 2)
+		assert.Equal(c, g, read[groups](w, "/v1/groups").Groups[0])
 	}, patience, 5*time.Millisecond)
-	g := read[group](w, "/v1/groups/billing%2Deu")
-	require.Equal(t, g, read[groups](w, "/v1/groups").Groups[0])
 	require.Equal(t, "CLUSTERING", g.MessageModel)
 	require.Equal(t, "CONSUME_PASSIVELY", g.ConsumeType)
 	require.Contains(t, g.Subscriptions, struct{ Topic, Expression string }{"orders", "*"})

@@ -99,6 +99,14 @@ func Level(set *properties.Set) (int, error) {
 	return int(n), nil
 }
 
+// WithoutLevel has a message that may have a delay level not wait for it, as 5.x does.
+func WithoutLevel(list []byte) []byte {
+	var set properties.Set
+	set.Parse(list, nil)
+	set.Set(headers.PropertyDelayLevel, "-1")
+	return set.Append(nil, true)
+}
+
 // DropTimer takes away what makes a timer of a message.
 func DropTimer(set *properties.Set) {
 	set.Remove(headers.PropertyTimerDeliverMS)
