@@ -156,6 +156,28 @@ func TestHeartbeatsToBrokerThatHangs(t *testing.T) {
 	})
 }
 
+// A broker that answers a heartbeat by the end of the connection gets the next one after a
+// pause.
+func TestHeartbeatsThatCostTheConnection(t *testing.T) {
+	for name, fault := range map[string]func() embedded.Fault{"stored": embedded.StoreThenDrop, "refused": embedded.DropConnection} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				s := open(t, c, func(cfg *rocketmq.Cluster) { cfg.RouteRefreshInterval = time.Hour })
+				defer s.Close()
+				m := join(t, s, session.Role{})
+				defer m.Leave()
+				h := listenTo(t, c, "broker-a")
+				read(t, m, "billing", topic)
+				h.take()
+				onHeartbeats(c, "broker-a", fault)
+				c.Broker(0).DropConnections()
+				time.Sleep(5*time.Minute - 1)
+				require.LessOrEqual(t, len(h.take()), 5*60+20) // once a second, and those of every 30 s
+			})
+		})
+	}
+}
+
 // A session that is closed sends no heartbeat, and says so.
 func TestBeatOfClosedSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {

@@ -184,7 +184,7 @@ func (a *acks) send() {
 		if parts == nil {
 			return
 		}
-		back := a.b.news.next()
+		signs := a.b.signs()
 		var err error
 		single = single || a.b.isBefore(headers.Version5_1_3)
 		if single {
@@ -198,7 +198,7 @@ func (a *acks) send() {
 		}
 		unknown := isUnsupported(err) && !single // single acks may do
 		if a.takeBack(parts, err, single, unknown); !unknown {
-			sleep(a.b.e.ctx, failing.grow(), back)
+			failing.wait(a.b.e.ctx, anyPause, signs)
 		}
 	}
 }

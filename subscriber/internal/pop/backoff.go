@@ -2,6 +2,7 @@ package pop
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -9,6 +10,7 @@ import (
 type backoff struct {
 	min, max time.Duration
 	next     time.Duration
+	hurried  bool // the last pause ended since the broker had been connected to
 }
 
 // idleBackoff is between empty pops that follow a notification: others were faster, or the
@@ -25,7 +27,33 @@ func (b *backoff) grow() time.Duration {
 	return d
 }
 
-func (b *backoff) reset() { b.next = 0 }
+func (b *backoff) reset() { b.next, b.hurried = 0, false }
+
+// wait is the pause after a failure, of so long at most, or until one of the signs comes that
+// were taken before the request. Of two pauses in a row a connection ends only one: it may be
+// the one that the request has opened, and something may cut it each time. It reports false
+// if ctx has ended.
+func (b *backoff) wait(ctx context.Context, most time.Duration, s signs) bool {
+	timer := time.NewTimer(min(b.grow(), most))
+	defer timer.Stop()
+	back := s.back
+	if b.hurried {
+		back = nil
+	}
+	b.hurried = false
+	select {
+	case <-timer.C:
+	case <-s.news:
+	case <-back:
+		b.hurried = true
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// anyPause is no bound for a pause.
+const anyPause time.Duration = math.MaxInt64
 
 // sleep waits until d has passed, something has come from wake, or ctx has ended. It
 // reports false for the last.

@@ -20,10 +20,10 @@ import (
 type broker struct {
 	e    *Engine
 	name string
-	// news tells of the broker's connections and addresses, and of fetchers that are
-	// abandoned: whoever pauses looks again.
-	news news
-	addr atomic.Pointer[string] // the last one that was used
+	// news tells of the broker's addresses, and of fetchers that end or are abandoned, and
+	// connections of those to the broker: whoever pauses after a failure looks again.
+	news, connections news
+	addr              atomic.Pointer[string] // the last one that was used
 
 	acks    acks
 	changes changes
@@ -35,6 +35,11 @@ func newBroker(e *Engine, name string) *broker {
 	b.changes.b = b
 	return b
 }
+
+// signs end the pause after a request that has failed. They are taken before the request.
+type signs struct{ news, back <-chan struct{} }
+
+func (b *broker) signs() signs { return signs{news: b.news.next(), back: b.connections.next()} }
 
 // lastAddr is where the last request went, empty if there was none.
 func (b *broker) lastAddr() string {

@@ -120,7 +120,7 @@ func (s *changes) make(c *change) error {
 		if !time.Now().Before(c.deadline) && c.kind != loneAck {
 			return s.over(c, errLeaseOver) // the broker would deliver it once more
 		}
-		back := s.b.news.next()
+		signs := s.b.signs()
 		err := s.try(c)
 		if err == nil {
 			return nil
@@ -129,11 +129,11 @@ func (s *changes) make(c *change) error {
 		if over || !untouched(err) && c.kind != loneAck {
 			return s.over(c, err)
 		}
-		pause := failing.grow()
+		most := anyPause
 		if c.kind == renewal { // the handler is told when the lease is over, and not later
-			pause = min(pause, time.Until(c.deadline))
+			most = time.Until(c.deadline)
 		}
-		if !sleep(s.b.e.ctx, pause, back) {
+		if !failing.wait(s.b.e.ctx, most, signs) {
 			return s.over(c, err)
 		}
 	}

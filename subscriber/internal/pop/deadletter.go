@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
-	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
@@ -33,23 +32,8 @@ func (f *Fetcher) deadLetter(ctx context.Context, c *checkPoint, m *delivery.Mes
 	return nil
 }
 
-// keepsDeadLetters reports whether the broker keeps what the group sends back. One that will
-// never tell is taken to. One that does not tell for now is not: a dead letter that it drops
-// is lost without a word.
+// keepsDeadLetters reports whether the broker keeps what the group sends back.
 func (b *broker) keepsDeadLetters(ctx context.Context, topic string) (bool, error) {
 	answer, err := b.ask(ctx, topic, &headers.GroupRequest{Code: headers.CodeSubscriptionGroup, ConsumerGroup: b.e.cfg.Group}, nil)
-	switch {
-	case err == nil:
-		return !headers.DropsReturns(answer.Body), nil
-	case neverTells(err):
-		return true, nil
-	}
-	return false, err
-}
-
-// neverTells reports whether an error is the answer of a broker that will answer the same
-// each time: it does not know the question or the group, or lets the group not ask.
-func neverTells(err error) bool {
-	status, ok := err.(*headers.StatusError) // one that is wrapped is of another request
-	return ok && (status.Code == headers.NoPermission || !verdict.Of(status).Again())
+	return engine.KeepsReturns(&answer, err)
 }

@@ -62,7 +62,7 @@ func (e *Engine) connected(addr string) {
 	known := e.cfg.Session.BrokerAddrs(addr)
 	for _, b := range e.allBrokers() {
 		if b.lastAddr() != "" && slices.Contains(known, b.lastAddr()) {
-			b.news.tell()
+			b.connections.tell()
 		}
 	}
 }

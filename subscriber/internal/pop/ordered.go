@@ -28,11 +28,11 @@ func (r *reader) readInOrder(lane *delivery.Lane, most int) {
 			budget.Return(room)
 			return
 		}
-		back := r.b.news.next()
+		signs := r.b.signs()
 		a, err := r.f.pop(r.b, r.at.queue, room, attempt, lane)
 		if err != nil {
 			r.fails(err)
-			if !sleep(r.waits, failing.grow(), back) {
+			if !failing.wait(r.waits, anyPause, signs) {
 				return
 			}
 			continue
@@ -82,7 +82,7 @@ func (r *reader) awaitInOrder(attempt string, failing *backoff) (has, ok bool) {
 		if r.b.isBefore(headers.Version5_1_1) {
 			hold = orderedPoll
 		}
-		back := r.b.news.next()
+		signs := r.b.signs()
 		polls := r.polling()
 		told, err := r.f.notified(polls, r.b, r.at.queue, attempt, hold)
 		switch {
@@ -92,7 +92,7 @@ func (r *reader) awaitInOrder(attempt string, failing *backoff) (has, ok bool) {
 			return false, true
 		case err != nil:
 			r.fails(err)
-			if !sleep(r.waits, failing.grow(), back) {
+			if !failing.wait(r.waits, anyPause, signs) {
 				return false, false
 			}
 		case told.PollingFull:

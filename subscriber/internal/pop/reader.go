@@ -84,11 +84,11 @@ func (r *reader) read(room int) {
 		}
 		most := room
 		room = 0
-		back := r.b.news.next()
+		signs := r.b.signs()
 		a, err := r.f.pop(r.b, anyQueue, most, "", r.f.lane)
 		if err != nil {
 			r.fails(err)
-			if r.isSpare() || !r.pause(pauses.failing.grow(), back) {
+			if r.isSpare() || !r.pauseAfter(&pauses.failing, signs) {
 				return
 			}
 			continue
@@ -146,13 +146,19 @@ func (r *reader) takeRoom() int {
 	return room
 }
 
-// pause waits for a time, or for what wakes. It reports false if the popper has to end.
-func (r *reader) pause(d time.Duration, wake <-chan struct{}) bool {
-	if sleep(r.waits, d, wake) {
-		return true
+// pause waits for a time. It reports false if the popper has to end.
+func (r *reader) pause(d time.Duration) bool { return r.goesOn(sleep(r.waits, d, nil)) }
+
+// pauseAfter is the pause after a failure.
+func (r *reader) pauseAfter(failing *backoff, s signs) bool {
+	return r.goesOn(failing.wait(r.waits, anyPause, s))
+}
+
+func (r *reader) goesOn(yes bool) bool {
+	if !yes {
+		r.end()
 	}
-	r.end()
-	return false
+	return yes
 }
 
 // wait waits until there may be messages, after a pop that has left none. It reports false
@@ -161,11 +167,11 @@ func (r *reader) wait(found bool, p *pauses) bool {
 	switch {
 	case found:
 		p.idling.reset()
-	case p.notified && !r.pause(p.idling.grow(), nil):
+	case p.notified && !r.pause(p.idling.grow()):
 		return false // others are faster, or it is messages of other tags
 	}
 	for {
-		back := r.b.news.next()
+		signs := r.b.signs()
 		polls := r.polling()
 		told, err := r.f.notified(polls, r.b, anyQueue, "", poll)
 		switch {
@@ -176,11 +182,11 @@ func (r *reader) wait(found bool, p *pauses) bool {
 			return true
 		case err != nil:
 			r.fails(err)
-			if !r.pause(p.failing.grow(), back) {
+			if !r.pauseAfter(&p.failing, signs) {
 				return false
 			}
 		case told.PollingFull:
-			if !r.pause(fullPause, nil) {
+			if !r.pause(fullPause) {
 				return false
 			}
 		default:

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,4 +71,32 @@ func TestABrokerThatHangsTakesNoRoom(t *testing.T) {
 		s.end()
 		p.close()
 	}, embedded.WithBrokers(2))
+}
+
+// Something that takes connections and cuts each by its first request, such as a load
+// balancer without a server behind it, is asked seldom.
+func TestConnectionsThatAreCut(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
+		t.Run("ordered "+strconv.FormatBool(ordered), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				p := newPeer(t, c.Config(), group, func(cfg *engine.Config) { cfg.Ordered = ordered })
+				s := p.subscribe(engine.Topic{Name: topic}, ack, nil)
+				time.Sleep(time.Second)
+				var asked atomic.Int64
+				works := c.Intercept(func(embedded.Request) embedded.Fault {
+					asked.Add(1)
+					return embedded.DropConnection()
+				})
+				c.Broker(0).DropConnections()
+				time.Sleep(time.Minute)
+				require.Less(t, asked.Load(), int64(60*20)) // of eight queues, a heart, and routes
+				works()
+				publish(t, p.client, c.Broker(0).Addr(), topic, 0, "a")
+				time.Sleep(10 * time.Second)
+				require.Equal(t, []string{"a"}, s.received())
+				s.end()
+				p.close()
+			})
+		})
+	}
 }

@@ -41,6 +41,38 @@ func TestPausesWithoutRetryQueues(t *testing.T) {
 	})
 }
 
+// As long as the broker does not say whether it keeps what is sent back nothing is.
+func TestPausesWhileTheBrokerDoesNotTell(t *testing.T) {
+	for name, fault := range map[string]embedded.Fault{
+		"cut": embedded.DropConnection(), "busy": embedded.Answer(headers.SystemBusy, "[TIMEOUT_CLEAN_QUEUE]"),
+		"no answer": embedded.Ignore(), "failed": embedded.Answer(headers.SystemError, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				withoutRetryQueues(c)
+				p := newPeer(t, c.Config(), group, nil)
+				n := &numbers{succeedAt: 3}
+				s := p.subscribe(engine.Topic{Name: topic}, n.handle, byTheBroker)
+				tells := c.Intercept(func(r embedded.Request) embedded.Fault {
+					if r.Code == headers.CodeSubscriptionGroup {
+						return fault
+					}
+					return embedded.Fault{}
+				})
+				publish(t, p.client, c.Broker(0).Addr(), topic, 0, "m")
+				time.Sleep(10 * time.Second)
+				tells()
+				time.Sleep(time.Minute)
+				require.Zero(t, c.Stats().Requests(headers.CodeConsumerSendBack))
+				require.Equal(t, []int{1, 2, 3}, n.all())
+				s.end()
+				require.EqualValues(t, 1, offsets(c, group)[0])
+				p.close()
+			})
+		})
+	}
+}
+
 // The same goes for dead letters, which fail.
 func TestDeadLettersWithoutRetryQueues(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {

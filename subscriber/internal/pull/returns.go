@@ -41,36 +41,43 @@ const (
 	homelessPause = 10 * time.Second
 )
 
-// keepsReturns reports whether the broker keeps what the group sends back. One that does not
-// tell, as none before 5.0 does, is taken to.
-func (e *Engine) keepsReturns(ctx context.Context, q routing.MessageQueue) bool {
+// keepsReturns reports whether the broker keeps what the group sends back. No broker before
+// 5.0 tells.
+func (e *Engine) keepsReturns(ctx context.Context, q routing.MessageQueue) (bool, error) {
 	e.mu.Lock()
 	asked := e.keeping[q.BrokerName]
 	e.mu.Unlock()
 	if time.Since(asked) < keptFor {
-		return true
+		return true, nil
 	}
 	answer, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.GroupRequest{Code: headers.CodeSubscriptionGroup, ConsumerGroup: e.group}, nil)
-	if err != nil && !isAnswer(err) {
-		return true
+	if broker := new(BrokerError); errors.As(err, &broker) {
+		err = broker.Err
 	}
-	if err == nil && headers.DropsReturns(answer.Body) {
-		return false
+	keeps, err := engine.KeepsReturns(&answer, err)
+	if err != nil {
+		return false, &BrokerError{Broker: q.BrokerName, What: headers.CodeSubscriptionGroup.String(), Err: err}
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.keeping[q.BrokerName] = time.Now()
-	return true
+	if keeps {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.keeping[q.BrokerName] = time.Now()
+	}
+	return keeps, nil
 }
 
 // sendBack has the broker that has a message copy it to the retry topic of the group, or
 // to its dead letter topic. How often a message is delivered is for its lane to decide, so
 // that the broker is told of no bound.
 func (e *Engine) sendBack(ctx context.Context, q routing.MessageQueue, m *delivery.Message, level int32) error {
-	if !e.keepsReturns(ctx, q) {
+	keeps, err := e.keepsReturns(ctx, q)
+	if err != nil {
+		return err
+	}
+	if !keeps {
 		return &BrokerError{Broker: q.BrokerName, What: headers.CodeConsumerSendBack.String(), Err: engine.ErrNoRetryQueues}
 	}
-	_, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.ConsumerSendBack{
+	_, err = e.askBroker(ctx, q.Topic, q.BrokerName, &headers.ConsumerSendBack{
 		Offset: m.Stored.CommitLogOffset, ConsumerGroup: e.group, DelayLevel: level,
 		OriginMessageID: m.UniqueKey(), OriginTopic: m.Stored.Topic,
 		MaxReconsumeTimes: math.MaxInt32, HasMaxReconsumeTimes: true,
