@@ -184,9 +184,8 @@ func (b *Broker) startAt(addr string) error {
 		return fmt.Errorf("embedded: start %s: %w", b.name, err)
 	}
 	b.mu.Lock()
-	b.addr, b.storeHost = told.Addr, told.Host
 	if b.srv.Runs(term) { // else it was stopped meanwhile, and what runs now speaks for itself
-		b.registered = true
+		b.addr, b.storeHost, b.registered = told.Addr, told.Host, true
 	}
 	b.mu.Unlock()
 	for _, line := range b.lines.All() {
@@ -224,11 +223,12 @@ func (b *Broker) setRegistered(yes bool) {
 // keeping away is the client's part. It does nothing if there is no such topic.
 func (b *Broker) SetPermission(topic string, perm int) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if t := b.topics[topic]; t != nil {
 		t.perm = perm
 		b.changes.Add(1)
 	}
+	b.mu.Unlock()
+	_ = b.saveChanges() // it is tried again
 }
 
 // SetQueues sets the numbers of queues of a topic on this broker, to read from
@@ -283,13 +283,12 @@ func (b *Broker) host() netip.AddrPort {
 	return b.storeHost
 }
 
-// handle answers a request. What it has changed of topics and groups is kept by then, or the
-// answer says so if it was asked for that. What is changed on the way to something else is
-// tried again by keepUp: the answer may have messages, or the place of one.
+// handle answers a request. What it asks to change of topics and groups is kept by then, or
+// the answer says so. What is changed on the way to something else is tried again by keepUp.
 func (b *Broker) handle(rq *request) answer {
 	before := b.changes.Load()
 	a := b.dispatch(rq)
-	if a.none || b.changes.Load() == before { // who is told later is not told twice
+	if a.none || b.changes.Load() == before && !fields.IsChange(rq.code()) { // who is told later is not told twice
 		return a
 	}
 	if err := b.saveChanges(); err != nil && fields.IsChange(rq.code()) {

@@ -19,7 +19,6 @@ import (
 const (
 	keepFiles  = 72 * time.Hour // MessageStoreConfig.fileReservedTime
 	timerQueue = 0
-	halfQueue  = 0
 )
 
 // openFolder opens the broker's folder, and takes in what it has.
@@ -66,9 +65,7 @@ func (b *Broker) takeState(state store.State, contents *store.Contents) {
 		}
 		for id, q := range byID {
 			q.Log = b.log
-			kept := t.queue(id)
-			kept.Queue = *q
-			b.forget(kept)
+			t.queue(id).Queue = *q
 		}
 	}
 	maps.Copy(b.configs, state.Groups)
@@ -82,6 +79,11 @@ func (b *Broker) takeState(state store.State, contents *store.Contents) {
 		b.awaitFrom(headers.ScheduleTopic, int32(level), state.Delays[level+1], contents)
 	}
 	b.awaitFrom(headers.TimerTopic, timerQueue, state.Timers, contents)
+	for _, t := range b.topics {
+		for _, q := range t.queues {
+			b.forget(q) // what waits is delivered all the same
+		}
+	}
 }
 
 // awaitFrom has the messages of a queue delivered that wait for their time, from an offset
@@ -115,7 +117,7 @@ func (b *Broker) decide(half int64) (w woken) {
 	m := h.StoredMessage
 	m.Properties = headers.AppendProperty(nil, headers.PropertyTags, store.OpTag)
 	m.Body = fmt.Appendf(nil, "%d,", m.QueueOffset)
-	_, w, err := b.storeLocked(&m, store.OpTopic, halfQueue)
+	_, w, err := b.storeLocked(&m, store.OpTopic, keeper.Halves().ID)
 	if err != nil {
 		return woken{} // it is asked for again, after the next start
 	}
@@ -132,7 +134,7 @@ func (b *Broker) state() store.State {
 	for name, t := range b.topics {
 		s.Topics[name] = settings.Topic{ReadQueues: t.read, WriteQueues: t.write, Perm: t.perm, Order: t.ordered, Attributes: t.attributes}
 	}
-	half := b.topics[headers.HalfTopic].look(halfQueue).Next()
+	half := b.topics[headers.HalfTopic].look(keeper.Halves().ID).Next()
 	for _, offset := range b.halves.All() {
 		if m, _, ok := b.storedAt(offset); ok {
 			half = min(half, m.QueueOffset)

@@ -260,6 +260,25 @@ func TestDirWithRetention(t *testing.T) {
 	require.EqualValues(t, 3, second.Broker(0).Queues("orders")[0].MinOffset)
 }
 
+// What waits for its time is delivered, though there are more such messages than are kept.
+func TestDirWithRetentionOfWhatWaits(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 4), embedded.WithRetention(2))
+	c := dial(t, first, first.Broker(0).Addr())
+	var want []string
+	for i := range int32(4) {
+		for name, value := range map[string]string{"DELAY": "3", "TIMER_DELAY_SEC": "10"} {
+			text := fmt.Sprintf("%s %d", name, i)
+			want = append(want, text)
+			c.succeed(message("orders", with("UNIQ_KEY", text, name, value), func(h *headers.SendMessage) { h.QueueID = i }), []byte(text))
+		}
+	}
+	require.NoError(t, first.Close())
+	second := opened(t, dir, embedded.WithRetention(2))
+	second.Advance(time.Minute)
+	require.ElementsMatch(t, want, bodiesOf(t, second, "orders"))
+}
+
 // prepareOpen stores a half message, OPEN in the topic orders, that nobody decides about.
 func prepareOpen(t *testing.T, c *embedded.Cluster) {
 	t.Helper()
@@ -547,7 +566,8 @@ func TestDirWithTransactionsThatAreNotStored(t *testing.T) {
 		} else {
 			c.send(end, nil)
 		}
-		require.Eventually(t, func() bool { return len(bodiesOnDisk(t, dir)) > 1 }, patience, time.Millisecond)
+		require.Eventually(t, disk.isHanging, patience, time.Millisecond)
+		require.Zero(t, cluster.Broker(0).CheckTransactions(), "the half message is on its way")
 		saved := func() int64 {
 			offsets, err := settings.ReadOffsets(dir)
 			require.NoError(t, err)
@@ -567,6 +587,24 @@ func TestDirWithTransactionsThatAreNotStored(t *testing.T) {
 		require.NoError(t, cluster.Close())
 		require.EqualValues(t, 1, saved())
 	}
+}
+
+// A popped message is not passed over as long as the topic that has its copy is not saved.
+func TestDirWhileARetryTopicCannotBeSaved(t *testing.T) {
+	dir := t.TempDir()
+	first := opened(t, dir, embedded.WithTopic("orders", 1))
+	c := dial(t, first, first.Broker(0).Addr())
+	c.succeed(message("orders"), []byte("a"))
+	pop := &headers.PopMessage{ConsumerGroup: "billing", Topic: "orders", QueueID: -1, MaxMessages: 32, InvisibleMillis: 1000}
+	require.Equal(t, []string{"a"}, bodies(t, c.call(pop, nil)))
+	unblock := blockTopics(t, dir)
+	first.Advance(10 * time.Second)
+	_, err := first.AwaitMessages(t.Context(), "%RETRY%billing_orders", 1)
+	require.NoError(t, err)
+	require.Error(t, first.Close())
+	unblock()
+	second := opened(t, dir)
+	require.Equal(t, []string{"a"}, bodies(t, dial(t, second, second.Broker(0).Addr()).call(pop, nil)))
 }
 
 // ackAll acknowledges what a pop of the topic orders has brought.
@@ -596,7 +634,7 @@ func blockTopics(t *testing.T, dir string) (unblock func()) {
 // it is there, also after a crash.
 func TestDirWhileATopicCannotBeSaved(t *testing.T) {
 	dir := t.TempDir()
-	first := opened(t, dir, embedded.WithTopic("orders", 1))
+	first := opened(t, dir, embedded.WithTopic("orders", 1), embedded.WithTopic("unwanted", 1))
 	c := dial(t, first, first.Broker(0).Addr())
 	id := fields(c.succeed(message("orders"), []byte("0")))["msgId"]
 	c.succeed(message("orders"), []byte("1"))
@@ -608,6 +646,9 @@ func TestDirWhileATopicCannotBeSaved(t *testing.T) {
 		require.EqualValues(t, headers.SystemError, c.call(message("new"), []byte("never")).Code)
 	}
 	require.EqualValues(t, headers.SystemError, c.call(&headers.CreateTopic{Topic: "asked-for", ReadQueues: 1, WriteQueues: 1, Perm: 6}, nil).Code)
+	for range 2 { // also one that changes nothing any more
+		require.EqualValues(t, headers.SystemError, c.call(ask(headers.CodeDeleteTopic, "topic", "unwanted"), nil).Code)
+	}
 	require.Error(t, first.Broker(0).CreateTopic("created", 1))
 	require.Equal(t, []string{"0"}, bodies(t, c.call(pull, nil)))
 	c.succeed(message("orders"), []byte("2"))

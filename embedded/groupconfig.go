@@ -58,5 +58,6 @@ func (c *Cluster) CreateConsumerGroup(cfg headers.SubscriptionGroupConfig) {
 		b.configs[cfg.ConsumerGroup] = cfg
 		b.changes.Add(1)
 		b.mu.Unlock()
+		_ = b.saveChanges() // it is tried again
 	}
 }

@@ -24,6 +24,13 @@ import (
 type hangingDisk struct {
 	mu   sync.Mutex
 	gate chan struct{} // nil if it does not hang
+	held bool          // somebody waits for it
+}
+
+func (d *hangingDisk) isHanging() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.held
 }
 
 func (d *hangingDisk) hang() {
@@ -54,6 +61,7 @@ type hangingFile struct {
 func (f hangingFile) SyncData() error {
 	f.disk.mu.Lock()
 	gate := f.disk.gate
+	f.disk.held = gate != nil
 	f.disk.mu.Unlock()
 	if gate != nil {
 		<-gate

@@ -73,7 +73,7 @@ func (b *Broker) checkHalf(offset int64, now bool) bool {
 	}
 	m, ok := b.halfAt(offset)
 	if !ok {
-		b.halves.Remove(offset) // retention has dropped it
+		b.halves.Dropped(offset, b.log.End()) // by retention
 		b.mu.Unlock()
 		return false
 	}

@@ -465,6 +465,30 @@ func TestRefreshByAddr(t *testing.T) {
 	})
 }
 
+// Connections that are lost all the time have topics looked up once a second.
+func TestRefreshByAddrIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServers{tb: t}
+		all := make(map[string]string)
+		for i := range 20 {
+			all[fmt.Sprint("t", i)] = simpleRoute("a")
+		}
+		f.answer = f.knows(all)
+		table := newTable(t, f, nil)
+		for topic := range all {
+			_, err := table.Route(t.Context(), topic)
+			require.NoError(t, err)
+		}
+		settle(2 * time.Second)
+		f.asked()
+		for range 200 {
+			table.RefreshByAddr("a:10911")
+			time.Sleep(50 * time.Millisecond)
+		}
+		require.InDelta(t, 20*10, len(f.asked()), 20)
+	})
+}
+
 func TestUnusedTopicsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeServers{tb: t}

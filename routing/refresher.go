@@ -8,17 +8,30 @@ import "time"
 func (t *cache) refresher() {
 	ticker := time.NewTicker(t.cfg.RefreshInterval)
 	defer ticker.Stop()
+	kick := t.kick
+	rest := time.NewTimer(0)
+	defer rest.Stop()
 	for {
 		select {
 		case <-ticker.C:
 			t.refreshAll()
-		case <-t.kick:
+		case <-kick:
+			began := time.Now()
 			t.refreshDead()
+			kick = nil // until the rest is over
+			rest.Reset(max(walkGap, time.Since(began)))
+		case <-rest.C:
+			kick = t.kick
 		case <-t.ctx.Done():
 			return
 		}
 	}
 }
+
+// walkGap is the least time between two walks through the topics of brokers whose connections
+// were lost. Something that takes connections and cuts them must not have name servers asked
+// all the time; a request that fails asks for its own topic.
+const walkGap = time.Second
 
 // refreshAll looks up every topic that is in use and drops the others. Topics go
 // one after the other: an outage must not end in a burst of a lookup per topic.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -130,15 +131,22 @@ func (b *beats) invoke(ctx context.Context, addr string, anew bool) error {
 	if body == nil {
 		return nil // nobody to speak for
 	}
+	var goodbye error
+	if anew && slices.Contains(b.s.client.Connected(), addr) { // else it is new anyway
+		goodbye = b.leave(ctx, addr)
+	}
 	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
 	defer cancel()
-	if anew && slices.Contains(b.s.client.Connected(), addr) { // else it is new anyway
-		if err := b.s.leaveProducers(ctx, addr); err != nil {
-			return err
-		}
-	}
+	// A goodbye without an answer may be acted on all the same.
 	_, err := headers.Successful(b.s.client.Invoke(ctx, addr, headers.Heartbeat{}, body))
-	return err
+	return cmp.Or(err, goodbye)
+}
+
+// leave is the goodbye before a heartbeat that makes the connection new.
+func (b *beats) leave(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
+	defer cancel()
+	return b.s.leaveProducers(ctx, addr)
 }
 
 // isOwed reports whether a heartbeat that has failed was lost with its connection while

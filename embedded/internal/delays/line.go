@@ -63,7 +63,7 @@ type Line struct {
 	// The following is guarded by lines.mu.
 	waiting  []waiting // by offset
 	retrying bool      // somebody was told to call Deliver again, as it has failed,
-	putOff   bool      // or as it came too early
+	putOff   bool      // or when the next one is due
 }
 
 // waiting is a message.
@@ -94,22 +94,18 @@ const retryAfter = time.Second
 // by a call that was under way.
 //
 // If ready is not nil the caller is to call it at the time again, and then Deliver: something
-// could not be delivered, or nothing is due, as the clock was set back since the caller was
-// told to come. For either one caller at a time is told.
+// could not be delivered, or others wait, whose alarms may have come too early as the clock was
+// set back. For either one caller at a time is told.
 func (l *Line) Deliver(now time.Time, deliver func(raws [][]byte) (undone []int)) (again time.Time, ready func()) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
 	if l.isRetrying() {
 		return again, nil
 	}
-	for early := true; ; early = false {
+	for {
 		taken := l.take(now)
-		if len(taken) == 0 && early {
-			return l.comeLater()
-		}
 		if len(taken) == 0 {
-			l.forget()
-			return again, nil
+			return l.comeLater()
 		}
 		raws := make([][]byte, len(taken))
 		for i := range taken {
@@ -128,7 +124,7 @@ func (l *Line) isRetrying() bool {
 	return l.retrying
 }
 
-// comeLater is what Deliver returns if nobody was due: when the first one is. The caller has
+// comeLater is what Deliver returns if nobody is due: when the first one is. The caller has
 // the turn.
 func (l *Line) comeLater() (again time.Time, ready func()) {
 	l.forget()

@@ -155,6 +155,29 @@ func TestLineWhoseClockWasSetBack(t *testing.T) {
 	require.Empty(t, lines.All())
 }
 
+// Nobody is left behind whose alarm came too early beside that of another.
+func TestLineWhoseClockWasSetBackForSeveral(t *testing.T) {
+	var lines Lines
+	var d delivered
+	due := time.Now()
+	later := due.Add(10 * time.Second)
+	l := lines.Join(5, 0, due, []byte("first"))
+	lines.Join(5, 1, later, []byte("second"))
+	again, ready := l.Deliver(due.Add(-time.Minute), d.deliver)
+	require.Equal(t, due, again)
+	_, another := l.Deliver(due.Add(-time.Minute), d.deliver) // the alarm of the second
+	require.Nil(t, another)
+	ready()
+	again, ready = l.Deliver(due, d.deliver)
+	require.Equal(t, later, again)
+	require.Equal(t, []string{"first"}, d.all())
+	ready()
+	_, ready = l.Deliver(later, d.deliver)
+	require.Nil(t, ready)
+	require.Equal(t, []string{"first", "second"}, d.all())
+	require.Empty(t, lines.All())
+}
+
 // Timers that are due at different times do not wait for each other.
 func TestTimersHaveALineForEachTime(t *testing.T) {
 	var lines Lines

@@ -50,7 +50,9 @@ func (s *Store) Save(to State, nowInMilli int64) error {
 	f := &s.state
 	var errs []error
 	if !maps.EqualFunc(f.topics.Table, to.Topics, equalTopics) {
-		errs = append(errs, replace(&f.topics.Table, to.Topics, f.topics.Write))
+		if err := replace(&f.topics.Table, to.Topics, f.topics.Write); err != nil {
+			return err // messages of a topic that is not there are lost: no offset may count on them
+		}
 	}
 	if !maps.EqualFunc(f.groups.Table, to.Groups, equalGroups) {
 		errs = append(errs, replace(&f.groups.Table, to.Groups, f.groups.Write))

@@ -34,6 +34,14 @@ func (o *Open) Remove(offset int64) {
 	}
 }
 
+// Dropped takes one out whose message is not in the log. One from the end of the log on stays:
+// it is not written yet.
+func (o *Open) Dropped(offset, end int64) {
+	if offset < end {
+		o.Remove(offset)
+	}
+}
+
 // Turn takes turns among n producers (ProducerManager.getAvailableChannel).
 func (o *Open) Turn(n int) int {
 	o.turn++

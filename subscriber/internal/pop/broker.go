@@ -20,10 +20,10 @@ import (
 type broker struct {
 	e    *Engine
 	name string
-	// news tells of the broker's addresses, and of fetchers that end or are abandoned, and
-	// connections of those to the broker: whoever pauses after a failure looks again.
-	news, connections news
-	addr              atomic.Pointer[string] // the last one that was used
+	// news tells of fetchers that end or are abandoned, and back of connections to the broker
+	// and of its addresses: whoever pauses after a failure looks again.
+	news, back news
+	addr       atomic.Pointer[string] // the last one that was used
 
 	acks    acks
 	changes changes
@@ -39,7 +39,7 @@ func newBroker(e *Engine, name string) *broker {
 // signs end the pause after a request that has failed. They are taken before the request.
 type signs struct{ news, back <-chan struct{} }
 
-func (b *broker) signs() signs { return signs{news: b.news.next(), back: b.connections.next()} }
+func (b *broker) signs() signs { return signs{news: b.news.next(), back: b.back.next()} }
 
 // lastAddr is where the last request went, empty if there was none.
 func (b *broker) lastAddr() string {

@@ -26,7 +26,7 @@ func (f *Fetcher) deadLetter(ctx context.Context, c *checkPoint, m *delivery.Mes
 		Offset: m.Stored.CommitLogOffset, ConsumerGroup: f.e.cfg.Group, DelayLevel: toDeadLetters,
 		OriginTopic: f.topic.Name, BrokerName: c.b.name,
 	}, nil)
-	if err != nil {
+	if err = engine.SentBack(err); err != nil {
 		return &BrokerError{Topic: f.topic.Name, Broker: c.b.name, Op: "storing a dead letter", Err: err}
 	}
 	return nil

@@ -208,3 +208,22 @@ func TestDeadLetterOfABrokerThatDoesNotTell(t *testing.T) {
 		})
 	}
 }
+
+// A letter that is stored, with less safety than the broker is configured for, is there.
+func TestDeadLetterWithLessSafety(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		m := w.member(nil)
+		w.publish("a")
+		w.requests().all(headers.CodeConsumerSendBack, embedded.StoreThenAnswer(headers.SystemError, "SLAVE_NOT_AVAILABLE"))
+		var failed <-chan error
+		s := m.subscribe(func(cfg *delivery.Config) { failed = buryOnce(cfg) }, engine.Topic{})
+		s.next().Nack()
+		require.NoError(w.t, <-failed)
+		require.NoError(w.t, s.end(time.Second))
+		m.close()
+		letters, err := w.embedded.Messages(headers.DeadLetterTopicPrefix + w.group)
+		require.NoError(w.t, err)
+		require.Len(w.t, letters, 1)
+		w.nothingLeft(2 * time.Minute)
+	})
+}

@@ -62,23 +62,28 @@ func (e *Engine) connected(addr string) {
 	known := e.cfg.Session.BrokerAddrs(addr)
 	for _, b := range e.allBrokers() {
 		if b.lastAddr() != "" && slices.Contains(known, b.lastAddr()) {
-			b.connections.tell()
+			b.back.tell()
 		}
 	}
 }
 
 // routeChanged has the readers of a topic be those of its brokers from now on.
-func (e *Engine) routeChanged(topic string, view routing.View, _, _ *routing.Route) {
+func (e *Engine) routeChanged(topic string, view routing.View, before, _ *routing.Route) {
 	if view != routing.Reading {
 		return
 	}
+	ours := false
 	for _, f := range e.allFetchers() {
 		if f.topic.Name == topic {
+			ours = true
 			f.reconcile()
 		}
 	}
+	if before == nil && !ours {
+		return // somebody else's topic, which is new
+	}
 	for _, b := range e.allBrokers() {
-		b.news.tell() // its address may have changed
+		b.back.tell() // its address may have changed
 	}
 }
 

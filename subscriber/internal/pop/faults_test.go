@@ -2,6 +2,7 @@ package pop_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -462,8 +463,17 @@ func TestContention(t *testing.T) {
 	})
 }
 
-// A broker that holds too many requests is asked once a second.
+// A broker that holds too many requests is asked once a second, also if it does not say why
+// the answer comes at once.
 func TestPollingFull(t *testing.T) {
+	for _, full := range []bool{true, false} {
+		for _, ordered := range []bool{false, true} {
+			t.Run(fmt.Sprintf("says so %t, ordered %t", full, ordered), func(t *testing.T) { testPollingFull(t, full, ordered) })
+		}
+	}
+}
+
+func testPollingFull(t *testing.T, full, ordered bool) {
 	inBubble(t, 1, func(w *world) {
 		var n int
 		var mu sync.Mutex
@@ -476,13 +486,13 @@ func TestPollingFull(t *testing.T) {
 			if n++; n == 1 {
 				return embedded.Fault{} // of the beginning
 			}
-			raw, err := headers.AppendResponse(nil, headers.JSON, rq.Command.Opaque, headers.Success, "", &headers.NotificationResult{PollingFull: true}, nil)
+			raw, err := headers.AppendResponse(nil, headers.JSON, rq.Command.Opaque, headers.Success, "", &headers.NotificationResult{PollingFull: full}, nil)
 			if err != nil {
 				panic(err)
 			}
 			return embedded.AnswerBytes(raw)
 		})
-		m := w.member(nil)
+		m := w.member(func(cfg *engine.Config) { cfg.Ordered = ordered })
 		s := m.subscribe(nil, engine.Topic{})
 		time.Sleep(10*time.Second + 100*time.Millisecond)
 		mu.Lock()

@@ -84,6 +84,7 @@ func (r *reader) awaitInOrder(attempt string, failing *backoff) (has, ok bool) {
 		}
 		signs := r.b.signs()
 		polls := r.polling()
+		asked := time.Now()
 		told, err := r.f.notified(polls, r.b, r.at.queue, attempt, hold)
 		switch {
 		case r.waits.Err() != nil:
@@ -95,7 +96,7 @@ func (r *reader) awaitInOrder(attempt string, failing *backoff) (has, ok bool) {
 			if !failing.wait(r.waits, anyPause, signs) {
 				return false, false
 			}
-		case told.PollingFull:
+		case isFull(told, asked):
 			if !sleep(r.waits, fullPause, nil) {
 				return false, false
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 
+	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
 )
 
@@ -173,6 +174,7 @@ func (r *reader) wait(found bool, p *pauses) bool {
 	for {
 		signs := r.b.signs()
 		polls := r.polling()
+		asked := time.Now()
 		told, err := r.f.notified(polls, r.b, anyQueue, "", poll)
 		switch {
 		case r.waits.Err() != nil:
@@ -185,7 +187,7 @@ func (r *reader) wait(found bool, p *pauses) bool {
 			if !r.pauseAfter(&p.failing, signs) {
 				return false
 			}
-		case told.PollingFull:
+		case isFull(told, asked):
 			if !r.pause(fullPause) {
 				return false
 			}
@@ -194,6 +196,13 @@ func (r *reader) wait(found bool, p *pauses) bool {
 			return true
 		}
 	}
+}
+
+// isFull reports whether a broker has not kept the request waiting, for want of room. Brokers
+// of about 5.2 do not say so, and others not if they do not keep any: the answer comes at once
+// and says that there is no message (NotificationProcessor).
+func isFull(told headers.NotificationResult, asked time.Time) bool {
+	return told.PollingFull || !told.HasMessage && time.Since(asked) < fullPause
 }
 
 // isSpare reports whether there are other poppers: then this one has to end.

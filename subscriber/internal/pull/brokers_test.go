@@ -11,6 +11,8 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/embedded"
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
+	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
+	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/delivery"
 	"github.com/watermill-rocketmq/watermill-rocketmq/subscriber/internal/engine"
 )
 
@@ -99,4 +101,39 @@ func TestConnectionsThatAreCut(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A member that cannot find out where to begin, since a broker does not answer, does not join
+// the group: the others would divide the queues at each of its tries.
+func TestAMemberThatCannotBeginDoesNotJoin(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+		var rebalances atomic.Int64
+		first := newPeer(t, c.Config(), group, func(cfg *engine.Config) {
+			cfg.Observer = observer{rebalanced: func(string, []routing.MessageQueue) { rebalances.Add(1) }}
+		})
+		s := first.subscribe(engine.Topic{Name: topic}, ack, nil)
+		time.Sleep(5 * time.Second)
+		before := rebalances.Load()
+		second := newPeer(t, c.Config(), group, nil)
+		answers := c.Intercept(func(r embedded.Request) embedded.Fault {
+			if r.Server == c.Broker(1).Name() && r.Code == headers.CodeQueryConsumerOffset {
+				return embedded.Ignore()
+			}
+			return embedded.Fault{}
+		})
+		what := engine.Topic{Name: topic, From: engine.From{Position: engine.Latest}}
+		for range 3 {
+			_, err := second.engine.Subscribe(t.Context(), what, delivery.New(outputConfig()))
+			require.Error(t, err)
+		}
+		require.Equal(t, before, rebalances.Load())
+		answers()
+		other := second.subscribe(what, ack, nil)
+		time.Sleep(5 * time.Second)
+		require.Len(t, other.fetcher.Queues(), queues)
+		s.end()
+		other.end()
+		first.close()
+		second.close()
+	}, embedded.WithBrokers(2))
 }

@@ -289,6 +289,9 @@ func (e *Engine) join(ctx context.Context, f *Fetcher, route *routing.Route) err
 	var strangers []string
 	if f.topic.From.Position != engine.Earliest {
 		strangers = e.strangers(ctx, route, f.topic.Name)
+		if err := e.reach(ctx, route); err != nil {
+			return err
+		}
 	}
 	if err := e.say(f); err != nil {
 		return err
@@ -308,6 +311,18 @@ func (e *Engine) join(ctx context.Context, f *Fetcher, route *routing.Route) err
 		}
 	}
 	return err
+}
+
+// reach returns an error if a broker does not answer that initialize will ask. A member that
+// joins and leaves again, and again, has all others divide the queues each time.
+func (e *Engine) reach(ctx context.Context, route *routing.Route) error {
+	return each(route.ReadQueues(), func(q routing.MessageQueue) error {
+		_, _, _, err := e.committed(ctx, q)
+		if isAnswer(err) {
+			return nil // initialize asks once more, when the brokers know the group
+		}
+		return err
+	})
 }
 
 // Seek commits another offset for each queue of the topic. Queues that this member reads

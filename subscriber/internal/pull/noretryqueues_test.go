@@ -103,3 +103,35 @@ func TestDeadLettersWithoutRetryQueues(t *testing.T) {
 		p.close()
 	})
 }
+
+// What brokers answer with SYSTEM_ERROR to a message that is sent back is by its remark a
+// copy that is stored, or a broker that will take it soon. The message comes again once.
+func TestAnswersToWhatIsSentBack(t *testing.T) {
+	for remark, fault := range map[string]embedded.Fault{
+		"FLUSH_SLAVE_TIMEOUT": embedded.StoreThenAnswer(headers.SystemError, "FLUSH_SLAVE_TIMEOUT"),
+		"OS_PAGE_CACHE_BUSY":  embedded.Answer(headers.SystemError, "OS_PAGE_CACHE_BUSY"),
+	} {
+		t.Run(remark, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *embedded.Cluster) {
+				p := newPeer(t, c.Config(), group, nil)
+				n := &numbers{succeedAt: 2}
+				s := p.subscribe(engine.Topic{Name: topic}, n.handle, byTheBroker)
+				answered := false
+				c.Intercept(func(r embedded.Request) embedded.Fault {
+					if r.Code != headers.CodeConsumerSendBack || answered {
+						return embedded.Fault{}
+					}
+					answered = true
+					return fault
+				})
+				publish(t, p.client, c.Broker(0).Addr(), topic, 0, "m")
+				time.Sleep(time.Minute)
+				require.Equal(t, []int{1, 2}, n.all())
+				require.EqualValues(t, 1, offsets(c, group)[0])
+				require.False(t, p.logged("waiting out its pause here"))
+				s.end()
+				p.close()
+			})
+		})
+	}
+}

@@ -36,6 +36,15 @@ func isAnswer(err error) bool {
 	return errors.As(err, &status)
 }
 
+// answerIn returns the broker's answer that askBroker has wrapped, or what else has kept it
+// from asking.
+func answerIn(err error) error {
+	if broker, ok := err.(*BrokerError); ok {
+		return broker.Err
+	}
+	return err
+}
+
 // ask sends a request to a server and waits for a successful answer.
 func (e *Engine) ask(ctx context.Context, addr string, r headers.Request, body []byte) (headers.Command, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.RequestTimeout)

@@ -51,10 +51,7 @@ func (e *Engine) keepsReturns(ctx context.Context, q routing.MessageQueue) (bool
 		return true, nil
 	}
 	answer, err := e.askBroker(ctx, q.Topic, q.BrokerName, &headers.GroupRequest{Code: headers.CodeSubscriptionGroup, ConsumerGroup: e.group}, nil)
-	if broker := new(BrokerError); errors.As(err, &broker) {
-		err = broker.Err
-	}
-	keeps, err := engine.KeepsReturns(&answer, err)
+	keeps, err := engine.KeepsReturns(&answer, answerIn(err))
 	if err != nil {
 		return false, &BrokerError{Broker: q.BrokerName, What: headers.CodeSubscriptionGroup.String(), Err: err}
 	}
@@ -82,6 +79,9 @@ func (e *Engine) sendBack(ctx context.Context, q routing.MessageQueue, m *delive
 		OriginMessageID: m.UniqueKey(), OriginTopic: m.Stored.Topic,
 		MaxReconsumeTimes: math.MaxInt32, HasMaxReconsumeTimes: true,
 	}, nil)
+	if engine.SentBack(answerIn(err)) == nil {
+		err = nil
+	}
 	if err == nil && level >= 0 {
 		e.retriesExpected()
 	}
@@ -125,8 +125,8 @@ func isRefused(err error) bool {
 	if errors.Is(err, engine.ErrNoRetryQueues) {
 		return true
 	}
-	status := new(headers.StatusError)
-	if !errors.As(err, &status) {
+	status, ok := answerIn(err).(*headers.StatusError)
+	if !ok || engine.IsPassing(status) {
 		return false
 	}
 	switch status.Code {
