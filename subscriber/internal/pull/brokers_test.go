@@ -46,7 +46,7 @@ func TestMembersLeaveABrokerWithWrongAnswers(t *testing.T) {
 // Pulls from a broker that does not answer take no room from those that do.
 func TestABrokerThatHangsTakesNoRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *embedded.Cluster) {
-		const wide, each, takes = 8, 2000, 2 * time.Millisecond
+		const wide, each, takes = 8, 500, 8 * time.Millisecond
 		require.NoError(t, c.CreateTopic("wide", wide))
 		p := newPeer(t, c.Config(), group, nil)
 		for i := range wide {
@@ -61,7 +61,7 @@ func TestABrokerThatHangsTakesNoRoom(t *testing.T) {
 		s := p.subscribe(engine.Topic{Name: "wide"}, func(m *message.Message) {
 			time.Sleep(takes)
 			m.Ack()
-		}, nil)
+		}, func(cfg *delivery.Config) { cfg.Messages = 64 })
 		time.Sleep(10 * time.Second) // until each of its queues has failed
 		before := len(s.received())
 		const watched = 2 * (3*time.Second + maxPause)
