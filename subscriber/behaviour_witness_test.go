@@ -115,7 +115,8 @@ func TestGroupGoesToOtherClientsAndBack(t *testing.T) {
 				}
 				require.Len(t, deliveries(20), 20, "only the new ones")
 			}
-			// They do not wait for the broker's word when they tell of their offsets.
+			// They tell of their offsets every 5 s, and do not wait for the broker's word. What a
+			// listener has written down and not returned from when they stop would come again.
 			awaitOffsets := func() {
 				sub := newSubscriber(t, w.config(subscriber.Pull, group))
 				require.Eventually(t, func() bool {
@@ -128,13 +129,13 @@ func TestGroupGoesToOtherClientsAndBack(t *testing.T) {
 			ours()
 			java := w.real.Consume(t, cfg)
 			theirs(func(n int) []realbroker.Delivery { return java.Await(t, n) })
-			java.Stop(t)
 			awaitOffsets()
+			java.Stop(t)
 			ours()
 			clientGo := realbroker.BuildClientGo(t, w.real.NameServers()).Consume(t, cfg)
 			theirs(func(n int) []realbroker.Delivery { return clientGo.Await(t, n) })
-			clientGo.Stop(t)
 			awaitOffsets()
+			clientGo.Stop(t)
 			ours()
 		})
 	}
