@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	rocketmq "github.com/watermill-rocketmq/watermill-rocketmq"
-	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
@@ -15,18 +14,12 @@ func judge(err error) verdict.Verdict {
 	if _, marked := verdict.Marked(err); marked || verdict.Refusal(err) != nil {
 		return verdict.Of(err)
 	}
-	var version *session.VersionError
 	var level *DelayLevelError
 	var large *MessageTooLargeError
 	var unsupported *rocketmq.UnsupportedError
 	var selector *routing.SelectorError
 	var unreadable *answerError
 	switch {
-	case errors.As(err, &version):
-		// What is in it is about a question, not about the message.
-		v := judge(version.Err)
-		v.Outcome = verdict.NotSent
-		return v
 	case errors.As(err, &level), errors.As(err, &large):
 		return verdict.Verdict{Content: true}
 	case errors.As(err, &unsupported), errors.As(err, &selector):

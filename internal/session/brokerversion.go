@@ -34,3 +34,6 @@ func (e *VersionError) Error() string { return "cannot ask broker for its versio
 
 // Unwrap returns the cause.
 func (e *VersionError) Unwrap() error { return e.Err }
+
+// Question returns the cause to package verdict: it is that of a request which came before.
+func (e *VersionError) Question() error { return e.Err }

@@ -10,12 +10,16 @@ import (
 	"github.com/watermill-rocketmq/watermill-rocketmq/transport"
 )
 
+// question is the error of what was to be asked before a request, which was not sent then.
+type question interface{ Question() error }
+
 // Of returns the verdict on the error of an attempt.
 func Of(err error) Verdict {
 	var nameServers *routing.NameServersError
 	var status *headers.StatusError
 	var op *transport.OpError
 	var wait *routing.WaitError
+	var asked question
 	if refusal := Refusal(err); refusal != nil {
 		return ofRefusal(refusal)
 	}
@@ -23,6 +27,11 @@ func Of(err error) Verdict {
 		return v
 	}
 	switch {
+	case errors.As(err, &asked):
+		// What is in it is about the question, not about the message.
+		v := Of(asked.Question())
+		v.Outcome = NotSent
+		return v
 	case errors.As(err, &wait):
 		// What is in it is about a lookup before.
 		return Verdict{Next: RetryElsewhere, Refresh: true}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/watermill-rocketmq/watermill-rocketmq/headers"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/loglimit"
-	"github.com/watermill-rocketmq/watermill-rocketmq/internal/session"
 	"github.com/watermill-rocketmq/watermill-rocketmq/internal/verdict"
 	"github.com/watermill-rocketmq/watermill-rocketmq/routing"
 )
@@ -92,21 +91,9 @@ func (b *broker) admitted(ctx context.Context, replica routing.Replica) (string,
 		b.addr.Store(&addr)
 	}
 	if err := b.e.cfg.Member.Admit(ctx, replica.Addr); err != nil {
-		return "", notAsked(err)
+		return "", err
 	}
 	return replica.Addr, nil
-}
-
-// notAsked marks the error of a question that comes before a request, which was not sent
-// then: the broker may have got the question.
-func notAsked(err error) error {
-	var version *session.VersionError
-	if !errors.As(err, &version) {
-		return err
-	}
-	v := verdict.Of(version.Err)
-	v.Outcome = verdict.NotSent
-	return verdict.Mark(err, v)
 }
 
 // invoke sends a request about a topic to the broker, and waits for an answer of any code.
